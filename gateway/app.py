@@ -1,0 +1,142 @@
+"""The composition root: settings to parts to the ASGI app. The only file that names implementations.
+
+Whoever opens the gateway closes it: `async with open_gateway(settings, secrets) as gateway`.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from litestar.types import ASGIApp
+
+from gateway import __version__
+from gateway.audit import AuditLog
+from gateway.auth.api_key import ApiKeyAuthenticator
+from gateway.call import Calls
+from gateway.core.catalog import EMPTY
+from gateway.core.policy import load_policies
+from gateway.credentials.static import StaticCredentials
+from gateway.discover import Discovery
+from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
+from gateway.edge.parts import Gateway
+from gateway.edge.rest import rest_app
+from gateway.ingest import Bounds, Ingestion, read_folder
+from gateway.published import Edition, Published
+from gateway.rankers.base import RankerFactory
+from gateway.rankers.lexical import LexicalRankers
+from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore, shipped
+from gateway.stores.base import Store
+from gateway.stores.memory import open_memory
+from gateway.stores.sql import open_sql
+from gateway.upstream import open_upstream
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Gateway]:
+    """Open the store, take in every connector, and follow what other processes change.
+
+    Raises StoreFailed, SettingsBroken, or BadRequest where the policies are broken.
+    """
+    async with AsyncExitStack() as opened:
+        store = await opened.enter_async_context(open_store(settings))
+        audit = await opened.enter_async_context(AuditLog(store, queue_entries_max=settings.audit.queue_entries_max))
+        upstream = await opened.enter_async_context(open_upstream())
+        policies = read_policies(settings)
+        published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
+        ingestion = Ingestion(
+            published,
+            store,
+            upstream,
+            audit,
+            policies=policies,
+            bounds=Bounds(settings.documents.bytes_max, settings.documents.files_max, settings.documents.timeout_s),
+            clock=_now,
+        )
+        offers, broken = read_folder(Path(settings.connectors_dir))
+        await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
+        following = asyncio.create_task(ingestion.follow(settings.follow_s))
+        opened.push_async_callback(_end, following)
+        yield Gateway(
+            settings=settings,
+            published=published,
+            discovery=Discovery(published, _rankers(settings)),
+            calls=Calls(published, StaticCredentials(secrets), upstream, audit, clock=_now, new_id=_new_id),
+            ingestion=ingestion,
+            authenticator=ApiKeyAuthenticator(store),
+            audit=audit,
+            store=store,
+        )
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store alone: enough for keys and for the audit log."""
+    match settings.store:
+        case MemoryStore():
+            store: Store = await open_memory()
+        case SqliteStore(path=path, durability=durability):
+            store = await open_sql(f"sqlite:///{Path(settings.data_dir, path).resolve()}", durability=durability)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def asgi_app(gateway: Gateway) -> ASGIApp:
+    """Every door of one gateway: MCP at /mcp, REST at /v1, and the probes."""
+    http, mcp = gateway.settings.http, gateway.settings.mcp
+    endpoint = mcp_endpoint(
+        gateway.calls,
+        gateway.discovery,
+        gateway.authenticator,
+        McpEndpointSettings(
+            list_tools_max=mcp.list_tools_max,
+            page_tools_max=mcp.page_tools_max,
+            list_ttl_ms=mcp.list_ttl_ms,
+            body_bytes_max=http.body_bytes_max,
+            body_depth_max=http.body_depth_max,
+            body_timeout_s=http.body_timeout_s,
+            allowed_hosts=(gateway.settings.host, *http.allowed_hosts),
+            allowed_origins=http.allowed_origins,
+            version=__version__,
+        ),
+    )
+    return rest_app(gateway, endpoint)
+
+
+def read_policies(settings: Settings) -> dict[str, str]:
+    """The policies in force by file name: those of `policies_dir` (the shipped default where none is set), and the
+    shipped packs that `policy_packs` names. Raises SettingsBroken."""
+    folder = Path(settings.policies_dir) if settings.policies_dir else shipped("policies")
+    if not folder.is_dir():
+        raise SettingsBroken(f"policies_dir {folder} is not a folder.")
+    paths = sorted(folder.glob("*.cedar"))
+    paths += [shipped("policies") / "packs" / f"{name}.cedar" for name in settings.policy_packs]
+    try:
+        return {path.name: path.read_text(encoding="utf-8") for path in paths}
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(sorted(path.stem for path in (shipped("policies") / "packs").glob("*.cedar")))
+        raise SettingsBroken(f"A policy file cannot be read. The packs that ship are: {known}.") from error
+
+
+def _rankers(settings: Settings) -> RankerFactory:
+    match settings.ranker:
+        case LexicalRanker():
+            return LexicalRankers()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return os.urandom(12).hex()
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,267 @@
+"""STORY 1  One tool call: find, scope, check, allow, connect, build, send, read, record.
+
+Every call of every door comes through `Calls.call`; nothing else sends to a backend on a caller's behalf.
+Scopes are looked at before the arguments, so that a caller learns nothing of a tool it may not call except which
+scopes would do; policies after them, because they may depend on the arguments.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import httpx
+import msgspec
+from msgspec import Raw, Struct
+
+from gateway.audit import AuditLog
+from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
+from gateway.core.audit import AuditEntry, Phase
+from gateway.core.catalog import Catalog
+from gateway.core.decision import Decision
+from gateway.core.http import HttpRequest, HttpResponse
+from gateway.core.operation import Operation
+from gateway.core.policy import Facts, PolicyBook
+from gateway.core.principal import Principal
+from gateway.core.redact import conceal, redact_arguments, redact_request, secret_names
+from gateway.core.request import Unbuildable, build_request
+from gateway.core.response import read_response
+from gateway.core.result import Result, Text
+from gateway.core.scope import missing_scopes
+from gateway.core.tool import Tool
+from gateway.credentials.base import Credential, Credentials
+from gateway.errors import (
+    ArgumentsInvalid,
+    BadRequest,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    PolicyDenied,
+    ScopeMissing,
+    UpstreamFailed,
+)
+from gateway.published import Published
+from gateway.upstream import Upstream
+
+PREPARED_TOOLS_MAX = 4_096
+TOOL_NAME_CHARACTERS_MAX = 128
+
+
+class Asked(Struct, frozen=True):
+    """One call as a door understood it. `dry_run` shows the exact request, secrets redacted, and sends nothing."""
+
+    tool: str
+    arguments: Mapping[str, object]
+    door: str
+    dry_run: bool = False
+
+
+class Calls:
+    """The call path, with all that it needs in hand."""
+
+    def __init__(
+        self,
+        published: Published,
+        credentials: Credentials,
+        upstream: Upstream,
+        audit: AuditLog,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._published = published
+        self._credentials = credentials
+        self._upstream = upstream
+        self._audit = audit
+        self._clock = clock
+        self._new_id = new_id
+        self._prepared: dict[str, _Prepared] = {}
+
+    async def call(self, principal: Principal, asked: Asked) -> Result:
+        """The answer of the backend, an error of its own among them (`Result.is_error`).
+
+        Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, CredentialMissing, TooLarge, UpstreamFailed or
+        StoreFailed. Whichever it is, its line is committed to the audit log first.
+        """
+        record = _Record(self._new_id(), self._clock(), time.perf_counter(), principal, asked)
+        try:
+            result = await self._perform(record)
+        except GatewayError as error:
+            await self._audit.record(record.entry(_phase_of(error, record), error))
+            raise
+        except asyncio.CancelledError:
+            phase: Phase = "uncertain" if record.write_has_left else "cancelled"
+            await asyncio.shield(self._audit.record(record.entry(phase)))
+            raise
+        await self._audit.record(record.entry("previewed" if asked.dry_run else "done"))
+        return result
+
+    async def _perform(self, record: "_Record") -> Result:
+        edition, asked = self._published.current, record.asked
+        tool = record.tool = find(edition.catalog, asked.tool)
+        manifest = edition.catalog.connectors[tool.connector].manifest
+        prepared = self._prepare(tool)
+        record.arguments = redact_arguments(asked.arguments, prepared.secret_names)
+        require_scopes(record.principal, tool)
+        check(prepared.validator, asked.arguments)
+        record.decision = allow(edition.policies, record)
+        credential = await self._credentials.connect(record.principal, manifest)
+        record.identity = credential.identity
+        request = build(tool.operation, asked.arguments)
+        if asked.dry_run:
+            return preview(request, credential)
+        record.request_bytes = len(request.content)
+        if tool.effect != "read":
+            await self._audit.record(record.entry("sending"))
+            record.write_has_left = True
+        response = record.response = await self._upstream.send(
+            request,
+            connector=tool.connector,
+            limits=manifest.limits,
+            allow_addresses=manifest.allow_addresses,
+            auth=credential.auth,
+            safe=tool.effect == "read",
+        )
+        shown = conceal(response, credential.secrets)
+        return read_response(tool, shown, manifest.limits.result_bytes_max, self._clock())
+
+    def _prepare(self, tool: Tool) -> "_Prepared":
+        """What is worked out once for a tool, on its first call."""
+        known = self._prepared.get(tool.name)
+        if known is not None and known.tool is tool:
+            return known
+        if len(self._prepared) >= PREPARED_TOOLS_MAX:
+            self._prepared.clear()
+        fresh = _Prepared(tool, compile_arguments(tool.input_schema), secret_names(tool.input_schema))
+        self._prepared[tool.name] = fresh
+        return fresh
+
+
+def find(catalog: Catalog, name: str) -> Tool:
+    tool = catalog.tools.get(name)
+    if tool is None:
+        shown = name[:TOOL_NAME_CHARACTERS_MAX]
+        raise NotFound(f"There is no tool named {shown!r}; search_tools finds those there are.")
+    return tool
+
+
+def require_scopes(principal: Principal, tool: Tool) -> None:
+    scopes = missing_scopes(tool.scopes, principal.scopes)
+    if scopes:
+        raise ScopeMissing(f"{tool.name} needs the scope {' and '.join(scopes)}; ask for a key that has it.", scopes)
+
+
+def check(validator: Validator, arguments: Mapping[str, object]) -> None:
+    problems = check_arguments(validator, arguments)
+    if problems:
+        raise ArgumentsInvalid(problems)
+
+
+def allow(policies: PolicyBook, record: "_Record") -> Decision:
+    assert record.tool is not None
+    facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
+    decision = policies.decide(record.principal, record.tool, record.asked.arguments, facts)
+    if not decision.allowed:
+        raise PolicyDenied(decision)
+    return decision
+
+
+def build(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
+    try:
+        return build_request(operation, arguments)
+    except Unbuildable as error:
+        problem = ArgumentProblem(error.argument, "/" + error.argument, error.expected)
+        raise ArgumentsInvalid((problem,)) from error
+
+
+def preview(request: HttpRequest, credential: Credential) -> Result:
+    """The request as it would leave, as text and as JSON, without what must stay secret."""
+    shown = redact_request(_sign(request, credential.auth), credential.secrets)
+    body = shown.content.decode("utf-8", "replace")
+    told = {"method": shown.method, "url": shown.url, "headers": dict(shown.headers), "body": body}
+    lines = [f"{shown.method} {shown.url}", *(f"{name}: {value}" for name, value in shown.headers), "", body]
+    return Result(content=(Text("\n".join(lines).rstrip()),), structured=Raw(msgspec.json.encode(told)))
+
+
+def _sign(request: HttpRequest, auth: httpx.Auth | None) -> HttpRequest:
+    if auth is None:
+        return request
+    unsigned = httpx.Request(request.method, request.url, headers=list(request.headers), content=request.content)
+    signed = next(auth.sync_auth_flow(unsigned))
+    headers = tuple((name, value) for name, value in signed.headers.multi_items() if name != "host")
+    return HttpRequest(signed.method, str(signed.url), headers, request.content)
+
+
+def _phase_of(error: GatewayError, record: "_Record") -> Phase:
+    match error:
+        case Forbidden():
+            return "denied"
+        case BadRequest() | NotFound():
+            return "rejected"
+        case UpstreamFailed(may_have_happened=True) if record.write_has_left:
+            return "uncertain"
+        case _:
+            return "failed"
+
+
+class _Prepared(Struct, frozen=True):
+    tool: Tool
+    validator: Validator
+    secret_names: frozenset[str]
+
+
+class _Record:
+    """What the audit log will say, filled in as the story goes on."""
+
+    def __init__(
+        self, call_id: str, started_at: datetime, started: float, principal: Principal, asked: Asked
+    ) -> None:
+        self.call_id = call_id
+        self.started_at = started_at
+        self.started = started
+        self.principal = principal
+        self.asked = asked
+        self.tool: Tool | None = None
+        self.arguments = Raw(b"{}")
+        self.decision: Decision | None = None
+        self.identity = ""
+        self.request_bytes = 0
+        self.write_has_left = False
+        self.response: HttpResponse | None = None
+
+    def entry(self, phase: Phase, error: GatewayError | None = None) -> AuditEntry:
+        decision = error.decision if isinstance(error, PolicyDenied) else self.decision
+        return AuditEntry(
+            at=self.started_at,
+            call_id=self.call_id,
+            phase=phase,
+            door=self.asked.door,
+            tenant=self.principal.tenant,
+            subject=self.principal.subject,
+            client=self.principal.client,
+            tool=self.asked.tool[:TOOL_NAME_CHARACTERS_MAX],
+            connector=self.tool.connector if self.tool else "",
+            effect=self.tool.effect if self.tool else "",
+            arguments=self.arguments,
+            verdict=_verdict(decision, error),
+            reasons=_reasons(decision, error),
+            policies=decision.policies if decision else (),
+            status=self.response.status if self.response else 0,
+            error=error.title if error else "",
+            latency_ms=round((time.perf_counter() - self.started) * 1000, 3),
+            request_bytes=self.request_bytes,
+            response_bytes=len(self.response.body) if self.response else 0,
+            identity=self.identity,
+        )
+
+
+def _verdict(decision: Decision | None, error: GatewayError | None) -> str:
+    if decision is not None:
+        return decision.verdict
+    return "deny" if isinstance(error, Forbidden) else ""
+
+
+def _reasons(decision: Decision | None, error: GatewayError | None) -> tuple[str, ...]:
+    if error is not None and not isinstance(error, PolicyDenied):
+        return (error.detail,)
+    return decision.reasons if decision is not None else ()

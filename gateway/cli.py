@@ -1,0 +1,440 @@
+"""The command line: parse, call, print. No logic: what a command does stands in the stories.
+
+Commands work on the store of `data_dir` directly, as its owner; a gateway that runs on the same store notices within
+`follow_s`.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+from gateway import __version__
+from gateway.app import open_gateway, open_store, read_policies
+from gateway.auth.api_key import new_key
+from gateway.call import Asked
+from gateway.core.audit import AuditEntry
+from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest, NoAuth
+from gateway.core.principal import OPERATOR, Principal
+from gateway.core.scope import expand_scopes
+from gateway.core.catalog import Catalog, all_scopes
+from gateway.core.result import Blob, Media, Result, Text
+from gateway.core.tool import Tool
+from gateway.edge.parts import Gateway
+from gateway.errors import BadRequest, GatewayError, NotFound
+from gateway.ingest import Offered
+from gateway.serve import serve_forever
+from gateway.settings import Settings, SettingsBroken, load_secrets, load_settings
+from gateway.stores.base import AuditFilter
+from gateway.telemetry import set_up_logging
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FOLLOW_S = 0.5
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run a command; an error of ours is one line on standard error and exit status 1."""
+    try:
+        cli(standalone_mode=True)
+    except (GatewayError, SettingsBroken) as error:
+        err.print(f"factotum: {error}", style="red", markup=False)
+        sys.exit(1)
+
+
+def asynchronous(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """Run a coroutine as a click command."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        return asyncio.run(command(*args, **kwargs))
+
+    return run
+
+
+@click.group()
+@click.version_option(__version__, prog_name="factotum")
+def cli() -> None:
+    """An agent gateway: OpenAPI documents in, governed agent tools out."""
+
+
+# Run
+
+
+@cli.command()
+@asynchronous
+async def serve() -> None:
+    """Serve MCP at /mcp and REST at /v1 until interrupted."""
+    settings = _settings()
+    async with open_gateway(settings, load_secrets(os.environ, settings)) as gateway:
+        await serve_forever(gateway, lambda url: err.print(f"Factotum serves MCP at {url}/mcp and REST at {url}/v1"))
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Take a short scripted tour through the front door, then exit 0 or 1.")
+@click.option("--port", type=int, default=8080, show_default=True, help="Another is taken where this one is in use.")
+def demo(once: bool, port: int) -> None:
+    """Start the gateway with a household of five real services behind it."""
+    from gateway.demo.run import run_demo
+
+    set_up_logging("warning", "console")
+    sys.exit(asyncio.run(run_demo(port, once=once)))
+
+
+# Connectors and tools
+
+
+@cli.command()
+@click.argument("source")
+@click.option("--name", default="", help="Lower-case letters, digits and dashes; from the document's title if left out.")
+@click.option("--base-url", default="", help="Where the service is, in place of the document's servers.")
+@click.option("--prefix", default=None, help="How tool names begin; the connector's name if left out.")
+@click.option("--bearer", metavar="SECRET", default="", help="Sign requests with this secret of the settings.")
+@click.option("--header", metavar="NAME=SECRET", default="", help="Send a secret of the settings in this header.")
+@click.option("--allow-address", multiple=True, metavar="CIDR", help="A network that is not public and may be reached.")
+@click.option("--replace", is_flag=True, help="Take the place of a connector of the same name.")
+@asynchronous
+async def add(
+    source: str,
+    name: str,
+    base_url: str,
+    prefix: str | None,
+    bearer: str,
+    header: str,
+    allow_address: tuple[str, ...],
+    replace: bool,
+) -> None:
+    """Add a connector from an OpenAPI document: a URL or a file."""
+    manifest = Manifest(
+        name=name,
+        document=source,
+        base_url=base_url,
+        prefix=prefix,
+        auth=_auth(bearer, header),
+        allow_addresses=allow_address,
+    )
+    async with _gateway() as gateway:
+        connector = await gateway.ingestion.add(OPERATOR, Offered(manifest, folder=Path.cwd()), replace=replace)
+    out.print(f"{connector.name}: {len(connector.tools)} tools, {len(connector.refusals)} refusals")
+    if connector.refusals:
+        out.print(f"factotum refusals {connector.name}   says which operations were refused, and why")
+
+
+@cli.command()
+@click.argument("name")
+@asynchronous
+async def remove(name: str) -> None:
+    """Take a connector out."""
+    async with _gateway() as gateway:
+        await gateway.ingestion.remove(OPERATOR, name)
+    out.print(f"{name} is gone")
+
+
+@cli.command()
+@asynchronous
+async def connectors() -> None:
+    """List the connectors."""
+    async with _gateway() as gateway:
+        catalog, problems = gateway.published.current.catalog, gateway.ingestion.problems
+    table = _table("connector", "title", "tools", "refusals", "repairs", "problem")
+    for connector in catalog.connectors.values():
+        counts = (len(connector.tools), len(connector.refusals), len(connector.repairs))
+        table.add_row(connector.name, connector.title, *map(str, counts), problems.get(connector.name, ""))
+    for name in sorted(problems.keys() - catalog.connectors.keys()):
+        table.add_row(name, "", "", "", "", problems[name])
+    out.print(table)
+
+
+@cli.command()
+@click.option("--connector", default="", help="Only the tools of this connector.")
+@asynchronous
+async def tools(connector: str) -> None:
+    """List the tools."""
+    async with _gateway() as gateway:
+        catalog = gateway.published.current.catalog
+    table = _table("tool", "effect", "title", "scopes")
+    for tool in _tools_of(catalog, connector):
+        table.add_row(tool.name, tool.effect, tool.title, _scopes(tool))
+    out.print(table)
+
+
+@cli.command()
+@click.argument("tool")
+@asynchronous
+async def show(tool: str) -> None:
+    """Show one tool: what it does, what it takes, what it needs."""
+    async with _gateway() as gateway:
+        found = gateway.published.current.catalog.tools.get(tool)
+    if found is None:
+        raise NotFound(f"There is no tool named {tool!r}; `factotum tools` lists those there are.")
+    out.print(f"{found.name}  ({found.effect})  {found.operation.key}", markup=False)
+    out.print(found.description, markup=False)
+    out.print(f"scopes: {_scopes(found)}", markup=False)
+    out.print("arguments:", msgspec.json.format(bytes(found.input_schema), indent=2).decode(), markup=False)
+    if found.output_schema:
+        out.print("result:", msgspec.json.format(bytes(found.output_schema), indent=2).decode(), markup=False)
+
+
+@cli.command()
+@click.argument("connector")
+@asynchronous
+async def refusals(connector: str) -> None:
+    """List what could not become a tool, with its place and reason, and what was repaired."""
+    async with _gateway() as gateway:
+        found = gateway.published.current.catalog.connectors.get(connector)
+    if found is None:
+        raise NotFound(f"There is no connector named {connector!r}; `factotum connectors` lists those there are.")
+    table = _table("operation", "reason", "place", "detail")
+    for refusal in found.refusals:
+        table.add_row(refusal.operation, refusal.reason, refusal.place, refusal.detail)
+    for repair in found.repairs:
+        table.add_row("(repaired)", repair.reason, repair.place, repair.detail)
+    out.print(table)
+
+
+@cli.command()
+@click.argument("query")
+@click.option("--limit", type=int, default=10, show_default=True)
+@asynchronous
+async def search(query: str, limit: int) -> None:
+    """Find the tools that fit a wish."""
+    async with _gateway() as gateway:
+        found = await gateway.discovery.search(_operator(gateway), query, limit)
+    table = _table("tool", "score", "title", "matched")
+    for one in found:
+        table.add_row(one.tool.name, f"{one.score:.2f}", one.tool.title, " ".join(one.matched))
+    out.print(table)
+
+
+@cli.command()
+@click.argument("tool")
+@click.argument("arguments", default="{}")
+@click.option("--dry-run", is_flag=True, help="Show the exact request, secrets redacted, and send nothing.")
+@asynchronous
+async def call(tool: str, arguments: str, dry_run: bool) -> None:
+    """Call a tool with ARGUMENTS, a JSON object."""
+    async with _gateway() as gateway:
+        asked = Asked(tool, _json_object(arguments), "cli", dry_run)
+        result = await gateway.calls.call(_operator(gateway), asked)
+    _print_result(result)
+    if result.is_error:
+        sys.exit(1)
+
+
+# Keys and the audit log
+
+
+@cli.group()
+def keys() -> None:
+    """API keys: who may call, with which scopes, until when."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="Repeatable. `home:*` is every scope home has now.")
+@click.option("--subject", default="", help="Whom the key stands for; its name if left out.")
+@click.option("--tenant", default="default", show_default=True)
+@click.option("--group", "groups", multiple=True, help="Repeatable: groups that policies may name.")
+@click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long it is good for.")
+@asynchronous
+async def create_key(
+    name: str, scopes: tuple[str, ...], subject: str, tenant: str, groups: tuple[str, ...], days: int
+) -> None:
+    """Make a key. It is shown once, and only its hash is kept."""
+    async with _gateway() as gateway:
+        token, key = new_key(
+            name=name,
+            tenant=tenant,
+            subject=subject or name,
+            scopes=_granted(scopes, gateway.published.current.catalog),
+            groups=frozenset(groups),
+            now=_now(),
+            expires_at=_now() + timedelta(days=days),
+            random_bytes=os.urandom(48),
+        )
+        await gateway.store.add_key(key)
+    out.print(token)
+    err.print(f"Key {key.id}, good until {key.expires_at:%Y-%m-%d}, with {len(key.scopes)} scopes. It is not shown again.")
+
+
+@keys.command("list")
+@asynchronous
+async def list_keys() -> None:
+    """List the keys, without their secrets."""
+    async with open_store(_settings()) as store:
+        held = await store.keys()
+    table = _table("key", "name", "tenant", "subject", "scopes", "state")
+    for key in held:
+        ended = key.revoked_at and f"revoked {key.revoked_at:%Y-%m-%d}"
+        expired = key.expires_at and key.expires_at <= _now() and f"expired {key.expires_at:%Y-%m-%d}"
+        state = ended or expired or (f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "no end")
+        table.add_row(key.id, key.name, key.tenant, key.subject, " ".join(sorted(key.scopes)), state)
+    out.print(table)
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+@asynchronous
+async def revoke_key(key_id: str) -> None:
+    """Revoke a key, at once and for good."""
+    async with open_store(_settings()) as store:
+        if not await store.revoke_key(key_id, _now()):
+            raise NotFound(f"There is no key {key_id!r} that is not revoked already; `factotum keys list` lists them.")
+    out.print(f"{key_id} is revoked")
+
+
+@cli.command()
+@click.option("--follow", is_flag=True, help="Go on as lines come.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@asynchronous
+async def audit(follow: bool, limit: int, as_json: bool) -> None:
+    """Show the newest lines of the audit log."""
+    show_line = _print_json if as_json else _print_line
+    async with open_store(_settings()) as store:
+        lines = await store.read_audit(AuditFilter(tenant=None, limit=limit))
+        last = 0
+        while True:
+            for line in lines:
+                show_line(line)
+                last = line.sequence
+            if not follow:
+                return
+            await asyncio.sleep(FOLLOW_S)
+            lines = await store.read_audit(AuditFilter(tenant=None, after_sequence=last, limit=1_000))
+
+
+# Checks
+
+
+@cli.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail where a file is not what the code says.")
+def schemas(check: bool) -> None:
+    """Write the JSON Schemas of what a user writes to schemas/."""
+    from gateway.schemas import stale_schemas, write_schemas
+
+    folder = Path("schemas")
+    if not check:
+        write_schemas(folder)
+    elif stale := stale_schemas(folder):
+        raise BadRequest(f"Run `factotum schemas`: {', '.join(stale)} in {folder} is not what the code says.")
+
+
+@cli.group()
+def policy() -> None:
+    """Cedar policies."""
+
+
+@policy.command("check")
+@asynchronous
+async def check_policies() -> None:
+    """Parse the policies and validate them against the catalog."""
+    settings = _settings()
+    async with _gateway() as gateway:
+        book = gateway.published.current.policies
+    for warning in book.warnings:
+        err.print(f"warning: {warning}", markup=False)
+    out.print(f"{', '.join(read_policies(settings))}: valid, version {book.version}")
+
+
+# What the commands share
+
+def _operator(gateway: Gateway) -> Principal:
+    """The owner of the store, who may ask anything of the catalog as it is now."""
+    return msgspec.structs.replace(OPERATOR, scopes=all_scopes(gateway.published.current.catalog))
+
+
+def _granted(asked: tuple[str, ...], catalog: Catalog) -> frozenset[str]:
+    try:
+        return expand_scopes(asked, all_scopes(catalog))
+    except ValueError as error:
+        raise BadRequest(f"{error} `factotum connectors` lists the connectors.") from error
+
+
+def _settings() -> Settings:
+    settings = load_settings(os.environ, Path.cwd())
+    set_up_logging(settings.log.level, settings.log.format)
+    return settings
+
+
+@asynccontextmanager
+async def _gateway() -> AsyncIterator[Gateway]:
+    settings = _settings()
+    async with open_gateway(settings, load_secrets(os.environ, settings)) as gateway:
+        yield gateway
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _auth(bearer: str, header: str) -> NoAuth | BearerAuth | HeaderAuth:
+    name, _, secret = header.partition("=")
+    if bearer:
+        return BearerAuth(bearer)
+    if name and secret:
+        return HeaderAuth(name, secret)
+    if header:
+        raise BadRequest("--header takes NAME=SECRET, where SECRET is the name of a secret.")
+    return NoAuth()
+
+
+def _json_object(text: str) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadRequest("ARGUMENTS must be one JSON object, such as '{\"room\": \"kitchen\"}'.") from error
+
+
+def _tools_of(catalog: Catalog, connector: str) -> list[Tool]:
+    if connector and connector not in catalog.connectors:
+        raise NotFound(f"There is no connector named {connector!r}; `factotum connectors` lists those there are.")
+    chosen = catalog.connectors[connector].tools if connector else catalog.tools.values()
+    return sorted(chosen, key=lambda tool: tool.name)
+
+
+def _scopes(tool: Tool) -> str:
+    return " or ".join(" and ".join(sorted(alternative)) for alternative in tool.scopes)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print_result(result: Result) -> None:
+    for block in result.content:
+        match block:
+            case Text(text=text):
+                out.print(text, markup=False)
+            case Media(media_type=media_type, data=data) | Blob(media_type=media_type, data=data):
+                out.print(f"[{media_type}, {len(data)} bytes]", markup=False)
+
+
+def _print_json(line: AuditEntry) -> None:
+    out.print(msgspec.json.encode(line).decode(), markup=False)
+
+
+def _print_line(line: AuditEntry) -> None:
+    status = f" {line.status}" if line.status else ""
+    reason = f"  {' '.join(line.reasons)}" if line.reasons and line.phase != "done" else ""
+    out.print(
+        f"{line.sequence:>6} {line.at:%H:%M:%S} {line.phase:<12} {line.tenant}/{line.subject} {line.tool}{status} "
+        f"{line.latency_ms:.1f} ms {bytes(line.arguments).decode()}{reason}",
+        markup=False,
+    )

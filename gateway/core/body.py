@@ -1,0 +1,205 @@
+"""The request body: which media type, and which arguments make it up (OAS 3.1 sections 4.8.13 to 4.8.15)."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.core import swagger
+from gateway.core.inputs import Inputs, described
+from gateway.core.operation import Body, Field
+from gateway.core.prose import HINT_CHARACTERS_MAX, plain
+from gateway.core.references import At, Malformed
+from gateway.core.source import Source
+
+FILE: dict[str, Any] = {
+    "type": "object",
+    "description": "A file: its bytes in base64, and what it is called.",
+    "properties": {
+        "data": {"type": "string", "contentEncoding": "base64"},
+        "filename": {"type": "string"},
+        "media_type": {"type": "string"},
+    },
+    "required": ["data"],
+    "additionalProperties": False,
+}
+NESTED_ALL_OF_MAX = 20
+URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+
+
+class _Flat(Struct):
+    """The properties of an object body that may be arguments of their own."""
+
+    properties: dict[str, At]
+    required: list[str]
+    extra: At | None = None
+
+
+def compile_body(source: Source, operation: At, declared: list[At], inputs: Inputs) -> Body | None:
+    """The body, its arguments added to the inputs; None where the operation takes none. Raises Malformed."""
+    at = _request_body(source, operation, declared)
+    if at is None:
+        return None
+    required = at.value.get("required") is True
+    offered = {kind: media for kind, media in source.members(at.get("content")).items() if isinstance(media.value, dict)}
+    if not offered:
+        return None
+    media_type = min(offered, key=_preference)
+    family = family_of(media_type)
+    if family == "xml" and not required:
+        source.note("body-dropped", at, f"the body is optional, and {media_type} cannot be written yet.")
+        return None
+    if family == "xml":
+        raise Malformed("unsupported-body", source.documents.place(at), f"a body of {media_type[:80]} cannot be written yet.")
+    return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
+
+
+def family_of(media_type: str) -> str:
+    """`json`, `form`, `multipart`, `xml`, `text` or `binary`."""
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind in ("application/json", "text/json", "*/*", "application/*", "") or kind.endswith("+json"):
+        return "json"
+    if kind in (URLENCODED, MULTIPART):
+        return "form" if kind == URLENCODED else "multipart"
+    if kind in ("application/xml", "text/xml") or kind.endswith("+xml"):
+        return "xml"
+    texts = ("application/x-ndjson", "application/jsonl", "application/graphql", "application/yaml", "application/x-yaml")
+    return "text" if kind.startswith("text/") or kind in texts else "binary"
+
+
+_ORDER = ("json", "form", "multipart", "binary", "text", "xml")
+
+
+def _preference(media_type: str) -> tuple[int, bool, bool, str]:
+    return (
+        _ORDER.index(family_of(media_type)),
+        media_type.partition(";")[0] != "application/json",
+        "*" in media_type,
+        media_type,
+    )
+
+
+def _request_body(source: Source, operation: At, declared: list[At]) -> At | None:
+    if source.is_swagger:
+        return swagger.request_body(declared, source.inherited(operation, "consumes"))
+    body = operation.get("requestBody")
+    return source.settle(body) if body is not None else None
+
+
+def _compile(
+    source: Source, media_type: str, family: str, media: At, at: At, inputs: Inputs, *, required: bool
+) -> Body:
+    wire_type = "application/json" if "*" in media_type else media_type
+    schema = media.get("schema")
+    text = plain(at.value.get("description"), HINT_CHARACTERS_MAX)
+    if family == "binary":
+        argument = inputs.add("body", "body", described(FILE, text), required=required)
+        return Body(wire_type, required, argument=argument, binary=True)
+    flat = flatten(source, schema) if schema is not None and family != "text" else None
+    if flat is None:
+        converted = source.schemas.convert(schema, "input") if schema is not None else True
+        converted = {"type": "string"} if family == "text" and converted is True else converted
+        argument = inputs.add("body", "body", described(converted, text), required=required)
+        return Body(wire_type, required, argument=argument)
+    return _fields(source, wire_type, family, media, flat, inputs, required=required)
+
+
+def _fields(
+    source: Source, media_type: str, family: str, media: At, flat: _Flat, inputs: Inputs, *, required: bool
+) -> Body:
+    encodings = media.value.get("encoding") if isinstance(media.value.get("encoding"), dict) else {}
+    fields = []
+    for name, member in flat.properties.items():
+        binary = family == "multipart" and _is_file(source, member)
+        schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
+        argument = inputs.add(name, "body", schema, required=required and name in flat.required)
+        fields.append(_field(argument, name, encodings.get(name), binary=binary))
+    extra = ""
+    if flat.extra is not None:
+        values = {"type": "object", "additionalProperties": source.schemas.convert(flat.extra, "input")}
+        extra = inputs.add("additional_properties", "body", values, required=False)
+    if not required:
+        needed = [field.argument for field in fields if field.name in flat.required]
+        inputs.require_together([*(field.argument for field in fields), *filter(None, [extra])], needed)
+    return Body(media_type, required, fields=tuple(fields), extra=extra)
+
+
+def _field(argument: str, name: str, encoding: Any, *, binary: bool) -> Field:
+    told = encoding if isinstance(encoding, dict) else {}
+    style = told.get("style", "form")
+    known = style if style in ("form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited") else "form"
+    explode = told.get("explode")
+    return Field(
+        argument=argument,
+        name=name,
+        content_type=told["contentType"].partition(",")[0].strip() if isinstance(told.get("contentType"), str) else "",
+        style=known,
+        explode=explode if isinstance(explode, bool) else known in ("form", "deepObject"),
+        allow_reserved=told.get("allowReserved") is True,
+        binary=binary,
+    )
+
+
+def _is_file(source: Source, at: At) -> bool:
+    """A binary string, or a list of them (OAS 3.0.4 section 4.7.14.2; OAS 3.1 section 4.8.14.3)."""
+    try:
+        value = source.documents.resolve(at).value
+    except Malformed:
+        return False
+    if not isinstance(value, dict):
+        return False
+    items = at.child("items") if isinstance(at.value, dict) and isinstance(at.value.get("items"), dict) else None
+    if value.get("type") == "array" and items is not None:
+        return _is_file(source, items)
+    binary = value.get("format") == "binary" or "contentMediaType" in value
+    return value.get("type") == "file" or (value.get("type") == "string" and binary)
+
+
+def _file_schema(source: Source, at: At) -> Any:
+    value = source.documents.resolve(at).value
+    text = plain(value.get("description"), HINT_CHARACTERS_MAX)
+    return {"type": "array", "items": FILE} if value.get("type") == "array" else described(FILE, text)
+
+
+def flatten(source: Source, at: At, depth: int = 0) -> _Flat | None:
+    """The properties of an object schema, those of its `allOf` among them; None where it is not plainly an object with
+    named properties, and so has to be one argument. What only responses carry is left out."""
+    try:
+        at = source.documents.resolve(at)
+    except Malformed:
+        return None
+    value = at.value
+    kind = value.get("type", "object") if isinstance(value, dict) else None
+    if depth > NESTED_ALL_OF_MAX or ("object" not in kind if isinstance(kind, list) else kind != "object"):
+        return None
+    if "patternProperties" in value or any(_has_shape(one) for key in ("anyOf", "oneOf") for one in _listed(value, key)):
+        return None
+    flat = _own(source, at)
+    for index in range(len(_listed(value, "allOf"))):
+        part = flatten(source, at.child("allOf").child(index), depth + 1)
+        if part is None:
+            return None
+        flat.properties = {**part.properties, **flat.properties}
+        flat.required += part.required
+        flat.extra = flat.extra or part.extra
+    return flat if flat.properties or depth else None
+
+
+def _own(source: Source, at: At) -> _Flat:
+    value = at.value
+    members = at.child("properties") if isinstance(value.get("properties"), dict) else None
+    shown = {name: members.child(name) for name in members.value} if members else {}
+    shown = {name: one for name, one in shown.items() if not source.schemas.hidden(one, "input")}
+    required = [name for name in _listed(value, "required") if isinstance(name, str) and name in shown]
+    required += [name for name, one in shown.items() if isinstance(one.value, dict) and one.value.get("required") is True]
+    others = value.get("additionalProperties")
+    return _Flat(shown, required, at.child("additionalProperties") if others is True or isinstance(others, dict) else None)
+
+
+def _listed(value: dict[str, Any], key: str) -> list[Any]:
+    listed = value.get(key)
+    return listed if isinstance(listed, list) else []
+
+
+def _has_shape(schema: Any) -> bool:
+    """Whether an alternative says more than which properties are required."""
+    return not isinstance(schema, dict) or bool(schema.keys() - {"required", "description", "title"})

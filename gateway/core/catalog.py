@@ -1,0 +1,86 @@
+"""The catalog: every tool at one version. Frozen; replaced whole, never changed."""
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct, structs
+
+from gateway.core.manifest import Manifest
+from gateway.core.tool import Refusal, Repair, Tool
+
+
+class Connector(Struct, frozen=True):
+    """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation."""
+
+    manifest: Manifest
+    digest: str
+    title: str = ""
+    version: str = ""
+    tools: tuple[Tool, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+
+class Catalog(Struct, frozen=True):
+    """All tools by name, and all connectors by name. `version` changes exactly when their content does."""
+
+    version: str
+    connectors: Mapping[str, Connector]
+    tools: Mapping[str, Tool]
+
+
+EMPTY = Catalog(version="empty", connectors=MappingProxyType({}), tools=MappingProxyType({}))
+
+
+def build_catalog(connectors: Iterable[Connector]) -> Catalog:
+    """Put connectors together. Where two of them claim one tool name, the connector whose name sorts first keeps it,
+    and the other's operation becomes a refusal that says so."""
+    ordered = sorted(connectors, key=lambda connector: connector.name)
+    tools: dict[str, Tool] = {}
+    merged: dict[str, Connector] = {}
+    for connector in ordered:
+        kept, lost = _claim_names(connector, tools)
+        tools.update({tool.name: tool for tool in kept})
+        merged[connector.name] = connector if not lost else structs.replace(
+            connector, tools=kept, refusals=connector.refusals + lost
+        )
+    return Catalog(_version(merged.values()), MappingProxyType(merged), MappingProxyType(tools))
+
+
+def all_scopes(catalog: Catalog) -> frozenset[str]:
+    """Every scope that some tool needs."""
+    return frozenset(scope for tool in catalog.tools.values() for alternative in tool.scopes for scope in alternative)
+
+
+def _claim_names(connector: Connector, taken: Mapping[str, Tool]) -> tuple[tuple[Tool, ...], tuple[Refusal, ...]]:
+    kept = tuple(tool for tool in connector.tools if tool.name not in taken)
+    lost = tuple(
+        Refusal(
+            operation=tool.operation.key,
+            place=tool.operation.pointer,
+            reason="name-taken",
+            detail=f"the connector {taken[tool.name].connector} has a tool named {tool.name}; "
+            "give one of the two another prefix",
+        )
+        for tool in connector.tools
+        if tool.name in taken
+    )
+    return kept, lost
+
+
+def _version(connectors: Iterable[Connector]) -> str:
+    digest = sha256()
+    for connector in connectors:
+        digest.update(f"{connector.name} {connector.digest} {hash_manifest(connector.manifest)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def hash_manifest(manifest: Manifest) -> str:
+    """A digest of a manifest's content."""
+    return sha256(msgspec.json.encode(manifest, order="deterministic")).hexdigest()[:16]

@@ -1,0 +1,244 @@
+"""A document to tools: every operation becomes a tool or a named refusal, and one bad operation never costs the rest."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Raw, Struct
+
+from gateway.core import swagger
+from gateway.core.body import compile_body, family_of
+from gateway.core.catalog import Connector
+from gateway.core.document import DocumentBroken
+from gateway.core.effect import annotations_of, effect_of
+from gateway.core.inputs import Inputs
+from gateway.core.manifest import Manifest
+from gateway.core.naming import Identity, name_tools, words
+from gateway.core.operation import Operation
+from gateway.core.parameters import compile_parameters, gather_parameters
+from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
+from gateway.core.references import At, Documents, Malformed
+from gateway.core.scope import scopes_of
+from gateway.core.servers import server_list, server_of
+from gateway.core.source import Source
+from gateway.core.tool import Refusal, Tool
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+OUTPUT_SCHEMA_BYTES_MAX = 16 << 10
+TITLE_CHARACTERS_MAX = 120
+TAGS_MAX = 20
+OPERATIONS_MAX = 100_000
+METHOD_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
+
+
+class _Found(Struct, frozen=True):
+    """An operation as it stands in the document."""
+
+    identity: Identity
+    item: At
+    operation: At
+
+
+def compile_document(manifest: Manifest, documents: Documents, digest: str) -> Connector:
+    """Everything that a document gives. Raises DocumentBroken where it is no OpenAPI document."""
+    source = Source(manifest, documents)
+    found: list[_Found] = []
+    refusals: list[Refusal] = []
+    for one in _operations(source):
+        if isinstance(one, _Found):
+            found.append(one)
+        else:
+            refusals.append(one)
+    tools: list[Tool] = []
+    for name, one in zip(name_tools(manifest.tool_prefix, [one.identity for one in found]), found, strict=True):
+        try:
+            tools.append(_compile(source, name, one))
+        except Malformed as error:
+            refusals.append(Refusal(one.identity.key, error.place, error.reason, error.detail))
+    tools, twice = _without_doubles(tools)
+    info = source.root.value.get("info")
+    told = info if isinstance(info, dict) else {}
+    return Connector(
+        manifest=manifest,
+        digest=digest,
+        title=manifest.title or plain(told.get("title"), TITLE_CHARACTERS_MAX),
+        version=plain(str(told.get("version", "")), TITLE_CHARACTERS_MAX),
+        tools=tuple(tools),
+        refusals=(*refusals, *twice),
+        repairs=tuple(source.repairs.values()),
+    )
+
+
+def _operations(source: Source) -> Iterator[_Found | Refusal]:
+    paths = source.root.get("paths")
+    count = 0
+    for path, item in source.members(paths).items() if paths else ():
+        if path.startswith("x-") or item.value is None:
+            continue
+        try:
+            settled = source.settle(item)
+        except Malformed as error:
+            yield Refusal(f"* {path}", error.place, error.reason, error.detail)
+            continue
+        for method, operation in _methods(source, settled):
+            count += 1
+            if count > OPERATIONS_MAX:
+                raise DocumentBroken(f"it has more than {OPERATIONS_MAX} operations.", "/paths")
+            yield _found(source, path, method, settled, operation)
+
+
+def _methods(source: Source, item: At) -> Iterator[tuple[str, At]]:
+    """The operations of a path item, those of other methods among them (OAS 3.2, `additionalOperations`)."""
+    for method in METHODS:
+        if method in item.value:
+            yield method.upper(), item.child(method)
+    others = item.get("additionalOperations")
+    if others is not None and isinstance(others.value, dict):
+        for method in others.value:
+            yield method, others.child(method)
+
+
+def _found(source: Source, path: str, method: str, item: At, operation: At) -> _Found | Refusal:
+    place = source.documents.place(operation)
+    if not method or not METHOD_TOKEN.issuperset(method.upper()) or method.upper() == "CONNECT":
+        return Refusal(f"{method[:20]} {path}", place, "unknown-method", "that cannot be a request method here.")
+    try:
+        settled = source.settle(operation)
+    except Malformed as error:
+        return Refusal(f"{method} {path}", error.place, error.reason, error.detail)
+    told_id = settled.value.get("operationId")
+    rooted = path if path.startswith("/") else f"/{path}"
+    return _Found(Identity(method.upper(), rooted, told_id if isinstance(told_id, str) else ""), item, settled)
+
+
+def _compile(source: Source, name: str, found: _Found) -> Tool:
+    """One operation to one tool. Raises Malformed."""
+    identity, at = found.identity, found.operation
+    connector, effect = source.manifest.name, effect_of(identity.method)
+    path = identity.path.partition("#")[0]
+    inputs = Inputs()
+    declared = gather_parameters(source, path, found.item, at)
+    parameters = compile_parameters(source, path, declared, at, inputs)
+    body = compile_body(source, at, declared, inputs)
+    accept, output = _response(source, at)
+    operation = Operation(
+        connector=connector,
+        method=identity.method,
+        path=path,
+        server=_server(source, found),
+        pointer=source.documents.place(at),
+        operation_id=identity.operation_id,
+        parameters=parameters,
+        body=body,
+        accept=accept,
+    )
+    summary = plain(at.value.get("summary") or found.item.value.get("summary"), TITLE_CHARACTERS_MAX)
+    deprecated = at.value.get("deprecated") is True
+    return Tool(
+        name=name,
+        title=summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
+        description=_description(summary, at, found, deprecated=deprecated),
+        input_schema=inputs.encode(source.schemas),
+        output_schema=output,
+        effect=effect,
+        annotations=annotations_of(identity.method),
+        scopes=scopes_of(connector, effect, _security(source, at)),
+        operation=operation,
+        tags=_tags(at),
+        deprecated=deprecated,
+    )
+
+
+def _server(source: Source, found: _Found) -> str:
+    document = swagger.servers(source.root.value) if source.is_swagger else server_list(source.root)
+    levels = [server_list(found.operation), server_list(found.item), document]
+    return server_of(levels, source.root.uri, source.manifest.base_url, source.documents.place(found.operation))
+
+
+def _description(summary: str, at: At, found: _Found, *, deprecated: bool) -> str:
+    text = plain(at.value.get("description") or found.item.value.get("description"), DESCRIPTION_CHARACTERS_MAX)
+    parts = ["Deprecated."] if deprecated else []
+    if summary and not text.lower().startswith(summary.rstrip(".").lower()):
+        parts.append(summary if summary[-1] in ".!?" else f"{summary}.")
+    parts.append(text)
+    told = " ".join(part for part in parts if part)
+    return cut(told, DESCRIPTION_CHARACTERS_MAX) or f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
+
+
+def _security(source: Source, at: At) -> list[list[str]]:
+    """The scope or role names of each alternative, of all its schemes together."""
+    listed = source.inherited(at, "security")
+    alternatives = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [
+        [scope for named in one.values() if isinstance(named, list) for scope in named if isinstance(scope, str) and scope]
+        for one in alternatives
+    ]
+
+
+def _tags(at: At) -> tuple[str, ...]:
+    tags = at.value.get("tags")
+    return tuple(plain(tag, 60) for tag in tags[:TAGS_MAX] if isinstance(tag, str)) if isinstance(tags, list) else ()
+
+
+def _response(source: Source, at: At) -> tuple[str, Raw]:
+    """The Accept header, and the output schema of the first success that has JSON."""
+    responses = at.get("responses")
+    if responses is None or not isinstance(responses.value, dict):
+        return Operation.__struct_defaults__[-1], Raw(b"")
+    accepted: list[str] = []
+    output = Raw(b"")
+    for status in sorted(responses.value, key=_success_first):
+        if not (status.startswith("2") or status == "default"):
+            continue
+        content = _content(source, at, responses.child(status))
+        accepted += content
+        json_type = next((kind for kind in content if family_of(kind) == "json"), None)
+        schema = content[json_type].get("schema") if json_type else None
+        if schema is not None and not output:
+            output = _output(source, schema)
+    return _accept(accepted), output
+
+
+def _content(source: Source, operation: At, at: At) -> dict[str, At]:
+    """The media types of a response. One that cannot be read costs the output schema, no more."""
+    try:
+        settled = source.settle(at)
+        if source.is_swagger:
+            told: Any = swagger.response(settled.value, source.inherited(operation, "produces"))
+            settled = At(told, settled.uri, settled.pointer)
+        return {kind: one for kind, one in source.members(settled.get("content")).items() if isinstance(one.value, dict)}
+    except Malformed as error:
+        source.note("response-dropped", at, error.detail)
+        return {}
+
+
+def _output(source: Source, schema: At) -> Raw:
+    converted = source.schemas.convert(schema, "output")
+    if not isinstance(converted, dict) or not converted:
+        return Raw(b"")
+    bundled = source.schemas.bundle(converted, OUTPUT_SCHEMA_BYTES_MAX)
+    return Raw(b"") if bytes(bundled) == b'{"type":"object"}' else bundled
+
+
+def _accept(kinds: list[str]) -> str:
+    """JSON first, then what the responses declare, then anything."""
+    declared = [kind for kind in dict.fromkeys(kinds) if "*" not in kind and kind.isascii() and kind.isprintable()]
+    others = [f"{kind};q=0.8" for kind in declared if family_of(kind) != "json" and ";" not in kind][:5]
+    own = [kind for kind in declared if family_of(kind) == "json" and kind != "application/json" and ";" not in kind][:3]
+    return ", ".join(["application/json", *own, *others, "*/*;q=0.5"])
+
+
+def _success_first(status: str) -> tuple[bool, str]:
+    return status == "default", status
+
+
+def _without_doubles(tools: list[Tool]) -> tuple[list[Tool], list[Refusal]]:
+    """Two operations can only share a name where they share method and path too: the document says the same thing twice."""
+    kept: dict[str, Tool] = {}
+    lost = []
+    for tool in tools:
+        if tool.name in kept:
+            detail = f"{kept[tool.name].operation.key} is there already."
+            lost.append(Refusal(tool.operation.key, tool.operation.pointer, "repeated-operation", detail))
+        else:
+            kept[tool.name] = tool
+    return list(kept.values()), lost

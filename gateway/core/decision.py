@@ -1,0 +1,20 @@
+"""A decision: allow, deny, or needs approval, always with reasons."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Verdict = Literal["allow", "deny", "needs_approval"]
+
+
+class Decision(Struct, frozen=True):
+    """`policies` are the ids of the policies that decided; `reasons` are sentences for the caller.
+    INVARIANT: a decision that is not `allow` has at least one reason."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict == "allow"

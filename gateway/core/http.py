@@ -1,0 +1,35 @@
+"""An HTTP request to a backend and the response to it, as plain values. Sends nothing."""
+
+from msgspec import Struct
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class HttpRequest(Struct, frozen=True):
+    """One exact request.
+
+    `url` is absolute and already percent-encoded: the sender puts it on the wire as it is.
+    `headers` keep their order; names are as written here, matched without regard to case.
+    """
+
+    method: str
+    url: str
+    headers: Headers = ()
+    content: bytes = b""
+
+
+class HttpResponse(Struct, frozen=True):
+    """One response, read up to a bound.
+
+    Header names are lower-case. `body` is decoded from its content coding (gzip, br, ...).
+    `truncated` says that the body was longer than the bound and only its first bytes are here.
+    """
+
+    status: int
+    headers: Headers = ()
+    body: bytes = b""
+    truncated: bool = False
+
+    def header(self, name: str) -> str:
+        """The first value of a header (name in lower case), or ""."""
+        return next((value for key, value in self.headers if key == name), "")

@@ -1,0 +1,51 @@
+"""The arguments of one tool while they are gathered: names, schemas, which are required."""
+
+from typing import Any
+
+from msgspec import Raw
+
+from gateway.core.naming import distinct, name_argument
+from gateway.core.schema import Schemas
+
+INPUT_SCHEMA_BYTES_MAX = 32 << 10
+
+
+class Inputs:
+    """Parameters and body properties side by side. The first to ask for a name gets it."""
+
+    def __init__(self) -> None:
+        self.properties: dict[str, Any] = {}
+        self.required: list[str] = []
+        self.dependent: dict[str, list[str]] = {}
+        self._taken: set[str] = set()
+
+    def add(self, wire_name: str, location: str, schema: Any, *, required: bool) -> str:
+        """The argument's name."""
+        argument = distinct(name_argument(wire_name), location, self._taken)
+        self.properties[argument] = schema
+        if required:
+            self.required.append(argument)
+        return argument
+
+    def require_together(self, arguments: list[str], needed: list[str]) -> None:
+        """Whoever gives one of these must give all that are needed: a body that is optional as a whole."""
+        for argument in arguments:
+            others = [one for one in needed if one != argument]
+            if others:
+                self.dependent[argument] = others
+
+    def encode(self, schemas: Schemas) -> Raw:
+        """The input schema, whole and bounded."""
+        told: dict[str, Any] = {"type": "object", "properties": self.properties, "additionalProperties": False}
+        if self.required:
+            told["required"] = self.required
+        if self.dependent:
+            told["dependentRequired"] = self.dependent
+        return schemas.bundle(told, INPUT_SCHEMA_BYTES_MAX)
+
+
+def described(schema: Any, text: str) -> Any:
+    """A schema with this description, where there is one to give."""
+    if not text:
+        return schema
+    return {**schema, "description": text} if isinstance(schema, dict) else {"description": text}

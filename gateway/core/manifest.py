@@ -1,0 +1,83 @@
+"""A connector's manifest: where the document is, where the service is, how to sign in, what it may use."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$", description="Lower-case letters, digits and dashes.")]
+Seconds = Annotated[float, Meta(gt=0, le=600)]
+Bytes = Annotated[int, Meta(ge=1, le=1 << 30)]
+Count = Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class NoAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="none"):
+    """The backend asks for no credential."""
+
+
+class BearerAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="bearer"):
+    """`Authorization: Bearer <secret>` (RFC 6750 section 2.1). `secret` names a secret of the settings."""
+
+    secret: str
+
+
+class HeaderAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="header"):
+    """The secret as the value of a header."""
+
+    header: str
+    secret: str
+
+
+class QueryAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="query"):
+    """The secret as the value of a query parameter."""
+
+    parameter: str
+    secret: str
+
+
+class BasicAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="basic"):
+    """`Authorization: Basic` (RFC 7617): the user name in the open, the password a secret."""
+
+    username: str
+    secret: str
+
+
+Auth = NoAuth | BearerAuth | HeaderAuth | QueryAuth | BasicAuth
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one connector may use."""
+
+    timeout_s: Seconds = 30.0
+    connect_timeout_s: Seconds = 5.0
+    request_bytes_max: Bytes = 10 << 20
+    response_bytes_max: Bytes = 8 << 20
+    result_bytes_max: Bytes = 1 << 20
+    in_flight_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    redirects_max: Count = 3
+    retries_max: Annotated[int, Meta(ge=0, le=5)] = 1
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One connector, as a developer writes it in `connector.yaml` or sends it to `POST /v1/connectors`.
+
+    `document` is a URL, or a path relative to the manifest ("" only where the document comes with it). `base_url` takes the place of the document's servers.
+    `prefix` starts the name of every tool; None means the connector's name, "" means no prefix.
+    `allow_addresses` are networks (CIDR) that are not public and that this connector may reach all the same.
+    `pinned` names tools that a list shows even where the catalog is too large to list.
+    """
+
+    name: Name
+    document: str = ""
+    title: str = ""
+    description: str = ""
+    base_url: str = ""
+    prefix: str | None = None
+    enabled: bool = True
+    auth: Auth = NoAuth()
+    allow_addresses: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
+    limits: Limits = Limits()
+
+    @property
+    def tool_prefix(self) -> str:
+        return self.name if self.prefix is None else self.prefix

@@ -1,0 +1,99 @@
+"""Names of tools and of arguments: readable, valid for every client, and the same whatever the order of the document."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+
+from msgspec import Struct
+
+NAME_CHARACTERS_MAX = 64
+HASH_CHARACTERS = 6
+RESERVED = frozenset({"search_tools", "describe_tool", "call_tool"})
+
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[0-9]+")
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")
+
+
+class Identity(Struct, frozen=True):
+    """What an operation may be named by."""
+
+    method: str
+    path: str
+    operation_id: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def name_tools(prefix: str, operations: Sequence[Identity]) -> list[str]:
+    """One name each, in the order given. An id names its operation where no other has it; else method and path do; where
+    even these are shared, a hash of them is put behind. The result does not depend on the order of the operations."""
+    ids = [snake(one.operation_id) for one in operations]
+    repeated = {name for name, count in Counter(ids).items() if count > 1}
+    wanted = [
+        name if name and name not in repeated else _name_by_path(one) for name, one in zip(ids, operations, strict=True)
+    ]
+    fitted = [_fit(_prefixed(prefix, name)) for name in wanted]
+    shared = {name for name, count in Counter(fitted).items() if count > 1} | RESERVED
+    return [
+        _with_hash(name, one.key) if name in shared else name for name, one in zip(fitted, operations, strict=True)
+    ]
+
+
+def snake(text: str) -> str:
+    """`listPetsV2`, `list-pets/v2` -> `list_pets_v2`. What is snake already stays as it is."""
+    plain = unicodedata.normalize("NFKD", text.replace("'", "")).encode("ascii", "ignore").decode()
+    if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", plain):
+        return plain
+    return "_".join(_WORDS.findall(plain)).lower()
+
+
+def words(text: str) -> str:
+    """A name as a phrase: `listPets` -> `List pets`."""
+    return snake(text).replace("_", " ").capitalize()
+
+
+def name_argument(wire_name: str) -> str:
+    """A wire name as an argument: `filter[name]` -> `filter_name`, `$top` -> `top`."""
+    return _ARGUMENT.sub("_", wire_name).strip("_")[:NAME_CHARACTERS_MAX].strip("_") or "value"
+
+
+def distinct(name: str, location: str, taken: set[str]) -> str:
+    """`name`, or where it is taken `<location>_<name>`, or that with a number; and marks it taken."""
+    candidate, number = name, 2
+    if candidate in taken:
+        candidate = f"{location}_{name}"[:NAME_CHARACTERS_MAX]
+    while candidate in taken:
+        candidate = f"{location}_{name}"[: NAME_CHARACTERS_MAX - 4] + f"_{number}"
+        number += 1
+    taken.add(candidate)
+    return candidate
+
+
+def _name_by_path(one: Identity) -> str:
+    """`GET /rooms/{id}/lights` -> `get_rooms_by_id_lights`."""
+    spoken = _PLACEHOLDER.sub(lambda match: f" by {match[1]} ", one.path)
+    return snake(f"{one.method.lower()} {spoken}") or one.method.lower()
+
+
+def _prefixed(prefix: str, name: str) -> str:
+    start = snake(prefix)
+    return name if not start or name == start or name.startswith(f"{start}_") else f"{start}_{name}"
+
+
+def _fit(name: str) -> str:
+    return name if len(name) <= NAME_CHARACTERS_MAX else _with_hash(name, name)
+
+
+def _with_hash(name: str, hashed: str) -> str:
+    """The name cut so that a hash fits behind it: at a word where that keeps most of it."""
+    digest = sha256(hashed.encode("utf-8", "surrogatepass")).hexdigest()[:HASH_CHARACTERS]
+    room = NAME_CHARACTERS_MAX - HASH_CHARACTERS - 1
+    if len(name) > room:
+        head = name[: room + 1].rpartition("_")[0]
+        name = head if len(head) > room // 2 else name[:room]
+    return f"{name}_{digest}"

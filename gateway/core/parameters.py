@@ -1,0 +1,112 @@
+"""Parameters: which of them are arguments, and how each goes on the wire (OAS 3.1 section 4.8.12)."""
+
+import re
+from typing import Any
+
+from gateway.core import swagger
+from gateway.core.inputs import Inputs, described
+from gateway.core.operation import Location, Parameter, Style
+from gateway.core.prose import HINT_CHARACTERS_MAX, plain
+from gateway.core.references import At, Malformed
+from gateway.core.source import Source
+
+# OAS 3.1 section 4.8.12.1: header parameters of these names shall be ignored.
+IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
+LOCATIONS: tuple[Location, ...] = ("path", "query", "querystring", "header", "cookie")
+STYLES: dict[Location, tuple[Style, ...]] = {
+    "path": ("simple", "label", "matrix"),
+    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited"),
+    "querystring": ("form",),
+    "header": ("simple",),
+    "cookie": ("form", "cookie"),
+}
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
+
+
+def gather_parameters(source: Source, path: str, item: At, operation: At) -> list[At]:
+    """The parameters of the path item and of the operation, resolved; the operation's win by name and location.
+    Form fields and bodies of Swagger 2.0 are among them. Raises Malformed."""
+    found: dict[tuple[str, str], At] = {}
+    for level in (item, operation):
+        for one in source.items(level.get("parameters")):
+            settled = source.settle(one)
+            name, where = settled.value.get("name"), settled.value.get("in")
+            if not isinstance(name, str) or not isinstance(where, str) or not name:
+                place = source.documents.place(one)
+                raise Malformed("malformed-parameter", place, "a parameter needs a `name` and an `in`.")
+            found[where, name.lower() if where == "header" else name] = settled
+    return list(found.values())
+
+
+def compile_parameters(source: Source, path: str, declared: list[At], place: At, inputs: Inputs) -> tuple[Parameter, ...]:
+    """The parameters that are arguments, in the order path, query, header, cookie. Raises Malformed."""
+    unknown = [one for one in declared if one.value["in"] not in (*LOCATIONS, "body", "formData")]
+    if unknown:
+        where = str(unknown[0].value["in"])[:40]
+        raise Malformed("unknown-location", source.documents.place(unknown[0]), f"no parameter can be in {where!r}.")
+    offered = [one for one in declared if one.value["in"] in LOCATIONS and not _is_ignored(source, path, one)]
+    told = [_compile(source, one, inputs) for one in sorted(offered, key=lambda one: LOCATIONS.index(one.value["in"]))]
+    named = {one.name for one in told if one.location == "path"}
+    missing = [name for name in dict.fromkeys(PLACEHOLDER.findall(path)) if name not in named]
+    for name in missing:
+        source.note("path-parameter-added", place, f"the path has {{{name}}} and no parameter of that name; a string is taken.")
+        argument = inputs.add(name, "path", {"type": "string"}, required=True)
+        told.append(Parameter(argument, name, "path", required=True, style="simple", explode=False))
+    return tuple(told)
+
+
+def _is_ignored(source: Source, path: str, at: At) -> bool:
+    name, where = at.value["name"], at.value["in"]
+    key = name.lower() if where == "header" else name
+    if (where, key) in source.credential_parameters or (where == "header" and key in IGNORED_HEADERS):
+        return True
+    if where == "path" and f"{{{name}}}" not in path:
+        source.note("path-parameter-dropped", at, f"the path has no {{{name}}}.")
+        return True
+    return False
+
+
+def _compile(source: Source, at: At, inputs: Inputs) -> Parameter:
+    value = swagger.parameter(at.value) if source.is_swagger else at.value
+    name, where = value["name"], value["in"]
+    if where == "header" and not HEADER_NAME.fullmatch(name):
+        raise Malformed("malformed-parameter", source.documents.place(at), "its name cannot be that of a header.")
+    if where == "path" and value.get("required") is not True:
+        source.note("path-parameter-required", at, "a path parameter is always required.")
+    required = where == "path" or value.get("required") is True
+    schema, media_type = _schema(source, At(value, at.uri, at.pointer))
+    text = plain(value.get("description"), HINT_CHARACTERS_MAX)
+    style, explode = _style(source, value, at)
+    return Parameter(
+        argument=inputs.add(name, where, described(schema, text), required=required),
+        name=name,
+        location=where,
+        required=required,
+        style=style,
+        explode=explode,
+        allow_reserved=value.get("allowReserved") is True,
+        media_type=media_type,
+    )
+
+
+def _schema(source: Source, at: At) -> tuple[Any, str]:
+    """The schema of the value, and the media type where it is a `content` parameter."""
+    content = at.get("content")
+    if content is not None and isinstance(content.value, dict) and content.value:
+        media_type = next(iter(content.value))
+        schema = content.child(media_type).get("schema")
+        return (source.schemas.convert(schema, "input") if schema else True), media_type
+    schema = at.get("schema")
+    return (source.schemas.convert(schema, "input") if schema else {"type": "string"}), ""
+
+
+def _style(source: Source, value: dict[str, Any], at: At) -> tuple[Style, bool]:
+    where: Location = value["in"]
+    allowed = STYLES[where]
+    style = value.get("style", allowed[0])
+    if style not in allowed:
+        source.note("style-repaired", at, f"a {where} parameter has no such style; {allowed[0]} is taken.")
+        style = allowed[0]
+    explode = value.get("explode")
+    return style, explode if isinstance(explode, bool) else style in ("form", "deepObject", "cookie")

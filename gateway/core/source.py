@@ -1,0 +1,77 @@
+"""One document while it is compiled: its files, its schemas, what was repaired, and typed ways to look into it."""
+
+from typing import Any
+
+from gateway.core import swagger
+from gateway.core.document import require_openapi
+from gateway.core.manifest import Manifest
+from gateway.core.references import At, Documents, Malformed
+from gateway.core.schema import Schemas
+from gateway.core.tool import Repair
+
+REPAIRS_MAX = 10_000
+
+
+class Source:
+    """What every step of the compilation looks at. `repairs` grows as they go; a place is repaired once for a reason."""
+
+    def __init__(self, manifest: Manifest, documents: Documents) -> None:
+        self.version = require_openapi(documents.root.value)
+        self.manifest = manifest
+        self.documents = documents
+        self.root = documents.root
+        self.is_swagger = swagger.is_swagger(documents.root.value)
+        self.repairs: dict[tuple[str, str], Repair] = {}
+        self.schemas = Schemas(documents, self.note)
+        self.credential_parameters = frozenset(self._credential_parameters())
+
+    def note(self, reason: str, at: At, detail: str) -> None:
+        place = self.documents.place(at)
+        if len(self.repairs) < REPAIRS_MAX:
+            self.repairs.setdefault((place, reason), Repair(place, reason, detail))
+
+    def settle(self, at: At) -> At:
+        """Follow its `$ref`s to an object. Raises Malformed."""
+        settled = self.documents.resolve(at)
+        if not isinstance(settled.value, dict):
+            raise Malformed("malformed", self.documents.place(at), "an object belongs here.")
+        return settled
+
+    def items(self, at: At | None) -> list[At]:
+        """The items of a list; of nothing, none. Raises Malformed where it is no list."""
+        if at is None:
+            return []
+        if not isinstance(at.value, list):
+            raise Malformed("malformed", self.documents.place(at), "a list belongs here.")
+        return [at.child(index) for index in range(len(at.value))]
+
+    def members(self, at: At | None) -> dict[str, At]:
+        """The members of an object; of nothing, none. Raises Malformed where it is no object."""
+        if at is None:
+            return {}
+        if not isinstance(at.value, dict):
+            raise Malformed("malformed", self.documents.place(at), "an object belongs here.")
+        return {key: at.child(key) for key in at.value}
+
+    def inherited(self, operation: At, key: str) -> Any:
+        """What the operation says, or else the document (Swagger's `consumes` and `produces`, and `security`)."""
+        own = operation.value.get(key)
+        return own if own is not None else self.root.value.get(key)
+
+    def _credential_parameters(self) -> set[tuple[str, str]]:
+        """Where apiKey schemes put their secret, as (in, name): never an argument (a header's name in lower case)."""
+        if self.is_swagger:
+            schemes = self.root.get("securityDefinitions")
+        else:
+            components = self.root.get("components")
+            schemes = components.get("securitySchemes") if components else None
+        found = set()
+        for key in schemes.value if schemes and isinstance(schemes.value, dict) else ():
+            try:
+                scheme = self.settle(schemes.child(key)).value
+            except Malformed:
+                continue
+            name, where = scheme.get("name"), scheme.get("in")
+            if scheme.get("type") == "apiKey" and isinstance(name, str) and isinstance(where, str):
+                found.add((where, name.lower() if where == "header" else name))
+        return found

@@ -1,0 +1,95 @@
+"""STORY  What a caller may see: list, describe, search. Calls nothing, and shows no tool whose scopes the caller lacks."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from gateway.core.catalog import Catalog
+from gateway.core.principal import Principal
+from gateway.core.scope import missing_scopes
+from gateway.core.tool import Tool
+from gateway.errors import NotFound
+from gateway.published import Published
+from gateway.rankers.base import Ranker, RankerFactory
+
+VIEWS_MAX = 64
+SEARCH_LIMIT_MAX = 50
+
+
+class View(Struct, frozen=True, eq=False):
+    """The tools that one set of scopes may call, by name, in the order of their names, at one version of the catalog.
+
+    `pinned` are those that their connector's manifest wants listed always. Two views are the same view only if they
+    are the same object: an edge may cache what it encodes under it.
+    """
+
+    version: str
+    tools: Mapping[str, Tool]
+    pinned: tuple[Tool, ...]
+
+
+class Found(Struct, frozen=True):
+    """One answer to a search, best first. `matched` are the words of the query that the tool has."""
+
+    tool: Tool
+    score: float
+    matched: tuple[str, ...]
+
+
+class Discovery:
+    """Looks at the catalog through the eyes of one caller."""
+
+    def __init__(self, published: Published, rankers: RankerFactory) -> None:
+        self._published = published
+        self._rankers = rankers
+        self._views: OrderedDict[tuple[str, frozenset[str]], View] = OrderedDict()
+        self._indexes: OrderedDict[View, asyncio.Future[Ranker]] = OrderedDict()
+
+    def view(self, principal: Principal) -> View:
+        """Everything this caller may call. The same object for the same scopes until the catalog changes."""
+        catalog = self._published.current.catalog
+        key = (catalog.version, principal.scopes)
+        if key not in self._views:
+            self._views[key] = _look(catalog, principal.scopes)
+            _forget_oldest(self._views)
+        return self._views[key]
+
+    def describe(self, principal: Principal, name: str) -> Tool:
+        """One tool. Raises NotFound where there is none, or none that this caller may see."""
+        tool = self.view(principal).tools.get(name)
+        if tool is None:
+            raise NotFound(f"There is no tool named {name[:80]!r} that you may call; search_tools finds those there are.")
+        return tool
+
+    async def search(self, principal: Principal, query: str, limit: int = 10) -> tuple[Found, ...]:
+        """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first."""
+        view = self.view(principal)
+        ranker = await self._index(view)
+        ranked = ranker.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)))
+        return tuple(Found(view.tools[one.name], one.score, one.matched) for one in ranked)
+
+    async def _index(self, view: View) -> Ranker:
+        """The index of a view: built once, off the event loop, whoever asks first."""
+        if view not in self._indexes:
+            building = asyncio.to_thread(self._rankers.build, tuple(view.tools.values()))
+            self._indexes[view] = asyncio.ensure_future(building)
+            _forget_oldest(self._indexes)
+        return await asyncio.shield(self._indexes[view])
+
+
+def _look(catalog: Catalog, scopes: frozenset[str]) -> View:
+    seen = {name: tool for name, tool in sorted(catalog.tools.items()) if not missing_scopes(tool.scopes, scopes)}
+    pinned = tuple(
+        seen[name]
+        for connector in catalog.connectors.values()
+        for name in connector.manifest.pinned
+        if name in seen
+    )
+    return View(catalog.version, seen, pinned)
+
+
+def _forget_oldest(cache: OrderedDict) -> None:  # type: ignore[type-arg]
+    while len(cache) > VIEWS_MAX:
+        cache.popitem(last=False)

@@ -1,0 +1,179 @@
+"""REST for those who look after a gateway: connectors, the audit log, the probes. Knows the wire; the stories do the work."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Request, Response, delete, get, post, put
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery
+from msgspec import Meta, Struct
+
+from gateway.core.audit import AuditEntry, Phase
+from gateway.core.catalog import Connector
+from gateway.core.manifest import Manifest
+from gateway.core.principal import Principal
+from gateway.core.tool import Refusal, Repair
+from gateway.edge.parts import Gateway
+from gateway.errors import BadRequest, NotFound, ScopeMissing
+from gateway.ingest import Offered
+from gateway.stores.base import AuditFilter
+
+READ_CONNECTORS = "factotum:connectors.read"
+WRITE_CONNECTORS = "factotum:connectors.write"
+READ_AUDIT = "factotum:audit.read"
+AUDIT_LINES_MAX = 1_000
+
+AnyRequest = Request[object, object, object]  # type: ignore[type-var]
+
+
+class ConnectorSummary(Struct, frozen=True):
+    """One connector in a list. `problem` says why it is not in the catalog, where it is not."""
+
+    name: str
+    title: str = ""
+    version: str = ""
+    tools: int = 0
+    refusals: int = 0
+    repairs: int = 0
+    problem: str = ""
+
+
+class ConnectorList(Struct, frozen=True):
+    connectors: tuple[ConnectorSummary, ...]
+
+
+class ConnectorReport(Struct, frozen=True):
+    """What became of every operation of one connector."""
+
+    summary: ConnectorSummary
+    tools: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
+    repairs: tuple[Repair, ...]
+
+
+class NewConnector(Manifest, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A manifest, and the document's text where it does not come from a URL. Without a `name` the title gives one."""
+
+    name: Annotated[str, Meta(pattern="^([a-z][a-z0-9-]{0,31})?$")] = ""
+    content: str = ""
+
+
+class AuditPage(Struct, frozen=True):
+    """Lines, oldest first. `last` is the sequence to ask after for those that follow."""
+
+    lines: tuple[AuditEntry, ...]
+    last: int
+
+
+class Health(Struct, frozen=True):
+    status: str
+
+
+def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
+    """The handlers, bound to one gateway."""
+
+    async def signed_in(request: AnyRequest, scope: str) -> Principal:
+        principal = await gateway.authenticator.authenticate(
+            request.headers.get("authorization", ""), datetime.now().timestamp()
+        )
+        if scope not in principal.scopes:
+            raise ScopeMissing(f"This needs the scope {scope}; ask for a key that has it.", (scope,))
+        return principal
+
+    async def offered(request: AnyRequest) -> Offered:
+        body = await request.body()
+        if len(body) > gateway.settings.documents.bytes_max:
+            raise BadRequest("The document is larger than documents.bytes_max allows.")
+        new = _decode(body)
+        manifest = Manifest(**{name: getattr(new, name) for name in Manifest.__struct_fields__})
+        return Offered(manifest, folder=None, content=new.content.encode() if new.content else None)
+
+    @get("/v1/connectors")
+    async def list_connectors(request: AnyRequest) -> ConnectorList:
+        await signed_in(request, READ_CONNECTORS)
+        catalog, problems = gateway.published.current.catalog, gateway.ingestion.problems
+        shown = {one.name: _summary(one, problems.get(one.name, "")) for one in catalog.connectors.values()}
+        lost = {name: ConnectorSummary(name, problem=why) for name, why in problems.items() if name not in shown}
+        return ConnectorList(tuple(one for _, one in sorted({**shown, **lost}.items())))
+
+    @get("/v1/connectors/{name:str}")
+    async def show_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
+        await signed_in(request, READ_CONNECTORS)
+        connector = gateway.published.current.catalog.connectors.get(name)
+        if connector is None:
+            raise NotFound(f"There is no connector named {name[:64]!r}.")
+        return _report(connector, gateway.ingestion.problems.get(name, ""))
+
+    @post("/v1/connectors")
+    async def add_connector(request: AnyRequest) -> ConnectorReport:
+        principal = await signed_in(request, WRITE_CONNECTORS)
+        return _report(await gateway.ingestion.add(principal, await offered(request)))
+
+    @put("/v1/connectors/{name:str}")
+    async def replace_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
+        principal = await signed_in(request, WRITE_CONNECTORS)
+        wanted = await offered(request)
+        if wanted.manifest.name not in ("", name):
+            raise BadRequest("The name in the body is not the name in the path.")
+        named = msgspec.structs.replace(wanted, manifest=msgspec.structs.replace(wanted.manifest, name=name))
+        return _report(await gateway.ingestion.add(principal, named, replace=True))
+
+    @delete("/v1/connectors/{name:str}")
+    async def remove_connector(request: AnyRequest, name: FromPath[str]) -> None:
+        await gateway.ingestion.remove(await signed_in(request, WRITE_CONNECTORS), name)
+
+    @get("/v1/audit")
+    async def read_audit(
+        request: AnyRequest,
+        after: FromQuery[int | None] = None,
+        limit: FromQuery[int] = 100,
+        tool: FromQuery[str] = "",
+        subject: FromQuery[str] = "",
+        phase: FromQuery[Phase | None] = None,
+    ) -> AuditPage:
+        principal = await signed_in(request, READ_AUDIT)
+        bounded = max(1, min(limit, AUDIT_LINES_MAX))
+        wanted = AuditFilter(principal.tenant, after, bounded, tool, subject, phase)
+        lines = tuple(await gateway.store.read_audit(wanted))
+        return AuditPage(lines, lines[-1].sequence if lines else after or 0)
+
+    @get("/healthz", media_type="application/json")
+    async def healthz() -> Health:
+        return Health("ok")
+
+    @get("/readyz", media_type="application/json")
+    async def readyz() -> Response[Health]:
+        ready = await gateway.store.ready()
+        return Response(Health("ok" if ready else "the store does not answer"), status_code=200 if ready else 503)
+
+    return [
+        list_connectors,
+        show_connector,
+        add_connector,
+        replace_connector,
+        remove_connector,
+        read_audit,
+        healthz,
+        readyz,
+    ]
+
+
+def _decode(body: bytes) -> NewConnector:
+    try:
+        return msgspec.json.decode(body, type=NewConnector)
+    except msgspec.ValidationError as error:
+        # msgspec's text names the place and the type that was expected, and no value.
+        raise BadRequest(f"The connector does not fit schemas/connector.json: {error}") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise BadRequest("The body is not JSON.") from error
+
+
+def _summary(connector: Connector, problem: str = "") -> ConnectorSummary:
+    counts = (len(connector.tools), len(connector.refusals), len(connector.repairs))
+    return ConnectorSummary(connector.name, connector.title, connector.version, *counts, problem)
+
+
+def _report(connector: Connector, problem: str = "") -> ConnectorReport:
+    names = tuple(sorted(tool.name for tool in connector.tools))
+    return ConnectorReport(_summary(connector, problem), names, connector.refusals, connector.repairs)

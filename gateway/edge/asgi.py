@@ -1,0 +1,132 @@
+"""Small shared pieces for raw ASGI endpoints: bounded bodies, cancellation, replies, Host and Origin, challenges.
+Knows HTTP; knows no protocol on top of it, and no policy."""
+
+import asyncio
+import re
+from collections.abc import Collection, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from litestar.types import HTTPScope, Receive, Send
+from msgspec import Struct
+
+from gateway.errors import BadRequest, TooLarge
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+SCOPES_CHARACTERS_MAX = 2_000
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+
+_T = TypeVar("_T")
+
+
+class Disconnected(Exception):
+    """The client went away: there is nobody left to answer."""
+
+
+class Reply(Struct, frozen=True):
+    """A whole HTTP response. A body is JSON, or what `content_type` says; an empty one has no type."""
+
+    status: int
+    body: bytes = b""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    content_type: bytes = b"application/json"
+
+
+async def send_reply(send: Send, reply: Reply) -> None:
+    headers = [(b"content-length", str(len(reply.body)).encode()), (b"cache-control", b"no-store"), *reply.headers]
+    if reply.body:
+        headers.insert(0, (b"content-type", reply.content_type))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+def header_values(scope: HTTPScope, name: bytes) -> list[str]:
+    """Every value of a header (name in lower case), without the white space around it that some servers leave."""
+    return [value.decode("latin-1").strip(" \t") for key, value in scope["headers"] if key == name]
+
+
+async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int, timeout_s: float) -> bytes:
+    """The whole body. Raises TooLarge, BadRequest where it comes too slowly, or Disconnected."""
+    if any(_declared(value) > bytes_max for value in header_values(scope, b"content-length")):
+        raise _too_large(bytes_max)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _receive_body(receive, bytes_max)
+    except TimeoutError as error:
+        raise BadRequest(f"The body did not arrive within {timeout_s:g} s; send it at once.") from error
+
+
+async def _receive_body(receive: Receive, bytes_max: int) -> bytes:
+    body = bytearray()
+    while True:
+        event = await receive()
+        if event["type"] != "http.request":
+            raise Disconnected
+        body += event["body"]
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+        if not event["more_body"]:
+            return bytes(body)
+
+
+def _declared(content_length: str) -> int:
+    """A length that cannot be read counts as none: the bytes are counted as they come."""
+    return int(content_length) if content_length.isascii() and content_length.isdigit() else 0
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The body is larger than {bytes_max} bytes; send less in one request.")
+
+
+async def until_disconnect(receive: Receive, work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` gives. It is cancelled as soon as the client goes away, and then Disconnected is raised.
+
+    Call it after the body has been read: whatever comes next can only be the disconnect.
+    """
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_wait_for_disconnect(receive))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise Disconnected
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def host_allowed(scope: HTTPScope, allowed: Collection[str]) -> bool:
+    """Whether the request names a host that we are: a loopback name, or one of `allowed`, with any port where `allowed`
+    gives none. This is what stops DNS rebinding."""
+    hosts = [value.lower() for value in header_values(scope, b"host")]
+    if len(hosts) != 1 or (match := _HOST.fullmatch(hosts[0])) is None:
+        return False
+    return not LOOPBACK_HOSTS.union(map(str.lower, allowed)).isdisjoint({hosts[0], match[1]})
+
+
+def origin_allowed(scope: HTTPScope, allowed: Collection[str]) -> bool:
+    """Whether the page that sent the request, if a page did, is our own or one of `allowed`. Ask `host_allowed` first."""
+    origins = [value.lower() for value in header_values(scope, b"origin")]
+    if not origins:
+        return True
+    if len(origins) > 1:
+        return False
+    ours = {f"{scheme}://{host.lower()}" for scheme in ("http", "https") for host in header_values(scope, b"host")}
+    return origins[0] in ours.union(map(str.lower, allowed))
+
+
+def challenge(error: str = "", scopes: Sequence[str] = ()) -> tuple[bytes, bytes]:
+    """A `WWW-Authenticate` header (RFC 6750 section 3): a bare `Bearer` where nothing was presented, else with the error
+    code. Scopes that are no scope-token (RFC 6749 section 3.3) are left out, so that none can break the header."""
+    attributes = [f'error="{error}"'] if error else []
+    tokens = " ".join(scope for scope in scopes if _SCOPE_TOKEN.fullmatch(scope))
+    if tokens and len(tokens) <= SCOPES_CHARACTERS_MAX:
+        attributes.append(f'scope="{tokens}"')
+    return b"www-authenticate", " ".join(["Bearer", ", ".join(attributes)]).strip().encode()

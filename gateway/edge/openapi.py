@@ -1,0 +1,235 @@
+"""The OpenAPI 3.1 document of the gateway's own REST API, put together from the Structs that the API speaks."""
+
+from typing import Any
+
+import msgspec
+
+from gateway import __version__
+from gateway.edge import admin, tools
+
+BEARER = "apiKey"
+REF = "#/components/schemas/{name}"
+
+Json = dict[str, Any]
+
+
+def openapi_document() -> Json:
+    """The whole document, as plain values."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Factotum",
+            "version": __version__,
+            "description": "An agent gateway: OpenAPI documents in, governed agent tools out. MCP is served at /mcp.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{BEARER: []}],
+        "paths": _paths(),
+        "components": {
+            "schemas": _components() | {"Problem": PROBLEM, "OpenAiTools": OPENAI_TOOLS},
+            "securitySchemes": {BEARER: {"type": "http", "scheme": "bearer", "description": "An API key of this gateway."}},
+            "responses": {"Problem": _answer("What went wrong (RFC 9457).", "Problem", "application/problem+json")},
+        },
+    }
+
+
+PROBLEM: Json = {
+    "type": "object",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "One or two sentences: what happened, and what to do next."},
+        "scopes": {"type": "array", "items": {"type": "string"}, "description": "All the scopes that would do."},
+        "problems": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["argument", "pointer", "expected"],
+                "properties": {name: {"type": "string"} for name in ("argument", "pointer", "expected")},
+            },
+        },
+        "retry": {"type": "boolean", "description": "Whether the same call may work later."},
+        "retry_after_s": {"type": "number"},
+        "may_have_happened": {"type": "boolean", "description": "Check before sending a write again."},
+    },
+}
+
+OPENAI_TOOLS: Json = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["type", "function"],
+        "properties": {
+            "type": {"const": "function"},
+            "function": {
+                "type": "object",
+                "required": ["name", "parameters"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "description": {"type": "string"},
+                    "parameters": {"type": "object"},
+                },
+            },
+        },
+    },
+}
+
+_STRUCTS: tuple[Any, ...] = (
+    tools.ToolPage,
+    tools.ToolShown,
+    tools.CallBody,
+    tools.CallAnswer,
+    tools.SearchBody,
+    tools.SearchAnswer,
+    admin.ConnectorList,
+    admin.ConnectorReport,
+    admin.NewConnector,
+    admin.AuditPage,
+    admin.Health,
+)
+
+
+def _components() -> Json:
+    return msgspec.json.schema_components(_STRUCTS, ref_template=REF)[1]
+
+
+def _paths() -> Json:
+    name = _parameter("name", "path", {"type": "string"}, "The tool's name.")
+    connector = _parameter("name", "path", {"type": "string"}, "The connector's name.")
+    return {
+        "/v1/tools": {
+            "get": _operation(
+                "listTools",
+                "List the tools that you may call",
+                {"200": _list_answer()},
+                parameters=[
+                    _parameter("connector", "query", {"type": "string"}, "Only the tools of this connector."),
+                    _parameter("format", "query", {"enum": ["factotum", "openai"]}, "`openai`: function definitions."),
+                    _parameter("after", "query", {"type": "string"}, "`next` of the page before."),
+                    _parameter("limit", "query", {"type": "integer", "minimum": 1}, "Tools a page."),
+                ],
+            )
+        },
+        "/v1/tools/{name}": {
+            "get": _operation("showTool", "Show one tool", {"200": _answer("The tool.", "ToolShown")}, [name])
+        },
+        "/v1/tools/{name}:call": {
+            "post": _operation(
+                "callTool",
+                "Call a tool, or see the request that a call would send",
+                {"200": _answer("The backend's answer; `is_error` where it was an error of its own.", "CallAnswer")},
+                [name],
+                body="CallBody",
+            )
+        },
+        "/v1/tools:search": {
+            "post": _operation(
+                "searchTools",
+                "Find the tools that fit a wish",
+                {"200": _answer("Best first.", "SearchAnswer")},
+                body="SearchBody",
+            )
+        },
+        "/v1/connectors": {
+            "get": _operation(
+                "listConnectors",
+                "List the connectors",
+                {"200": _answer("All of them.", "ConnectorList")},
+                scope=admin.READ_CONNECTORS,
+            ),
+            "post": _operation(
+                "addConnector",
+                "Add a connector from an OpenAPI document",
+                {"201": _answer("What became of every operation.", "ConnectorReport")},
+                body="NewConnector",
+                scope=admin.WRITE_CONNECTORS,
+            ),
+        },
+        "/v1/connectors/{name}": {
+            "get": _operation(
+                "showConnector",
+                "Show one connector with its refusals and repairs",
+                {"200": _answer("The connector.", "ConnectorReport")},
+                [connector],
+                scope=admin.READ_CONNECTORS,
+            ),
+            "put": _operation(
+                "replaceConnector",
+                "Add a connector, in place of any of the same name",
+                {"200": _answer("What became of every operation.", "ConnectorReport")},
+                [connector],
+                body="NewConnector",
+                scope=admin.WRITE_CONNECTORS,
+            ),
+            "delete": _operation(
+                "removeConnector",
+                "Take a connector out",
+                {"204": {"description": "It is gone."}},
+                [connector],
+                scope=admin.WRITE_CONNECTORS,
+            ),
+        },
+        "/v1/audit": {
+            "get": _operation(
+                "readAudit",
+                "Read the audit log of your tenant",
+                {"200": _answer("Lines, oldest first.", "AuditPage")},
+                parameters=[
+                    _parameter("after", "query", {"type": "integer"}, "Lines after this sequence; the newest if left out."),
+                    _parameter("limit", "query", {"type": "integer", "minimum": 1}, "Lines a page."),
+                    _parameter("tool", "query", {"type": "string"}, "Only the calls of this tool."),
+                    _parameter("subject", "query", {"type": "string"}, "Only the calls of this subject."),
+                    _parameter("phase", "query", {"type": "string"}, "Only lines of this phase."),
+                ],
+                scope=admin.READ_AUDIT,
+            )
+        },
+        "/healthz": {"get": _probe("healthz", "The process answers")},
+        "/readyz": {"get": _probe("readyz", "The store answers too")},
+    }
+
+
+def _operation(
+    operation_id: str,
+    summary: str,
+    responses: Json,
+    parameters: list[Json] | None = None,
+    *,
+    body: str = "",
+    scope: str = "",
+) -> Json:
+    told: Json = {
+        "operationId": operation_id,
+        "summary": summary,
+        "responses": responses | {"default": {"$ref": "#/components/responses/Problem"}},
+    }
+    if parameters:
+        told["parameters"] = parameters
+    if scope:
+        told["description"] = f"Needs the scope `{scope}`."
+    if body:
+        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
+    return told
+
+
+def _probe(operation_id: str, summary: str) -> Json:
+    return {**_operation(operation_id, summary, {"200": _answer(summary + ".", "Health")}), "security": []}
+
+
+def _parameter(name: str, where: str, schema: Json, description: str) -> Json:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": description}
+
+
+def _answer(description: str, schema: str, media_type: str = "application/json") -> Json:
+    return {"description": description, "content": {media_type: {"schema": _ref(schema)}}}
+
+
+def _list_answer() -> Json:
+    either = {"oneOf": [_ref("ToolPage"), _ref("OpenAiTools")]}
+    return {"description": "One page, in the order of names.", "content": {"application/json": {"schema": either}}}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": REF.format(name=name)}

@@ -1,0 +1,25 @@
+"""What a door is given: the opened parts of one gateway. A door calls stories and shelves through these, and holds no others."""
+
+from msgspec import Struct
+
+from gateway.audit import AuditLog
+from gateway.auth.base import Authenticator
+from gateway.call import Calls
+from gateway.discover import Discovery
+from gateway.ingest import Ingestion
+from gateway.published import Published
+from gateway.settings import Settings
+from gateway.stores.base import Store
+
+
+class Gateway(Struct, frozen=True):
+    """The parts, opened by `app.open_gateway`, which also closes them."""
+
+    settings: Settings
+    published: Published
+    discovery: Discovery
+    calls: Calls
+    ingestion: Ingestion
+    authenticator: Authenticator
+    audit: AuditLog
+    store: Store

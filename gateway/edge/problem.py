@@ -1,0 +1,39 @@
+"""An error on the REST wire: RFC 9457 problem documents. Knows the wire, decides nothing."""
+
+from typing import Any
+
+import msgspec
+
+from gateway.edge.asgi import Reply, challenge
+from gateway.errors import (
+    ArgumentsInvalid,
+    GatewayError,
+    ScopeMissing,
+    Unauthenticated,
+    UpstreamFailed,
+    http_status,
+)
+
+MEDIA_TYPE = b"application/problem+json"
+
+
+def problem(error: GatewayError) -> Reply:
+    """The whole response. What a caller may act on is a member of its own: `scopes`, `problems`, `retry`,
+    `retry_after_s`, `may_have_happened`."""
+    status = http_status(error)
+    told: dict[str, Any] = {"type": "about:blank", "title": error.title, "status": status, "detail": error.detail}
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    match error:
+        case Unauthenticated():
+            headers = (challenge(),)
+        case ScopeMissing(scopes=scopes):
+            told["scopes"] = scopes
+            headers = (challenge("insufficient_scope", scopes),)
+        case ArgumentsInvalid(problems=problems):
+            told["problems"] = problems
+        case UpstreamFailed():
+            told |= {"retry": error.retry, "may_have_happened": error.may_have_happened}
+            if error.retry_after_s is not None:
+                told["retry_after_s"] = error.retry_after_s
+                headers = ((b"retry-after", str(max(1, round(error.retry_after_s))).encode()),)
+    return Reply(status, msgspec.json.encode(told), headers, MEDIA_TYPE)

@@ -1,0 +1,194 @@
+"""Every error the gateway tells a caller about, and the two tables that put them on a wire.
+
+    GatewayError
+    ├── Unauthenticated            no key, or one that is unknown, expired or revoked
+    ├── Forbidden
+    │   ├── ScopeMissing           names the scopes that would do
+    │   └── PolicyDenied           carries the decision
+    ├── NotFound                   a tool, connector or key of that name
+    ├── BadRequest
+    │   ├── ArgumentsInvalid       one problem per argument
+    │   ├── DocumentRejected       the document as a whole cannot be read: where and why
+    │   └── TooLarge               names the limit and its unit
+    ├── Conflict                   it exists already
+    ├── CredentialMissing          the gateway has no credential for this backend
+    ├── UpstreamFailed             the backend gave no usable answer
+    │   ├── UpstreamForbidden      the address is not one this connector may reach
+    │   ├── UpstreamBusy           too many calls in flight, or the circuit breaker is open
+    │   ├── UpstreamUnreachable    no connection
+    │   ├── UpstreamTimeout        no answer in time
+    │   └── UpstreamBroken         the connection broke, or the answer was not HTTP
+    └── StoreFailed                the store could not be read or written
+
+Texts are ours: never that of an exception we did not write. Each says what to do next.
+"""
+
+from msgspec import Struct
+
+from gateway.core.decision import Decision
+
+
+class GatewayError(Exception):
+    """The root. `detail` is one or two sentences for the caller."""
+
+    title = "Internal error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Unauthenticated(GatewayError):
+    title = "Sign-in needed"
+
+
+class Forbidden(GatewayError):
+    title = "Not allowed"
+
+
+class ScopeMissing(Forbidden):
+    """`scopes` are all the scopes of the alternative that is nearest to what the caller has (RFC 6750 section 3.1)."""
+
+    title = "Scope missing"
+
+    def __init__(self, detail: str, scopes: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.scopes = scopes
+
+
+class PolicyDenied(Forbidden):
+    title = "Denied by policy"
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(" ".join(decision.reasons))
+        self.decision = decision
+
+
+class NotFound(GatewayError):
+    title = "Not found"
+
+
+class BadRequest(GatewayError):
+    title = "Bad request"
+
+
+class ArgumentProblem(Struct, frozen=True):
+    """One argument that does not fit. `argument` is its name, `pointer` the JSON Pointer into the arguments."""
+
+    argument: str
+    pointer: str
+    expected: str
+
+
+class ArgumentsInvalid(BadRequest):
+    title = "Invalid arguments"
+
+    def __init__(self, problems: tuple[ArgumentProblem, ...]) -> None:
+        super().__init__("; ".join(f"{problem.argument}: {problem.expected}" for problem in problems))
+        self.problems = problems
+
+
+class DocumentRejected(BadRequest):
+    """`place` is `line 3, column 7` or a JSON Pointer."""
+
+    title = "Document rejected"
+
+    def __init__(self, detail: str, place: str = "") -> None:
+        super().__init__(f"{place}: {detail}" if place else detail)
+        self.place = place
+
+
+class TooLarge(BadRequest):
+    title = "Too large"
+
+
+class Conflict(GatewayError):
+    title = "Conflict"
+
+
+class CredentialMissing(GatewayError):
+    title = "No credential for the backend"
+
+
+class UpstreamFailed(GatewayError):
+    """`may_have_happened`: the request, or a part of it, had left when it failed. `retry`: the same call may work later."""
+
+    title = "Backend failed"
+    may_have_happened = False
+    retry = False
+
+    def __init__(self, detail: str, *, may_have_happened: bool | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        if may_have_happened is not None:
+            self.may_have_happened = may_have_happened
+        self.retry_after_s = retry_after_s
+
+
+class UpstreamForbidden(UpstreamFailed):
+    title = "Backend address not allowed"
+
+
+class UpstreamBusy(UpstreamFailed):
+    title = "Backend busy"
+    retry = True
+
+
+class UpstreamUnreachable(UpstreamFailed):
+    title = "Backend unreachable"
+    retry = True
+
+
+class UpstreamTimeout(UpstreamFailed):
+    title = "Backend timed out"
+    may_have_happened = True
+    retry = True
+
+
+class UpstreamBroken(UpstreamFailed):
+    title = "Backend broke off"
+    may_have_happened = True
+    retry = True
+
+
+class StoreFailed(GatewayError):
+    title = "Store unavailable"
+
+
+HTTP_STATUS: dict[type[GatewayError], int] = {
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    ArgumentsInvalid: 422,
+    DocumentRejected: 422,
+    TooLarge: 413,
+    BadRequest: 400,
+    Conflict: 409,
+    CredentialMissing: 503,
+    UpstreamBusy: 503,
+    UpstreamTimeout: 504,
+    UpstreamFailed: 502,
+    StoreFailed: 503,
+    GatewayError: 500,
+}
+
+JSONRPC_CODE: dict[type[GatewayError], int] = {
+    Unauthenticated: -32600,
+    Forbidden: -32600,
+    BadRequest: -32602,
+    NotFound: -32602,
+    GatewayError: -32603,
+}
+
+
+def http_status(error: GatewayError) -> int:
+    """The HTTP status of an error: its own row of the table, or that of its nearest ancestor."""
+    return _nearest(HTTP_STATUS, error)
+
+
+def jsonrpc_code(error: GatewayError) -> int:
+    """The JSON-RPC code of an error (JSON-RPC 2.0 section 5.1), found in the same way."""
+    return _nearest(JSONRPC_CODE, error)
+
+
+def _nearest(table: dict[type[GatewayError], int], error: GatewayError) -> int:
+    return next(table[kind] for kind in type(error).__mro__ if kind in table)

@@ -1,0 +1,366 @@
+"""STORY 2  A connector comes in: fetch, compile, check, publish.
+
+One document at a time, and the catalog swapped whole. A connector that cannot be read is listed with its problem and
+costs no other connector anything. Knows no OpenAPI (that is core.compile) and sends nothing itself (that is upstream).
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import msgspec
+import structlog
+import yaml
+from msgspec import Raw, Struct, structs
+
+from gateway.audit import AuditLog
+from gateway.core.audit import AuditEntry
+from gateway.core.catalog import Catalog, Connector, build_catalog, hash_manifest
+from gateway.core.compile import compile_document
+from gateway.core.document import DocumentBroken, Tree, external_references, parse_document
+from gateway.core.manifest import Manifest
+from gateway.core.policy import PolicyBook, PolicyBroken, load_policies
+from gateway.core.principal import Principal
+from gateway.core.references import Documents
+from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
+from gateway.published import Edition, Published
+from gateway.stores.base import ConnectorStore, StoredConnector, StoredDocument
+from gateway.upstream import Upstream
+
+log = structlog.get_logger(__name__)
+
+MANIFEST_FILE = "connector.yaml"
+RESERVED_NAMES = frozenset({"factotum"})
+_NAME = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
+
+
+class Bounds(Struct, frozen=True):
+    """How much one connector's documents may take: all files together in bytes, files, seconds a fetch."""
+
+    bytes_max: int
+    files_max: int
+    timeout_s: float
+
+
+class Offered(Struct, frozen=True):
+    """A connector as somebody offers it. A manifest without a name takes one from the document's title.
+
+    `folder` is what a relative `document` starts from; None means that the offer came over a network, and that no file
+    of ours may be read for it. `content` is the document itself, where it came along.
+    """
+
+    manifest: Manifest
+    folder: Path | None = None
+    content: bytes | None = None
+
+
+class Ingestion:
+    """Keeps the catalog: the connectors of a folder, which only a restart changes, and those of the store."""
+
+    def __init__(
+        self,
+        published: Published,
+        store: ConnectorStore,
+        upstream: Upstream,
+        audit: AuditLog,
+        *,
+        policies: Mapping[str, str],
+        bounds: Bounds,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._published = published
+        self._store = store
+        self._upstream = upstream
+        self._audit = audit
+        self._policies = policies
+        self._bounds = bounds
+        self._clock = clock
+        self._local: dict[str, Connector] = {}
+        self._stored: dict[str, Connector] = {}
+        self._problems: dict[str, str] = {}
+        self._generation = -1
+        self._one_at_a_time = asyncio.Lock()
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Why a connector is not in the catalog, by its name or by its folder."""
+        return MappingProxyType(self._problems)
+
+    async def open(self, offers: Sequence[Offered], problems: Mapping[str, str]) -> None:
+        """Take in the connectors of the folder (`problems` are those that could not be read there) and those of the
+        store. Raises StoreFailed, or BadRequest where the policies themselves are broken; a broken connector is only
+        a problem."""
+        async with self._one_at_a_time:
+            self._problems.update(problems)
+            for offered in offers:
+                await self._open_local(offered)
+            await self._read_store()
+            await self._publish()
+
+    async def add(self, principal: Principal, offered: Offered, *, replace: bool = False) -> Connector:
+        """Take one in, keep it in the store, and put its tools in force.
+
+        Raises Conflict, DocumentRejected, BadRequest, UpstreamFailed or StoreFailed; then nothing has changed.
+        """
+        document, trees = await self._fetch(offered)
+        manifest = _named(offered.manifest, trees[document.entry])
+        async with self._one_at_a_time:
+            self._refuse_taken(manifest.name, replace)
+            connector = await _compile(manifest, document, trees)
+            edition = await self._check([*self._others(manifest.name), connector])
+            await self._audit.record(self._line(principal, "add", manifest))
+            await self._store.put_connector(StoredConnector(manifest, document, self._clock()))
+            self._stored[manifest.name] = connector
+            self._problems.pop(manifest.name, None)
+            self._published.publish(edition)
+        log.info("connector added", connector=manifest.name, tools=len(connector.tools), refusals=len(connector.refusals))
+        return connector
+
+    async def remove(self, principal: Principal, name: str) -> None:
+        """Take one out. Raises NotFound, Conflict (it comes from the folder) or StoreFailed."""
+        async with self._one_at_a_time:
+            if name in self._local:
+                raise Conflict(f"{name} comes from the connectors folder; take its folder away and restart.")
+            edition = await self._check(self._others(name))
+            await self._audit.record(self._line(principal, "remove", Manifest(name=name)))
+            if not await self._store.delete_connector(name):
+                raise NotFound(f"There is no connector named {name[:64]!r}.")
+            self._stored.pop(name, None)
+            self._problems.pop(name, None)
+            self._published.publish(edition)
+
+    async def follow(self, every_s: float) -> None:
+        """Notice what another process changed in the store, for ever. Cancel it to end it."""
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                if await self._store.generation() != self._generation:
+                    async with self._one_at_a_time:
+                        await self._read_store()
+                        await self._publish()
+            except GatewayError as error:
+                log.warning("the store could not be followed", reason=error.detail)
+
+    # The steps, in the order in which a connector goes through them.
+
+    async def _open_local(self, offered: Offered) -> None:
+        name = offered.manifest.name
+        try:
+            document, trees = await self._fetch(offered)
+            self._local[name] = await _compile(offered.manifest, document, trees)
+        except GatewayError as error:
+            self._problems[name] = error.detail
+            log.warning("connector left out", connector=name, reason=error.detail)
+
+    async def _read_store(self) -> None:
+        """Compile what changed in the store since it was last read."""
+        self._generation = await self._store.generation()
+        wanted = {stored.manifest.name: stored for stored in await self._store.connectors()}
+        for name in self._stored.keys() - wanted.keys():
+            del self._stored[name]
+        for name, stored in wanted.items():
+            if name not in self._local and not _same(self._stored.get(name), stored):
+                await self._open_stored(name, stored)
+
+    async def _open_stored(self, name: str, stored: StoredConnector) -> None:
+        try:
+            trees = await asyncio.to_thread(_parse_all, stored.document)
+            self._stored[name] = await _compile(stored.manifest, stored.document, trees)
+            self._problems.pop(name, None)
+        except DocumentRejected as error:
+            self._problems[name] = error.detail
+            log.warning("connector left out", connector=name, reason=error.detail)
+
+    async def _fetch(self, offered: Offered) -> tuple[StoredDocument, dict[str, Tree]]:
+        """The document's files, the entry first, then whatever it refers to, within bounds. A file that is referred to
+        and cannot be read is left out: the operations that need it will be refused by name."""
+        entry = _entry_uri(offered)
+        files: dict[str, bytes] = {}
+        trees: dict[str, Tree] = {}
+        left_out: set[str] = set()
+        waiting = [entry]
+        while waiting:
+            uri = waiting.pop()
+            if uri in files or uri in left_out:
+                continue
+            try:
+                files[uri] = await self._read(uri, entry, offered, self._bounds.bytes_max - _size(files))
+                trees[uri] = await asyncio.to_thread(_parse, files[uri], uri)
+            except GatewayError:
+                if uri == entry:
+                    raise
+                files.pop(uri, None)
+                left_out.add(uri)
+                continue
+            waiting += sorted(external_references(trees[uri], uri))
+            if len(files) + len(waiting) > self._bounds.files_max:
+                raise DocumentRejected(f"it refers to more than {self._bounds.files_max} files (documents.files_max).")
+        return StoredDocument(_digest(files), entry, files, self._clock()), trees
+
+    async def _read(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
+        if offered.content is not None and uri == entry:
+            return _within(offered.content, bytes_left)
+        if uri.startswith("file:"):
+            return await asyncio.to_thread(_read_file, uri, entry, bytes_left)
+        fetched = await self._upstream.fetch(
+            uri,
+            bytes_max=bytes_left,
+            timeout_s=self._bounds.timeout_s,
+            allow_addresses=offered.manifest.allow_addresses,
+        )
+        return fetched.content
+
+    async def _check(self, connectors: Sequence[Connector]) -> Edition:
+        """A catalog of these, and the policies checked against it. Raises BadRequest where they no longer fit."""
+        catalog = build_catalog(connector for connector in connectors if connector.manifest.enabled)
+        return Edition(catalog, await asyncio.to_thread(_load_policies, self._policies, catalog))
+
+    async def _publish(self) -> None:
+        self._published.publish(await self._check([*self._local.values(), *self._stored.values()]))
+
+    def _others(self, name: str) -> list[Connector]:
+        return [one for one in (*self._local.values(), *self._stored.values()) if one.name != name]
+
+    def _refuse_taken(self, name: str, replace: bool) -> None:
+        if name in self._local:
+            raise Conflict(f"The connectors folder has a connector named {name}; choose another name.")
+        if name in self._stored and not replace:
+            raise Conflict(f"There is a connector named {name} already; replace it, or choose another name.")
+
+    def _line(self, principal: Principal, verb: str, manifest: Manifest) -> AuditEntry:
+        return AuditEntry(
+            at=self._clock(),
+            call_id="",
+            phase="administered",
+            door=principal.method,
+            tenant=principal.tenant,
+            subject=principal.subject,
+            client=principal.client,
+            tool=f"connectors.{verb}",
+            connector=manifest.name,
+            arguments=Raw(msgspec.json.encode(manifest)),
+        )
+
+
+def read_folder(folder: Path) -> tuple[list[Offered], dict[str, str]]:
+    """The connectors of a folder, `<name>/connector.yaml` each, and why any could not be read, by its folder's name."""
+    offers: list[Offered] = []
+    problems: dict[str, str] = {}
+    for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
+        try:
+            offers.append(Offered(read_manifest(path), folder=path.parent))
+        except BadRequest as error:
+            problems[path.parent.name] = error.detail
+    return offers, problems
+
+
+def read_manifest(path: Path) -> Manifest:
+    """One manifest file. Raises BadRequest, which names the file and the place."""
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Manifest)
+    except msgspec.ValidationError as error:
+        # msgspec's text names the place and the type that was expected, and no value.
+        raise BadRequest(f"{path}: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise BadRequest(f"{path} cannot be read as YAML.") from error
+
+
+async def _compile(manifest: Manifest, document: StoredDocument, trees: Mapping[str, Tree]) -> Connector:
+    documents = Documents(document.entry, trees)
+    try:
+        return await asyncio.to_thread(compile_document, manifest, documents, document.digest)
+    except DocumentBroken as error:
+        raise DocumentRejected(error.detail, error.place) from error
+
+
+def _parse(data: bytes, uri: str) -> Tree:
+    try:
+        return parse_document(data, uri)
+    except DocumentBroken as error:
+        raise DocumentRejected(error.detail, error.place) from error
+
+
+def _parse_all(document: StoredDocument) -> dict[str, Tree]:
+    return {uri: _parse(data, uri) for uri, data in document.files.items()}
+
+
+def _load_policies(files: Mapping[str, str], catalog: Catalog) -> PolicyBook:
+    try:
+        return load_policies(files, catalog)
+    except PolicyBroken as error:
+        raise BadRequest(f"The policies do not fit the catalog: {error}") from error
+
+
+def _same(connector: Connector | None, stored: StoredConnector) -> bool:
+    return (
+        connector is not None
+        and connector.digest == stored.document.digest
+        and hash_manifest(connector.manifest) == hash_manifest(stored.manifest)
+    )
+
+
+def _entry_uri(offered: Offered) -> str:
+    document = offered.manifest.document
+    if offered.content is not None:
+        return document if urlsplit(document).scheme in ("http", "https") else "upload:/openapi"
+    if urlsplit(document).scheme in ("http", "https"):
+        return document
+    if not document:
+        raise BadRequest("A connector needs its document: a URL, or the document itself as `content`.")
+    if offered.folder is None:
+        raise BadRequest("`document` must be an http or https URL here; send a file's text as `content`.")
+    return (offered.folder / document).resolve().as_uri()
+
+
+def _read_file(uri: str, entry: str, bytes_left: int) -> bytes:
+    """A file at or below the folder of the entry file. Raises DocumentRejected."""
+    path = Path(url2pathname(urlsplit(uri).path)).resolve()
+    root = Path(url2pathname(urlsplit(entry).path)).parent
+    if not entry.startswith("file:") or not path.is_relative_to(root):
+        raise DocumentRejected(f"it refers to {path.name}, which is outside its folder.")
+    try:
+        with path.open("rb") as file:
+            return _within(file.read(bytes_left + 1), bytes_left)
+    except OSError as error:
+        raise DocumentRejected(f"there is no readable file {path}.") from error
+
+
+def _within(data: bytes, bytes_left: int) -> bytes:
+    if len(data) > bytes_left:
+        raise DocumentRejected("its files are larger than documents.bytes_max allows.")
+    return data
+
+
+def _size(files: Mapping[str, bytes]) -> int:
+    return sum(map(len, files.values()))
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    digest = sha256()
+    for uri, data in sorted(files.items()):
+        digest.update(f"{len(uri)} {uri} {len(data)} ".encode() + data)
+    return digest.hexdigest()
+
+
+def _named(manifest: Manifest, tree: Tree) -> Manifest:
+    name = manifest.name or _name_from_title(tree)
+    if not _NAME.match(name) or name in RESERVED_NAMES:
+        raise BadRequest(
+            f"{name[:64]!r} cannot be the name of a connector: it takes 1 to 32 lower-case letters, digits and dashes, "
+            f"starts with a letter, and is not {' or '.join(sorted(RESERVED_NAMES))}."
+        )
+    return structs.replace(manifest, name=name)
+
+
+def _name_from_title(tree: Tree) -> str:
+    info = tree.get("info")
+    title = str(info.get("title", "")) if isinstance(info, dict) else ""
+    words = re.findall(r"[a-z0-9]+", title.lower())
+    kept = [word for word in words if word not in ("api", "openapi", "swagger", "rest", "the", "v1", "v2", "v3")]
+    return "-".join(kept)[:32].strip("-").lstrip("0123456789-") or "connector"

@@ -1,0 +1,32 @@
+"""What is in force now: one catalog and the policies that were checked against it, swapped together. Decides nothing."""
+
+from msgspec import Struct
+
+from gateway.core.catalog import Catalog
+from gateway.core.policy import PolicyBook
+
+
+class Edition(Struct, frozen=True):
+    """A catalog and the policies validated against it. Whoever starts with an edition ends with it."""
+
+    catalog: Catalog
+    policies: PolicyBook
+
+    @property
+    def version(self) -> str:
+        return f"{self.catalog.version}-{self.policies.version}"
+
+
+class Published:
+    """The current edition. Ingestion puts one in; every call takes it once and keeps it to its end."""
+
+    def __init__(self, first: Edition) -> None:
+        self._current = first
+
+    @property
+    def current(self) -> Edition:
+        return self._current
+
+    def publish(self, edition: Edition) -> None:
+        """Swap whole: one assignment, so nobody ever sees half of it."""
+        self._current = edition

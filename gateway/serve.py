@@ -1,0 +1,83 @@
+"""Serving one opened gateway with uvicorn until it is told to stop. Opens and closes nothing but the socket."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from gateway.app import asgi_app
+from gateway.edge.parts import Gateway
+from gateway.errors import Conflict
+
+KEEP_ALIVE_S = 75
+GRACE_S = 10
+BACKLOG_CONNECTIONS = 2_048
+
+
+async def serve_forever(gateway: Gateway, started: Callable[[str], None]) -> None:
+    """Serve at the settings' host and port until SIGINT or SIGTERM; `started` is told the URL. Raises Conflict where
+    the port is taken."""
+    with bind(gateway.settings.host, gateway.settings.port) as listening:
+        started(url_of(listening))
+        await uvicorn.Server(_config(asgi_app(gateway))).serve(sockets=[listening])
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[str]:
+    """Serve a gateway within a block, and leave signals to whoever owns the process. Gives the URL."""
+    async with serving_app(asgi_app(gateway), listening) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving_app(app: ASGIApp, listening: socket.socket) -> AsyncIterator[str]:
+    """The same for any ASGI app."""
+    server = _Guest(_config(app))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield url_of(listening)
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Guest(uvicorn.Server):
+    """A server that leaves signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket at this address. Raises Conflict where it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise Conflict(f"Nothing can listen at {host}:{port}: it is in use or not ours; set FACTOTUM_PORT.") from error
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        server_header=False,
+        backlog=BACKLOG_CONNECTIONS,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )

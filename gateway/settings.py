@@ -1,0 +1,202 @@
+"""All settings: one frozen tree, and the only reader of the environment and of configuration files.
+
+Later wins: the defaults here, then the file (`factotum.yaml` in the working directory, or what FACTOTUM_CONFIG names),
+then the environment: FACTOTUM_PORT=9000, and two underscores for a step down: FACTOTUM_MCP__LIST_TOOLS_MAX=60.
+Secrets are apart from it all: FACTOTUM_SECRET_GITHUB is the secret `github`, and so is the file `github` in `secrets_dir`.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+
+PREFIX = "FACTOTUM_"
+SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
+SECRET_BYTES_MAX = 64 << 10
+
+Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+
+
+class SettingsBroken(Exception):
+    """A setting that cannot be used: which, and what would do."""
+
+
+class _Part(Struct, frozen=True, forbid_unknown_fields=True):
+    """One branch of the tree."""
+
+
+class MemoryStore(_Part, frozen=True, tag_field="kind", tag="memory"):
+    """Keeps nothing after the process ends. For tests and for trying things out."""
+
+
+class SqliteStore(_Part, frozen=True, tag_field="kind", tag="sqlite"):
+    """One file. `path` is relative to `data_dir`. `durability` is what a committed line survives: the end of the `process`,
+    or a loss of `power` too."""
+
+    path: str = "factotum.db"
+    durability: Literal["process", "power"] = "power"
+
+
+StoreSettings = MemoryStore | SqliteStore
+
+
+class LexicalRanker(_Part, frozen=True, tag_field="kind", tag="lexical"):
+    """BM25 over the words of each tool."""
+
+
+class McpSettings(_Part, frozen=True):
+    """`list_tools_max`: a caller who may see more tools than this is given the search tools instead of the list."""
+
+    list_tools_max: Count = 40
+    page_tools_max: Count = 1_000
+    list_ttl_ms: Annotated[int, Meta(ge=0)] = 60_000
+
+
+class HttpSettings(_Part, frozen=True):
+    """Bounds on what may come in. `allowed_hosts` are Host headers beyond loopback and `host`; `allowed_origins` are
+    the Origins of web pages that may call; none by default."""
+
+    body_bytes_max: Bytes = 4 << 20
+    body_depth_max: Count = 64
+    body_timeout_s: Seconds = 30.0
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+
+
+class DocumentSettings(_Part, frozen=True):
+    """Bounds on reading one connector's documents."""
+
+    bytes_max: Bytes = 64 << 20
+    files_max: Count = 2_000
+    timeout_s: Seconds = 60.0
+
+
+class AuditSettings(_Part, frozen=True):
+    queue_entries_max: Count = 10_000
+
+
+class LogSettings(_Part, frozen=True):
+    """`console` is for people, `json` for machines."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(_Part, frozen=True):
+    """The whole tree."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    data_dir: str = ".factotum"
+    connectors_dir: str = "connectors"
+    policies_dir: str = ""
+    policy_packs: tuple[str, ...] = ()
+    secrets_dir: str = ""
+    store: StoreSettings = SqliteStore()
+    ranker: LexicalRanker = LexicalRanker()
+    follow_s: Seconds = 1.0
+    mcp: McpSettings = McpSettings()
+    http: HttpSettings = HttpSettings()
+    documents: DocumentSettings = DocumentSettings()
+    audit: AuditSettings = AuditSettings()
+    log: LogSettings = LogSettings()
+
+
+class Secrets(Mapping[str, str]):
+    """Secrets by name. Prints its names, never its values."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({sorted(self._values)})"
+
+
+def load_settings(environ: Mapping[str, str], working_dir: Path) -> Settings:
+    """Read the file and the environment. Raises SettingsBroken."""
+    tree = _read_file(environ, working_dir)
+    for name, value in sorted(environ.items()):
+        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name != "FACTOTUM_CONFIG":
+            _put(tree, name.removeprefix(PREFIX).lower().split("__"), value, name)
+    return _convert(tree)
+
+
+def load_secrets(environ: Mapping[str, str], settings: Settings) -> Secrets:
+    """Every secret at hand. A file in `secrets_dir` wins over the environment. Raises SettingsBroken."""
+    values = {
+        name.removeprefix(SECRET_PREFIX).lower().replace("_", "-"): value
+        for name, value in environ.items()
+        if name.startswith(SECRET_PREFIX)
+    }
+    if settings.secrets_dir:
+        values.update(_read_secret_files(Path(settings.secrets_dir)))
+    return Secrets(values)
+
+
+def shipped(folder: str) -> Path:
+    """Where a folder that ships with the gateway lies: inside the installed package, or in the source tree."""
+    package = Path(__file__).parent
+    packed = package / "_data" / folder
+    return packed if packed.is_dir() else package.parent / folder
+
+
+def _read_file(environ: Mapping[str, str], working_dir: Path) -> dict[str, Any]:
+    named = environ.get("FACTOTUM_CONFIG")
+    path = working_dir / (named or "factotum.yaml")
+    if not path.is_file():
+        if named:
+            raise SettingsBroken(f"FACTOTUM_CONFIG names {path}, and there is no such file.")
+        return {}
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise SettingsBroken(f"{path} cannot be read as YAML{_line_of(error)}.") from error
+    if not isinstance(tree, dict | None):
+        raise SettingsBroken(f"{path} must hold settings by name.")
+    return tree or {}
+
+
+def _line_of(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f", at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+
+
+def _put(tree: dict[str, Any], path: list[str], value: str, variable: str) -> None:
+    for step in path[:-1]:
+        tree = tree.setdefault(step, {})
+        if not isinstance(tree, dict):
+            raise SettingsBroken(f"{variable} goes below {step}, which is set to a single value.")
+    tree[path[-1]] = value.split(",") if path[-1] in _LISTS else value
+
+
+_LISTS = {"policy_packs", "allowed_hosts", "allowed_origins"}
+
+
+def _convert(tree: dict[str, Any]) -> Settings:
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        # msgspec's text names the setting's path and the type that was expected, and no value.
+        raise SettingsBroken(f"A setting does not fit: {error}. docs/settings.md lists them all.") from error
+
+
+def _read_secret_files(folder: Path) -> dict[str, str]:
+    try:
+        files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+        return {path.name: path.read_text(encoding="utf-8")[:SECRET_BYTES_MAX].strip() for path in files}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsBroken(f"secrets_dir {folder} cannot be read.") from error

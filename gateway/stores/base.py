@@ -1,0 +1,100 @@
+"""What a store offers: four small protocols over one database. Knows no SQL, no file, no policy.
+
+Every method raises `StoreFailed` when the store cannot be reached. Times are aware and in UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from gateway.core.audit import AuditEntry, Phase
+from gateway.core.manifest import Manifest
+
+
+class StoredDocument(Struct, frozen=True):
+    """A document as fetched: the URI of its entry file and the bytes of every file by URI. `digest` covers both."""
+
+    digest: str
+    entry: str
+    files: Mapping[str, bytes]
+    fetched_at: datetime
+    etag: str = ""
+
+
+class StoredConnector(Struct, frozen=True):
+    manifest: Manifest
+    document: StoredDocument
+    updated_at: datetime
+
+
+class ApiKey(Struct, frozen=True):
+    """An API key without its secret: only the SHA-256 of the whole token is kept."""
+
+    id: str
+    token_sha256: bytes
+    tenant: str
+    subject: str
+    name: str
+    scopes: frozenset[str]
+    groups: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class AuditFilter(Struct, frozen=True):
+    """Which lines to read: those after `after_sequence`, oldest first, or the newest `limit` where it is None.
+    `tenant` None means every tenant: only the local operator may ask that."""
+
+    tenant: str | None
+    after_sequence: int | None = None
+    limit: int = 100
+    tool: str = ""
+    subject: str = ""
+    phase: Phase | None = None
+
+
+class ConnectorStore(Protocol):
+    async def connectors(self) -> Sequence[StoredConnector]:
+        """All connectors, by name."""
+
+    async def put_connector(self, connector: StoredConnector) -> None:
+        """Write one, in place of any of the same name. Changes the generation."""
+
+    async def delete_connector(self, name: str) -> bool:
+        """True where there was one. Changes the generation."""
+
+    async def generation(self) -> int:
+        """A number that grows with every change to connectors or keys, so that another process notices."""
+
+
+class KeyStore(Protocol):
+    async def add_key(self, key: ApiKey) -> None:
+        """Changes the generation."""
+
+    async def find_key(self, token_sha256: bytes) -> ApiKey | None: ...
+
+    async def keys(self) -> Sequence[ApiKey]:
+        """All keys, oldest first, expired and revoked ones among them."""
+
+    async def revoke_key(self, key_id: str, at: datetime) -> bool:
+        """True where there was one that was not yet revoked. Changes the generation."""
+
+
+class AuditStore(Protocol):
+    async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Append all or nothing, in order, and return when they are committed. Sequences are given in that order."""
+
+    async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        """Oldest first."""
+
+
+class Store(ConnectorStore, KeyStore, AuditStore, Protocol):
+    """All three, as opened by `app.py`, which also closes it."""
+
+    async def ready(self) -> bool:
+        """True where the store answers."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,97 @@
+"""The command line, as a person types it: each command in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "Shop API", "version": "1"},
+    "servers": [{"url": "https://shop.example"}],
+    "paths": {
+        "/orders": {"get": {"operationId": "listOrders", "summary": "List the orders", "responses": {}}},
+        "/orders/{id}": {"delete": {"operationId": "dropOrder", "responses": {}}, "post": 7},
+    },
+}
+
+
+@pytest.fixture
+def factotum(tmp_path: Path):  # noqa: ANN201
+    """Run the command in a directory of its own; gives the finished process."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FACTOTUM_")}
+
+    def run(*args: str, **more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-m", "gateway", *args]
+        told = {**environ, "PYTHONPATH": str(Path(__file__).parent.parent), "COLUMNS": "200", **more}
+        return subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True, timeout=60, check=False)
+
+    return run
+
+
+def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:  # noqa: ANN001
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    added = factotum("add", "openapi.json")
+    assert (added.returncode, added.stdout.splitlines()[0]) == (0, "shop: 2 tools, 1 refusals"), added.stderr
+    assert "shop_list_orders" in factotum("tools", "--connector", "shop").stdout
+    assert "/paths/~1orders~1{id}/post" in factotum("refusals", "shop").stdout
+    shown = factotum("show", "shop_drop_order").stdout
+    assert "destructive" in shown
+    assert "shop:write" in shown
+    assert "shop_list_orders" in factotum("search", "list the orders").stdout
+    preview = factotum("call", "shop_drop_order", '{"id": "7"}', "--dry-run").stdout
+    assert "DELETE https://shop.example/orders/7" in preview
+    assert '"phase":"previewed"' in factotum("audit", "--json").stdout
+    assert factotum("remove", "shop").returncode == 0
+    assert "shop" not in factotum("connectors").stdout
+
+
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(factotum, tmp_path: Path) -> None:  # noqa: ANN001
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    factotum("add", "openapi.json")
+    made = factotum("keys", "create", "ada", "--scope", "shop:*", "--days", "7")
+    token = made.stdout.strip()
+    assert token.startswith("fct_"), made.stderr
+    listed = factotum("keys", "list").stdout
+    assert "shop:read shop:write" in listed
+    assert token not in listed
+    key = next(line.split()[0] for line in listed.splitlines() if " ada " in line)
+    assert factotum("keys", "revoke", key).returncode == 0
+    assert "revoked" in factotum("keys", "list").stdout
+    assert factotum("keys", "revoke", key).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("add", "nowhere.json"), "nowhere.json"),
+        (("show", "nothing"), "factotum tools"),
+        (("refusals", "nothing"), "factotum connectors"),
+        (("remove", "nothing"), "nothing"),
+        (("call", "nothing", "{"), "JSON"),
+        (("call", "nothing"), "nothing"),
+        (("keys", "create", "x", "--scope", "all"), "connector:scope"),
+        (("keys", "create", "x", "--scope", "shop:*"), "factotum connectors"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_status_1(factotum, args: tuple[str, ...], told: str) -> None:  # noqa: ANN001
+    run = factotum(*args)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert told in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_setting_that_does_not_fit_stops_the_start(factotum) -> None:  # noqa: ANN001
+    run = factotum("tools", FACTOTUM_PORT="many")
+    assert run.returncode == 1
+    assert "port" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_the_published_schemas_are_what_the_code_says() -> None:
+    from gateway.schemas import stale_schemas
+
+    assert stale_schemas(Path(__file__).parent.parent / "schemas") == []
