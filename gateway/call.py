@@ -29,7 +29,7 @@ from gateway.core.response import read_response
 from gateway.core.result import Result, Text
 from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
-from gateway.credentials.base import Credential, Credentials
+from gateway.credentials.base import Credential, Credentials, OneStep
 from gateway.errors import (
     ArgumentsInvalid,
     BadRequest,
@@ -184,12 +184,8 @@ def preview(request: HttpRequest, credential: Credential) -> Result:
 
 
 def _sign(request: HttpRequest, auth: httpx.Auth | None) -> HttpRequest:
-    if auth is None:
-        return request
-    unsigned = httpx.Request(request.method, request.url, headers=list(request.headers), content=request.content)
-    signed = next(auth.sync_auth_flow(unsigned))
-    headers = tuple((name, value) for name, value in signed.headers.multi_items() if name != "host")
-    return HttpRequest(signed.method, str(signed.url), headers, request.content)
+    """As the first request of the scheme; what one of several steps would add later cannot be known without sending."""
+    return auth.sign(request) if isinstance(auth, OneStep) else request
 
 
 def _phase_of(error: GatewayError, record: "_Record") -> Phase:

@@ -23,8 +23,7 @@
 Texts are ours: never that of an exception we did not write. Each says what to do next.
 """
 
-from msgspec import Struct
-
+from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
 
 
@@ -70,14 +69,6 @@ class NotFound(GatewayError):
 
 class BadRequest(GatewayError):
     title = "Bad request"
-
-
-class ArgumentProblem(Struct, frozen=True):
-    """One argument that does not fit. `argument` is its name, `pointer` the JSON Pointer into the arguments."""
-
-    argument: str
-    pointer: str
-    expected: str
 
 
 class ArgumentsInvalid(BadRequest):

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from gateway.core import swagger
 from gateway.core.inputs import Inputs, described
+from gateway.core.media import essence, family_of
 from gateway.core.operation import Body, Field
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
@@ -23,7 +24,6 @@ FILE: dict[str, Any] = {
     "additionalProperties": False,
 }
 NESTED_ALL_OF_MAX = 20
-URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 class _Flat(Struct):
@@ -53,26 +53,13 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
     return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
 
 
-def family_of(media_type: str) -> str:
-    """`json`, `form`, `multipart`, `xml`, `text` or `binary`."""
-    kind = media_type.partition(";")[0].strip().lower()
-    if kind in ("application/json", "text/json", "*/*", "application/*", "") or kind.endswith("+json"):
-        return "json"
-    if kind in (URLENCODED, MULTIPART):
-        return "form" if kind == URLENCODED else "multipart"
-    if kind in ("application/xml", "text/xml") or kind.endswith("+xml"):
-        return "xml"
-    texts = ("application/x-ndjson", "application/jsonl", "application/graphql", "application/yaml", "application/x-yaml")
-    return "text" if kind.startswith("text/") or kind in texts else "binary"
-
-
 _ORDER = ("json", "form", "multipart", "binary", "text", "xml")
 
 
 def _preference(media_type: str) -> tuple[int, bool, bool, str]:
     return (
         _ORDER.index(family_of(media_type)),
-        media_type.partition(";")[0] != "application/json",
+        essence(media_type) != "application/json",
         "*" in media_type,
         media_type,
     )

@@ -6,12 +6,13 @@ from typing import Any
 from msgspec import Raw, Struct
 
 from gateway.core import swagger
-from gateway.core.body import compile_body, family_of
+from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
 from gateway.core.document import DocumentBroken
 from gateway.core.effect import annotations_of, effect_of
 from gateway.core.inputs import Inputs
 from gateway.core.manifest import Manifest
+from gateway.core.media import family_of
 from gateway.core.naming import Identity, name_tools, words
 from gateway.core.operation import Operation
 from gateway.core.parameters import compile_parameters, gather_parameters

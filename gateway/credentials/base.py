@@ -1,12 +1,29 @@
-"""How the credential for a principal at a backend is found. Knows no backend."""
+"""How the credential for a principal at a backend is found, and how it signs. Knows no backend."""
 
+from abc import abstractmethod
+from collections.abc import Generator
 from typing import Protocol
 
 import httpx
 from msgspec import Struct
 
+from gateway.core.http import HttpRequest
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Principal
+
+
+class OneStep(httpx.Auth):
+    """A scheme that signs once and looks at no answer: most do, and then no httpx.Request has to be made."""
+
+    @abstractmethod
+    def sign(self, request: HttpRequest) -> HttpRequest:
+        """The request with its credential."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        headers = tuple(request.headers.multi_items())
+        signed = self.sign(HttpRequest(request.method, str(request.url), headers))
+        request.url, request.headers = httpx.URL(signed.url), httpx.Headers(list(signed.headers))
+        yield request
 
 
 class Credential(Struct, frozen=True):

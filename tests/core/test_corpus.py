@@ -14,12 +14,12 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from gateway.core.body import family_of
 from gateway.core.catalog import Connector
 from gateway.core.compile import OUTPUT_SCHEMA_BYTES_MAX, compile_document
 from gateway.core.document import external_references, parse_document
 from gateway.core.inputs import INPUT_SCHEMA_BYTES_MAX
 from gateway.core.manifest import Manifest
+from gateway.core.media import family_of
 from gateway.core.references import Documents
 from gateway.core.tool import TOOL_NAME_PATTERN
 
