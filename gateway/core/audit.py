@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 Phase = Literal["sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"]
 
@@ -29,7 +29,7 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     tool: str
     connector: str = ""
     effect: str = ""
-    arguments: Raw = Raw(b"{}")
+    arguments: Raw = field(default_factory=lambda: Raw(b"{}"))
     verdict: str = ""
     reasons: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()

@@ -4,14 +4,14 @@
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, asgi, get, post
+from litestar import Request, Response, asgi, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromQuery
 from litestar.types import HTTPScope, Receive, Scope, Send
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from gateway.call import Asked
 from gateway.core.principal import Principal
@@ -98,6 +98,15 @@ class CallAnswer(Struct, frozen=True):
     retry: Retry | None
 
 
+class ListQuery(Struct, frozen=True):
+    """What to list. `format` `openai` gives function definitions."""
+
+    connector: str = ""
+    format: Literal["factotum", "openai"] = "factotum"
+    after: str = ""
+    limit: Annotated[int, Meta(ge=1, le=PAGE_TOOLS_MAX)] = 100
+
+
 class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
     query: str
     limit: int = 10
@@ -126,22 +135,16 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     async def signed_in(authorization: str) -> Principal:
         return await gateway.authenticator.authenticate(authorization, datetime.now().timestamp())
 
-    @get("/v1/tools")
-    async def list_tools(
-        request: AnyRequest,
-        connector: FromQuery[str] = "",
-        format: FromQuery[Literal["factotum", "openai"]] = "factotum",  # noqa: A002 (the wire's name)
-        after: FromQuery[str] = "",
-        limit: FromQuery[int] = 100,
-    ) -> Response[bytes]:
-        principal = await signed_in(request.headers.get("authorization", ""))
+    async def list_tools(scope: HTTPScope) -> Reply:
+        principal = await signed_in(_authorization(scope))
+        asked = _query(scope)
         seen = gateway.discovery.view(principal).tools
-        chosen = [tool for tool in seen.values() if tool.name > after and connector in ("", tool.connector)]
-        bound = max(1, min(limit, PAGE_TOOLS_MAX))
-        if format == "openai":
-            return _json(tuple(_openai(tool) for tool in chosen[:bound]))
-        following = chosen[bound - 1].name if len(chosen) > bound else ""
-        return _json(ToolPage(tuple(_summary(tool) for tool in chosen[:bound]), following))
+        chosen = [tool for tool in seen.values() if tool.name > asked.after and asked.connector in ("", tool.connector)]
+        shown = chosen[: asked.limit]
+        if asked.format == "openai":
+            return Reply(200, msgspec.json.encode([_openai(tool) for tool in shown]))
+        following = shown[-1].name if len(chosen) > len(shown) else ""
+        return Reply(200, msgspec.json.encode(ToolPage(tuple(_summary(tool) for tool in shown), following)))
 
     @post("/v1/tools:search", status_code=200)
     async def search_tools(request: AnyRequest) -> Response[bytes]:
@@ -162,8 +165,10 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         return Reply(200, msgspec.json.encode(_answer(await until_disconnect(receive, calling))))
 
     async def reply_to(scope: HTTPScope, receive: Receive) -> Reply:
-        name: str = scope["path_params"]["name"]
+        name = scope["path"].strip("/")
         match scope["method"]:
+            case "GET" if not name:
+                return await list_tools(scope)
             case "POST" if name.endswith(CALL):
                 return await call_tool(scope, receive, name.removesuffix(CALL))
             case "GET" if not name.endswith(CALL):
@@ -171,8 +176,8 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             case _:
                 return Reply(405, headers=((b"allow", b"POST" if name.endswith(CALL) else b"GET"),))
 
-    @asgi("/v1/tools/{name:str}", copy_scope=False)
-    async def one_tool(scope: Scope, receive: Receive, send: Send) -> None:
+    @asgi("/v1/tools", is_mount=True, copy_scope=True)
+    async def tools_door(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         try:
             reply = await reply_to(scope, receive)
@@ -182,13 +187,24 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             return
         await send_reply(send, reply)
 
-    return [list_tools, search_tools, one_tool]
+    return [search_tools, tools_door]
 
 
 def _authorization(scope: HTTPScope) -> str:
     """The one Authorization header; several are as good as none."""
     values = header_values(scope, b"authorization")
     return values[0] if len(values) == 1 else ""
+
+
+def _query(scope: HTTPScope) -> ListQuery:
+    try:
+        told = dict(parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=20))
+        return msgspec.convert(told, ListQuery, strict=False)
+    except msgspec.ValidationError as error:
+        # msgspec's text names the place and the type that was expected.
+        raise BadRequest(f"The query does not fit: {error}. /openapi.json says what does.") from error
+    except ValueError as error:
+        raise BadRequest("The query cannot be read.") from error
 
 
 def _decode(body: bytes, kind: type[Any]) -> Any:

@@ -72,7 +72,7 @@ class ConnectorStore(Protocol):
 
 class KeyStore(Protocol):
     async def add_key(self, key: ApiKey) -> None:
-        """Changes the generation."""
+        """Changes the generation. Raises Conflict where there is one of that id or token."""
 
     async def find_key(self, token_sha256: bytes) -> ApiKey | None: ...
 

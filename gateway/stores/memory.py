@@ -1,0 +1,91 @@
+"""A store in memory, for tests and for trying things out. It ends with its process, and no other process sees it."""
+
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from gateway.core.audit import AuditEntry
+from gateway.errors import Conflict
+from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector
+
+AUDIT_LINES_MAX = 100_000
+
+
+async def open_memory(*, audit_lines_max: int = AUDIT_LINES_MAX) -> Store:
+    """An empty store. It keeps the newest `audit_lines_max` lines of the audit log."""
+    return MemoryStore(audit_lines_max)
+
+
+class MemoryStore:
+    """A Store that nothing outlives."""
+
+    def __init__(self, audit_lines_max: int) -> None:
+        self._connectors: dict[str, StoredConnector] = {}
+        self._keys: dict[str, ApiKey] = {}
+        self._lines: deque[AuditEntry] = deque(maxlen=audit_lines_max)
+        self._generation = 0
+        self._sequence = 0
+
+    async def ready(self) -> bool:
+        return True
+
+    async def close(self) -> None:
+        """There is nothing to let go."""
+
+    async def connectors(self) -> Sequence[StoredConnector]:
+        return [self._connectors[name] for name in sorted(self._connectors)]
+
+    async def put_connector(self, connector: StoredConnector) -> None:
+        self._connectors[connector.manifest.name] = connector
+        self._generation += 1
+
+    async def delete_connector(self, name: str) -> bool:
+        if self._connectors.pop(name, None) is None:
+            return False
+        self._generation += 1
+        return True
+
+    async def generation(self) -> int:
+        return self._generation
+
+    async def add_key(self, key: ApiKey) -> None:
+        if key.id in self._keys or await self.find_key(key.token_sha256):
+            raise Conflict(f"There is a key {key.id} already; make another.")
+        self._keys[key.id] = key
+        self._generation += 1
+
+    async def find_key(self, token_sha256: bytes) -> ApiKey | None:
+        return next((key for key in self._keys.values() if key.token_sha256 == token_sha256), None)
+
+    async def keys(self) -> Sequence[ApiKey]:
+        return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
+
+    async def revoke_key(self, key_id: str, at: datetime) -> bool:
+        key = self._keys.get(key_id)
+        if key is None or key.revoked_at is not None:
+            return False
+        self._keys[key_id] = structs.replace(key, revoked_at=at)
+        self._generation += 1
+        return True
+
+    async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
+        for entry in entries:
+            self._sequence += 1
+            self._lines.append(structs.replace(entry, sequence=self._sequence))
+
+    async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        found = [line for line in self._lines if _fits(line, wanted)]
+        limit = max(wanted.limit, 0)
+        return found[max(len(found) - limit, 0) :] if wanted.after_sequence is None else found[:limit]
+
+
+def _fits(line: AuditEntry, wanted: AuditFilter) -> bool:
+    return (
+        (wanted.tenant is None or line.tenant == wanted.tenant)
+        and (wanted.after_sequence is None or line.sequence > wanted.after_sequence)
+        and (not wanted.tool or line.tool == wanted.tool)
+        and (not wanted.subject or line.subject == wanted.subject)
+        and (wanted.phase is None or line.phase == wanted.phase)
+    )

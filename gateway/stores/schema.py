@@ -1,0 +1,124 @@
+"""The tables of a SQL store, and the Alembic migrations that bring a database to them. Knows no query."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from gateway.errors import StoreFailed
+
+SCHEMA = "0001"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MIGRATING = threading.Lock()  # Alembic keeps the migration that is running in a global.
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An aware time as whole microseconds since 1970 in UTC: exact, sortable and the same in every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+# The tables, as the newest migration leaves them.
+
+metadata = sa.MetaData()
+
+state = sa.Table(
+    "state",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+)
+documents = sa.Table(
+    "document",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Column("files", sa.LargeBinary, nullable=False),
+)
+connectors = sa.Table(
+    "connector",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("manifest", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.Text, sa.ForeignKey("document.digest"), nullable=False, index=True),
+    sa.Column("etag", sa.Text, nullable=False),
+    sa.Column("fetched_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+)
+api_keys = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("token_sha256", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("groups", sa.JSON, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("revoked_at", Instant),
+)
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("tool", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("entry", sa.LargeBinary, nullable=False),
+    sa.Index("audit_tenant", "tenant", "sequence"),
+    sa.Index("audit_tool", "tool", "sequence"),
+    sa.Index("audit_subject", "subject", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Bring the schema up to date. Raises StoreFailed where the database is not ours, or of a newer version."""
+    found = _find_schema(connection)
+    if found != SCHEMA:
+        with _MIGRATING:
+            _upgrade(connection, found)
+
+
+def _find_schema(connection: sa.Connection) -> str:
+    """The revision that the database is at; "" where it is empty. Raises StoreFailed where it holds something else."""
+    tables = sa.inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        return (
+            connection.execute(sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))).scalar()
+            or ""
+        )
+    if tables:
+        raise StoreFailed("The database holds something that is not Factotum's; give the store a path of its own.")
+    return ""
+
+
+def _upgrade(connection: sa.Connection, found: str) -> None:
+    from alembic import command  # Slow to import, and seldom needed.
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise StoreFailed(
+            f"A newer Factotum wrote the database: its schema is {found[:32]}, and this one knows up to {SCHEMA}. "
+            "Install that version, or give the store another path."
+        )
+    command.upgrade(config, SCHEMA)

@@ -1,0 +1,297 @@
+"""A store in one SQL database. Written in SQLAlchemy Core and portable types, so that another database is one more URL:
+what only SQLite knows is in `sqlite.py`. Knows tables; knows nothing of what the records mean.
+
+Writes go through one thread, in the order in which they were asked for, so that they never contend within a process;
+reads go through a few threads of their own. Each piece of work is one transaction.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import structs
+from sqlalchemy.exc import IntegrityError
+
+from gateway.core.audit import AuditEntry
+from gateway.core.manifest import Manifest
+from gateway.errors import Conflict, GatewayError, StoreFailed
+from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
+from gateway.stores.schema import api_keys, audit, connectors, documents, migrate, state
+from gateway.stores.sqlite import Durability, explain_sqlite, open_sqlite_engines
+
+INTEGER_MAX = 2**63 - 1
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Row: TypeAlias = sa.Row[*tuple[Any, ...]]
+
+
+async def open_sql(
+    url: str, *, durability: Durability = "power", busy_timeout_s: float = 10.0, readers_max: int = 4
+) -> Store:
+    """Open `sqlite:///path`, made with its folder where it is missing, and bring its schema up to date.
+
+    `durability` is what a committed write survives: `process`, the end of this process in any way, but a loss of power
+    (or a crash of the operating system) may take the newest ones; `power`, that too, at the price of one flush of the
+    disk a commit, and as far as the disk keeps its word. Neither leaves the database broken.
+    `busy_timeout_s` is how long a write waits for another process's.
+    Raises StoreFailed: the URL is not one of ours, or the file is unreadable, damaged, not ours or of a newer version.
+    """
+    writer, reader = open_sqlite_engines(url, durability, busy_timeout_s, readers_max)
+    store = SqlStore(_Lane(writer, 1), _Lane(reader, readers_max))
+    try:
+        await store.migrate()
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+class SqlStore:
+    """A Store. `open_sql` opens one; whoever opened it closes it."""
+
+    def __init__(self, writer: "_Lane", reader: "_Lane") -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def migrate(self) -> None:
+        await self._writer.run(migrate)
+
+    async def ready(self) -> bool:
+        try:
+            await self.generation()
+        except StoreFailed:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Finish what was begun, then let the database go."""
+        await self._writer.close()
+        await self._reader.close()
+
+    async def connectors(self) -> Sequence[StoredConnector]:
+        return await self._reader.run(_read_connectors)
+
+    async def put_connector(self, connector: StoredConnector) -> None:
+        packed = await asyncio.to_thread(_pack, connector.document.files)
+        await self._writer.run(_put_connector, connector, packed)
+
+    async def delete_connector(self, name: str) -> bool:
+        return await self._writer.run(_delete_connector, name)
+
+    async def generation(self) -> int:
+        return await self._reader.run(_read_generation)
+
+    async def add_key(self, key: ApiKey) -> None:
+        await self._writer.run(_add_key, key)
+
+    async def find_key(self, token_sha256: bytes) -> ApiKey | None:
+        return await self._reader.run(_find_key, token_sha256)
+
+    async def keys(self) -> Sequence[ApiKey]:
+        return await self._reader.run(_read_keys)
+
+    async def revoke_key(self, key_id: str, at: datetime) -> bool:
+        return await self._writer.run(_revoke_key, key_id, at)
+
+    async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
+        if entries:
+            await self._writer.run(_append_audit, entries)
+
+    async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        return await self._reader.run(_read_audit, wanted)
+
+
+class _Lane:
+    """Threads, each with a connection when it needs one. Work that returns is committed; work that raises is undone."""
+
+    def __init__(self, engine: sa.Engine, threads_max: int) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(threads_max, thread_name_prefix="store")
+
+    async def run(self, work: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def transact() -> T:
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection, *args, **kwargs)
+            except GatewayError:
+                raise
+            except Exception as error:
+                raise StoreFailed(_explain(error)) from error
+
+        try:
+            running = asyncio.get_running_loop().run_in_executor(self._threads, transact)
+        except RuntimeError as error:
+            raise StoreFailed("The store is closed: the gateway is stopping.") from error
+        return await running
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        await asyncio.to_thread(self._engine.dispose)
+
+
+# Connectors.
+
+
+def _read_generation(connection: sa.Connection) -> int:
+    return int(connection.execute(sa.select(state.c.generation)).scalar_one())
+
+
+def _next_generation(connection: sa.Connection) -> None:
+    connection.execute(state.update().values(generation=state.c.generation + 1))
+
+
+def _read_connectors(connection: sa.Connection) -> list[StoredConnector]:
+    held = {row.digest: (row.entry, _unpack(row.files)) for row in connection.execute(sa.select(documents))}
+    found = [_to_connector(row, *held[row.digest]) for row in connection.execute(sa.select(connectors))]
+    return sorted(
+        found, key=lambda connector: connector.manifest.name
+    )  # Here, as databases differ in their collations.
+
+
+def _to_connector(row: Row, entry: str, files: Mapping[str, bytes]) -> StoredConnector:
+    document = StoredDocument(row.digest, entry, files, row.fetched_at, row.etag)
+    return StoredConnector(msgspec.json.decode(row.manifest, type=Manifest), document, row.updated_at)
+
+
+def _put_connector(connection: sa.Connection, connector: StoredConnector, packed: bytes) -> None:
+    document = connector.document
+    if not connection.execute(sa.select(documents.c.digest).where(documents.c.digest == document.digest)).first():
+        connection.execute(documents.insert().values(digest=document.digest, entry=document.entry, files=packed))
+    connection.execute(connectors.delete().where(connectors.c.name == connector.manifest.name))
+    connection.execute(
+        connectors.insert().values(
+            name=connector.manifest.name,
+            manifest=msgspec.json.encode(connector.manifest),
+            digest=document.digest,
+            etag=document.etag,
+            fetched_at=document.fetched_at,
+            updated_at=connector.updated_at,
+        )
+    )
+    _drop_unused_documents(connection)
+    _next_generation(connection)
+
+
+def _delete_connector(connection: sa.Connection, name: str) -> bool:
+    if not connection.execute(connectors.delete().where(connectors.c.name == name)).rowcount:
+        return False
+    _drop_unused_documents(connection)
+    _next_generation(connection)
+    return True
+
+
+def _drop_unused_documents(connection: sa.Connection) -> None:
+    connection.execute(documents.delete().where(documents.c.digest.not_in(sa.select(connectors.c.digest))))
+
+
+def _pack(files: Mapping[str, bytes]) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode(dict(files)))
+
+
+def _unpack(packed: bytes) -> dict[str, bytes]:
+    return msgspec.msgpack.decode(zlib.decompress(packed), type=dict[str, bytes])
+
+
+# Keys.
+
+
+def _add_key(connection: sa.Connection, key: ApiKey) -> None:
+    row = structs.asdict(key) | {"scopes": sorted(key.scopes), "groups": sorted(key.groups)}
+    try:
+        connection.execute(api_keys.insert(), row)
+    except IntegrityError as error:
+        raise Conflict(f"There is a key {key.id} already; make another.") from error
+    _next_generation(connection)
+
+
+def _find_key(connection: sa.Connection, token_sha256: bytes) -> ApiKey | None:
+    row = connection.execute(sa.select(api_keys).where(api_keys.c.token_sha256 == token_sha256)).first()
+    return _to_key(row) if row else None
+
+
+def _read_keys(connection: sa.Connection) -> list[ApiKey]:
+    return [
+        _to_key(row) for row in connection.execute(sa.select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
+    ]
+
+
+def _revoke_key(connection: sa.Connection, key_id: str, at: datetime) -> bool:
+    unrevoked = sa.and_(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
+    if not connection.execute(api_keys.update().where(unrevoked).values(revoked_at=at)).rowcount:
+        return False
+    _next_generation(connection)
+    return True
+
+
+def _to_key(row: Row) -> ApiKey:
+    return ApiKey(**{**row._mapping, "scopes": frozenset(row.scopes), "groups": frozenset(row.groups)})
+
+
+# The audit log.
+
+
+def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry]) -> None:
+    connection.execute(audit.insert(), [_to_row(entry) for entry in entries])
+
+
+def _to_row(entry: AuditEntry) -> dict[str, Any]:
+    try:
+        encoded = msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        entry = structs.replace(entry, **{name: _escape(value) for name, value in structs.asdict(entry).items()})
+        encoded = msgspec.json.encode(entry)
+    columns = {
+        "at": entry.at,
+        "tenant": entry.tenant,
+        "tool": entry.tool,
+        "subject": entry.subject,
+        "phase": entry.phase,
+    }
+    return columns | {"entry": encoded}
+
+
+def _escape(value: Any) -> Any:
+    r"""Text that is not Unicode (a lone surrogate) with `\udc80` in its place: no line is refused for what is in it."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case tuple():
+            return tuple(_escape(item) for item in value)
+    return value
+
+
+def _read_audit(connection: sa.Connection, wanted: AuditFilter) -> list[AuditEntry]:
+    query = sa.select(audit.c.sequence, audit.c.entry).where(*_conditions(wanted))
+    query = query.limit(min(max(wanted.limit, 0), INTEGER_MAX))
+    if wanted.after_sequence is None:
+        return [_to_entry(row) for row in connection.execute(query.order_by(audit.c.sequence.desc()))][::-1]
+    return [_to_entry(row) for row in connection.execute(query.order_by(audit.c.sequence))]
+
+
+def _conditions(wanted: AuditFilter) -> list[sa.ColumnElement[bool]]:
+    asked = {
+        "tool": wanted.tool or None,
+        "subject": wanted.subject or None,
+        "phase": wanted.phase,
+        "tenant": wanted.tenant,
+    }
+    found = [audit.c[name] == _escape(value) for name, value in asked.items() if value is not None]
+    if wanted.after_sequence is not None:
+        found.append(audit.c.sequence > min(max(wanted.after_sequence, 0), INTEGER_MAX))
+    return found
+
+
+def _to_entry(row: Row) -> AuditEntry:
+    return structs.replace(msgspec.json.decode(row.entry, type=AuditEntry), sequence=row.sequence)
+
+
+def _explain(error: Exception) -> str:
+    if isinstance(error, msgspec.MsgspecError | zlib.error):
+        return "A record in the database cannot be read: it is damaged, or a newer Factotum wrote it."
+    return explain_sqlite(error)

@@ -1,0 +1,317 @@
+"""What every store promises, whichever it is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Raw, structs
+
+from gateway.core.audit import AuditEntry
+from gateway.core.manifest import BearerAuth, Limits, Manifest
+from gateway.errors import Conflict
+from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
+
+pytestmark = pytest.mark.anyio
+
+NOON = datetime(2026, 8, 5, 12, 0, 0, 123456, tzinfo=UTC)
+EVERY_LINE = AuditFilter(tenant=None, limit=1_000)
+
+
+def document(content: bytes = b"{}", **other: Any) -> StoredDocument:
+    return StoredDocument(sha256(content).hexdigest(), "upload:/api.json", {"upload:/api.json": content}, NOON, **other)
+
+
+def connector(name: str, content: bytes = b"{}", **manifest: Any) -> StoredConnector:
+    return StoredConnector(Manifest(name=name, **manifest), document(content), NOON)
+
+
+def key(key_id: str = "k1", **other: Any) -> ApiKey:
+    told = {"token_sha256": sha256(key_id.encode()).digest(), "tenant": "red", "subject": "ada", "name": "laptop"}
+    told |= {"scopes": frozenset({"home:read", "home:write"}), "groups": frozenset({"staff"}), "created_at": NOON}
+    return ApiKey(id=key_id, **{**told, **other})
+
+
+def line(call_id: str = "1", **other: Any) -> AuditEntry:
+    told = {"at": NOON, "phase": "done", "door": "mcp", "tenant": "red", "subject": "ada", "client": "k1", "tool": "look"}
+    return AuditEntry(call_id=call_id, **{**told, **other})
+
+
+async def call_ids(store: Store, **wanted: Any) -> list[str]:
+    return [entry.call_id for entry in await store.read_audit(AuditFilter(**{"tenant": None, **wanted}))]
+
+
+# Connectors
+
+
+async def test_a_new_store_answers_and_is_empty(store: Store) -> None:
+    assert await store.ready()
+    assert (list(await store.connectors()), list(await store.keys())) == ([], [])
+    assert list(await store.read_audit(EVERY_LINE)) == []
+
+
+async def test_a_connector_comes_back_as_it_was_put_in(store: Store) -> None:
+    manifest = Manifest("home", "https://home.example/api.json", auth=BearerAuth("token"), limits=Limits(timeout_s=5))
+    files = {"https://home.example/api.json": b"{}", "https://home.example/parts.yaml": b"a: 1\n" * 1_000, "empty": b""}
+    held = StoredDocument("d1", "https://home.example/api.json", files, NOON, etag='W/"7"')
+    await store.put_connector(StoredConnector(manifest, held, NOON + timedelta(hours=1)))
+    assert list(await store.connectors()) == [StoredConnector(manifest, held, NOON + timedelta(hours=1))]
+
+
+async def test_connectors_are_listed_by_name(store: Store) -> None:
+    for name in ("mail", "a-b", "home", "a1", "ab"):
+        await store.put_connector(connector(name))
+    assert [one.manifest.name for one in await store.connectors()] == ["a-b", "a1", "ab", "home", "mail"]
+
+
+async def test_a_connector_takes_the_place_of_one_of_the_same_name(store: Store) -> None:
+    await store.put_connector(connector("home", b"old"))
+    await store.put_connector(connector("mail", b"mail"))
+    await store.put_connector(connector("home", b"new", title="Home"))
+    assert list(await store.connectors()) == [connector("home", b"new", title="Home"), connector("mail", b"mail")]
+
+
+async def test_connectors_that_share_a_document_keep_it_until_the_last_has_gone(store: Store) -> None:
+    await store.put_connector(connector("home", b"shared"))
+    await store.put_connector(connector("mail", b"shared"))
+    assert await store.delete_connector("home")
+    assert list(await store.connectors()) == [connector("mail", b"shared")]
+    assert await store.delete_connector("mail")
+    await store.put_connector(connector("home", b"shared"))
+    assert list(await store.connectors()) == [connector("home", b"shared")]
+
+
+async def test_connectors_that_share_a_document_may_have_fetched_it_at_different_times(store: Store) -> None:
+    early = connector("home")
+    late = structs.replace(early, manifest=Manifest("mail"), document=structs.replace(document(), etag="2"))
+    late = structs.replace(late, document=structs.replace(late.document, fetched_at=NOON + timedelta(days=1)))
+    await store.put_connector(early)
+    await store.put_connector(late)
+    assert list(await store.connectors()) == [early, late]
+
+
+async def test_deleting_says_whether_there_was_one(store: Store) -> None:
+    await store.put_connector(connector("home"))
+    assert [await store.delete_connector("home"), await store.delete_connector("home")] == [True, False]
+    assert list(await store.connectors()) == []
+
+
+async def test_every_change_to_connectors_and_keys_raises_the_generation(store: Store) -> None:
+    seen = [await store.generation()]
+
+    async def after(change: Awaitable[object]) -> None:
+        await change
+        seen.append(await store.generation())
+
+    await after(store.put_connector(connector("home")))
+    await after(store.put_connector(connector("home")))
+    await after(store.delete_connector("home"))
+    await after(store.add_key(key()))
+    await after(store.revoke_key("k1", NOON))
+    assert all(later > earlier for earlier, later in zip(seen, seen[1:], strict=False))
+
+
+async def test_what_changes_nothing_leaves_the_generation(store: Store) -> None:
+    await store.add_key(key())
+    before = await store.generation()
+    await store.delete_connector("home")
+    await store.revoke_key("nobody", NOON)
+    await store.append_audit([line()])
+    with pytest.raises(Conflict):
+        await store.add_key(key())
+    assert await store.generation() == before
+
+
+# Keys
+
+
+async def test_a_key_is_found_by_the_hash_of_its_token_alone(store: Store) -> None:
+    held = key(expires_at=NOON + timedelta(days=90))
+    await store.add_key(held)
+    assert await store.find_key(held.token_sha256) == held
+    assert await store.find_key(b"\0" * 32) is None
+    assert await store.find_key(held.token_sha256[:-1]) is None
+
+
+async def test_keys_are_listed_oldest_first_with_the_expired_and_the_revoked(store: Store) -> None:
+    young, old = key("a", created_at=NOON + timedelta(days=1)), key("b", expires_at=NOON - timedelta(days=1))
+    await store.add_key(young)
+    await store.add_key(old)
+    await store.revoke_key("a", NOON)
+    assert list(await store.keys()) == [old, structs.replace(young, revoked_at=NOON)]
+
+
+async def test_a_key_is_revoked_once_and_keeps_its_first_time(store: Store) -> None:
+    await store.add_key(key())
+    assert await store.revoke_key("k1", NOON)
+    assert not await store.revoke_key("k1", NOON + timedelta(days=1))
+    assert not await store.revoke_key("k2", NOON)
+    found = await store.find_key(key().token_sha256)
+    assert found is not None
+    assert found.revoked_at == NOON
+
+
+@pytest.mark.parametrize("again", [key("k1", token_sha256=b"\1" * 32), key("k2", token_sha256=key("k1").token_sha256)])
+async def test_a_key_whose_id_or_token_is_taken_is_refused(store: Store, again: ApiKey) -> None:
+    await store.add_key(key("k1"))
+    with pytest.raises(Conflict):
+        await store.add_key(again)
+    assert list(await store.keys()) == [key("k1")]
+
+
+# The audit log
+
+
+async def test_lines_come_back_oldest_first_with_rising_sequences(store: Store) -> None:
+    await store.append_audit([line("1"), line("2", sequence=99)])
+    await store.append_audit([])
+    await store.append_audit([line("3")])
+    lines = list(await store.read_audit(EVERY_LINE))
+    assert [entry.call_id for entry in lines] == ["1", "2", "3"]
+    sequences = [entry.sequence for entry in lines]
+    assert sequences == sorted(set(sequences))
+    assert sequences[0] > 0
+    assert structs.replace(lines[0], sequence=0) == line("1")
+
+
+async def test_without_a_place_to_start_from_the_newest_lines_are_read(store: Store) -> None:
+    await store.append_audit([line(str(number)) for number in range(10)])
+    assert await call_ids(store, limit=3) == ["7", "8", "9"]
+    assert await call_ids(store, limit=0) == await call_ids(store, limit=-1) == []
+
+
+async def test_a_reader_that_follows_misses_no_line_and_sees_none_twice(store: Store) -> None:
+    await store.append_audit([line(str(number)) for number in range(10)])
+    seen: list[str] = []
+    last = 0
+    while lines := await store.read_audit(AuditFilter(tenant=None, after_sequence=last, limit=3)):
+        seen += [entry.call_id for entry in lines]
+        last = lines[-1].sequence
+    assert seen == [str(number) for number in range(10)]
+    assert await call_ids(store, after_sequence=10**30) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({}, ["1", "2", "3", "4"]),
+        ({"tenant": "red"}, ["1", "2", "4"]),
+        ({"tenant": "blue"}, ["3"]),
+        ({"tenant": ""}, []),
+        ({"tool": "look"}, ["1", "3", "4"]),
+        ({"subject": "bob"}, ["2", "4"]),
+        ({"phase": "denied"}, ["4"]),
+        ({"tenant": "red", "tool": "look", "subject": "ada"}, ["1"]),
+        ({"tenant": "red", "limit": 1}, ["4"]),
+        ({"tool": "loo"}, []),
+        ({"tool": "look' OR '1'='1"}, []),
+    ],
+)
+async def test_lines_are_chosen_by_tenant_tool_subject_and_phase(
+    store: Store, wanted: dict[str, Any], found: list[str]
+) -> None:
+    await store.append_audit([line("1"), line("2", tool="go", subject="bob"), line("3", tenant="blue")])
+    await store.append_audit([line("4", subject="bob", phase="denied")])
+    assert await call_ids(store, **wanted) == found
+
+
+async def test_a_line_is_kept_whatever_text_is_in_it(store: Store) -> None:
+    await store.append_audit([line("1", tool="a\udc80b", reasons=("\ud800",)), line("2", tool="nul\0")])
+    assert await call_ids(store) == ["1", "2"]
+    assert await call_ids(store, tool="a\udc80b") == ["1"]
+
+
+async def test_many_who_write_at_once_lose_nothing(store: Store) -> None:
+    async def write(writer: int) -> None:
+        await store.append_audit([line(f"{writer}-{number}") for number in range(5)])
+        await store.put_connector(connector(f"c{writer}", b"%d" % (writer % 3)))
+        await store.add_key(key(f"k{writer}"))
+
+    before = await store.generation()
+    await asyncio.gather(*(write(writer) for writer in range(20)))
+    assert sorted(await call_ids(store)) == sorted(f"{writer}-{number}" for writer in range(20) for number in range(5))
+    assert (len(await store.connectors()), len(await store.keys())) == (20, 20)
+    assert await store.generation() == before + 40
+
+
+# Round trips of whatever may come
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+instants = st.datetimes(datetime(1970, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC))
+names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
+manifests = st.builds(
+    Manifest,
+    name=names,
+    document=text,
+    description=text,
+    prefix=st.none() | text,
+    enabled=st.booleans(),
+    auth=st.builds(BearerAuth, text),
+    pinned=st.lists(text, max_size=3).map(tuple),
+)
+files = st.dictionaries(text, st.binary(max_size=64), min_size=1, max_size=3)
+json_values = st.recursive(st.none() | st.booleans() | st.integers(0, 2**53) | text, lambda inner: st.lists(inner, max_size=3))
+entries = st.builds(
+    AuditEntry,
+    at=instants,
+    call_id=text,
+    phase=st.sampled_from(["sending", "done", "uncertain"]),
+    door=text,
+    tenant=text,
+    subject=text,
+    client=text,
+    tool=text,
+    arguments=st.dictionaries(text, json_values, max_size=3).map(lambda value: Raw(msgspec.json.encode(value))),
+    reasons=st.lists(text, max_size=2).map(tuple),
+    status=st.integers(0, 599),
+    latency_ms=st.floats(0, 1e9),
+)
+keys = st.builds(
+    ApiKey,
+    id=text,
+    token_sha256=st.binary(min_size=32, max_size=32),
+    tenant=text,
+    subject=text,
+    name=text,
+    scopes=st.frozensets(text, max_size=3),
+    groups=st.frozensets(text, max_size=3),
+    created_at=instants,
+    expires_at=st.none() | instants,
+    revoked_at=st.none() | instants,
+)
+
+
+def stored(manifest: Manifest, held: dict[str, bytes], at: datetime, etag: str) -> StoredConnector:
+    digest = sha256(msgspec.msgpack.encode(held)).hexdigest()
+    return StoredConnector(manifest, StoredDocument(digest, next(iter(held)), held, at, etag), at)
+
+
+@given(
+    put=st.lists(st.builds(stored, manifests, files, instants, text), max_size=3, unique_by=lambda one: one.manifest.name),
+    added=keys,
+    lines=st.lists(entries, max_size=3),
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_put_in_comes_back_equal(
+    opener: Callable[[Path], Awaitable[Store]], put: list[StoredConnector], added: ApiKey, lines: list[AuditEntry]
+) -> None:
+    async def round_trip(folder: Path) -> None:
+        store = await opener(folder)
+        for one in put:
+            await store.put_connector(one)
+        await store.add_key(added)
+        await store.append_audit(lines)
+        assert list(await store.connectors()) == sorted(put, key=lambda one: one.manifest.name)
+        assert list(await store.keys()) == [await store.find_key(added.token_sha256)] == [added]
+        assert [structs.replace(entry, sequence=0) for entry in await store.read_audit(EVERY_LINE)] == lines
+        await store.close()
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(round_trip(Path(folder)))
