@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,30 +19,9 @@ from gateway.core.audit import AuditEntry
 from gateway.core.manifest import BearerAuth, Limits, Manifest
 from gateway.errors import Conflict
 from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
+from tests.stores.conftest import EVERY_LINE, NOON, connector, document, key, line
 
 pytestmark = pytest.mark.anyio
-
-NOON = datetime(2026, 8, 5, 12, 0, 0, 123456, tzinfo=UTC)
-EVERY_LINE = AuditFilter(tenant=None, limit=1_000)
-
-
-def document(content: bytes = b"{}", **other: Any) -> StoredDocument:
-    return StoredDocument(sha256(content).hexdigest(), "upload:/api.json", {"upload:/api.json": content}, NOON, **other)
-
-
-def connector(name: str, content: bytes = b"{}", **manifest: Any) -> StoredConnector:
-    return StoredConnector(Manifest(name=name, **manifest), document(content), NOON)
-
-
-def key(key_id: str = "k1", **other: Any) -> ApiKey:
-    told = {"token_sha256": sha256(key_id.encode()).digest(), "tenant": "red", "subject": "ada", "name": "laptop"}
-    told |= {"scopes": frozenset({"home:read", "home:write"}), "groups": frozenset({"staff"}), "created_at": NOON}
-    return ApiKey(id=key_id, **{**told, **other})
-
-
-def line(call_id: str = "1", **other: Any) -> AuditEntry:
-    told = {"at": NOON, "phase": "done", "door": "mcp", "tenant": "red", "subject": "ada", "client": "k1", "tool": "look"}
-    return AuditEntry(call_id=call_id, **{**told, **other})
 
 
 async def call_ids(store: Store, **wanted: Any) -> list[str]:
@@ -115,7 +95,7 @@ async def test_every_change_to_connectors_and_keys_raises_the_generation(store: 
     await after(store.delete_connector("home"))
     await after(store.add_key(key()))
     await after(store.revoke_key("k1", NOON))
-    assert all(later > earlier for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(later > earlier for earlier, later in pairwise(seen))
 
 
 async def test_what_changes_nothing_leaves_the_generation(store: Store) -> None:
@@ -257,7 +237,9 @@ manifests = st.builds(
     pinned=st.lists(text, max_size=3).map(tuple),
 )
 files = st.dictionaries(text, st.binary(max_size=64), min_size=1, max_size=3)
-json_values = st.recursive(st.none() | st.booleans() | st.integers(0, 2**53) | text, lambda inner: st.lists(inner, max_size=3))
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2**53) | text, lambda inner: st.lists(inner, max_size=3)
+)
 entries = st.builds(
     AuditEntry,
     at=instants,
@@ -294,11 +276,13 @@ def stored(manifest: Manifest, held: dict[str, bytes], at: datetime, etag: str) 
 
 
 @given(
-    put=st.lists(st.builds(stored, manifests, files, instants, text), max_size=3, unique_by=lambda one: one.manifest.name),
+    put=st.lists(
+        st.builds(stored, manifests, files, instants, text), max_size=3, unique_by=lambda one: one.manifest.name
+    ),
     added=keys,
     lines=st.lists(entries, max_size=3),
 )
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_put_in_comes_back_equal(
     opener: Callable[[Path], Awaitable[Store]], put: list[StoredConnector], added: ApiKey, lines: list[AuditEntry]
 ) -> None:

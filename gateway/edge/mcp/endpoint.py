@@ -1,6 +1,60 @@
-"""stub while others write"""
-from msgspec import Struct
+"""MCP over HTTP at one endpoint, both eras: who may ask, how much, and in which era a request is meant.
+Knows the transport; the eras know the methods. Keeps nothing between two requests."""
+
+from datetime import datetime
+from urllib.parse import parse_qs
+
+import structlog
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+from msgspec import UNSET, Raw, Struct
+
+from gateway.auth.base import Authenticator
+from gateway.call import Calls
+from gateway.core.principal import Principal
+from gateway.discover import Discovery
+from gateway.edge.asgi import (
+    Disconnected,
+    Reply,
+    challenge,
+    header_values,
+    host_allowed,
+    origin_allowed,
+    read_body,
+    send_reply,
+    until_disconnect,
+)
+from gateway.edge.mcp import legacy, modern
+from gateway.edge.mcp.legacy import Legacy
+from gateway.edge.mcp.message import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    Fault,
+    Message,
+    RequestMeta,
+    check_body,
+    decode_batch,
+    decode_message,
+    decode_meta,
+    encode_fault,
+    encode_result,
+    find_id,
+)
+from gateway.edge.mcp.modern import Modern
+from gateway.edge.mcp.tools import Toolbox
+from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, http_status, jsonrpc_code
+
+log = structlog.get_logger(__name__)
+
+BATCH_MESSAGES_MAX = 50
+INSTRUCTIONS = (
+    "Tools here are operations of many services. Where tools/list shows search_tools, find a tool with it and look at it "
+    "with describe_tool; every tool can be called by its name, or through call_tool."
+)
+
+
 class McpEndpointSettings(Struct, frozen=True):
+    """`allowed_hosts` are Host values beyond loopback; `allowed_origins` the pages that may ask."""
+
     list_tools_max: int
     page_tools_max: int
     list_ttl_ms: int
@@ -10,6 +64,161 @@ class McpEndpointSettings(Struct, frozen=True):
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     version: str
-def mcp_endpoint(*a):
-    async def app(scope, receive, send): ...
+
+
+def mcp_endpoint(
+    calls: Calls, discovery: Discovery, authenticator: Authenticator, settings: McpEndpointSettings
+) -> ASGIApp:
+    """The endpoint, as a raw ASGI app."""
+    endpoint = _Endpoint(calls, discovery, authenticator, settings)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        try:
+            reply = await endpoint.reply(scope, receive)
+        except Disconnected:
+            return
+        await send_reply(send, reply)
+
     return app
+
+
+class _Endpoint:
+    def __init__(
+        self, calls: Calls, discovery: Discovery, authenticator: Authenticator, settings: McpEndpointSettings
+    ) -> None:
+        toolbox = Toolbox(
+            calls, discovery, list_tools_max=settings.list_tools_max, page_tools_max=settings.page_tools_max
+        )
+        self._authenticator = authenticator
+        self._settings = settings
+        self._legacy = Legacy(toolbox, server_version=settings.version, instructions=INSTRUCTIONS)
+        self._modern = Modern(
+            toolbox, server_version=settings.version, instructions=INSTRUCTIONS, ttl_ms=settings.list_ttl_ms
+        )
+
+    async def reply(self, scope: HTTPScope, receive: Receive) -> Reply:
+        """One HTTP response to one HTTP request, whatever came. Raises Disconnected."""
+        if not host_allowed(scope, self._settings.allowed_hosts):
+            return _refuse(403, "This server has another name; set http.allowed_hosts.")
+        if not origin_allowed(scope, self._settings.allowed_origins):
+            return _refuse(403, "Pages of that origin may not ask here; set http.allowed_origins.")
+        if scope["method"] != "POST":
+            return Reply(405, headers=((b"allow", b"POST"),))
+        body = b""
+        try:
+            principal = await self._sign_in(scope)
+            limits = self._settings
+            body = await read_body(scope, receive, bytes_max=limits.body_bytes_max, timeout_s=limits.body_timeout_s)
+            check_body(body, limits.body_depth_max)
+            return await until_disconnect(receive, self._answer(scope, body, principal))
+        except Fault as fault:
+            return Reply(400, encode_fault(find_id(body), fault))
+        except GatewayError as error:
+            return _tell(error, None)
+
+    async def _sign_in(self, scope: HTTPScope) -> Principal:
+        values = header_values(scope, b"authorization")
+        authorization = values[0] if len(values) == 1 else ""
+        return await self._authenticator.authenticate(authorization, datetime.now().timestamp())
+
+    async def _answer(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply:
+        if body.lstrip()[:1] == b"[":
+            return await self._answer_batch(scope, body, principal)
+        message = decode_message(body)
+        meta = decode_meta(message.params)
+        if _is_modern(scope, meta):
+            return await self._answer_modern(scope, message, meta, principal)
+        return await self._answer_legacy(_legacy_version(scope), scope, message, meta, principal)
+
+    async def _answer_modern(
+        self, scope: HTTPScope, message: Message, meta: RequestMeta, principal: Principal
+    ) -> Reply:
+        if message.kind != "request" or message.id is UNSET:
+            return Reply(202) if message.kind == "notification" else _refuse(400, "No answer is awaited here.")
+        try:
+            result = await self._modern.result(scope, message, meta, principal, every=_asks_for_all(scope))
+            return Reply(200, encode_result(message.id, result))
+        except Fault as fault:
+            return Reply(modern.STATUS.get(fault.code, 200), encode_fault(message.id, fault))
+        except GatewayError as error:
+            return _tell(error, message)
+        except Exception:
+            return _own_defect(message, 500)
+
+    async def _answer_legacy(
+        self, version: str, scope: HTTPScope, message: Message, meta: RequestMeta, principal: Principal
+    ) -> Reply:
+        if message.kind != "request" or message.id is UNSET:
+            return Reply(202)
+        try:
+            result = await self._legacy.result(version, message, meta, principal, every=_asks_for_all(scope))
+            return Reply(200, encode_result(message.id, result))
+        except Fault as fault:
+            return Reply(200, encode_fault(message.id, fault))
+        except GatewayError as error:
+            return _tell(error, message)
+        except Exception:
+            return _own_defect(message, 200)
+
+    async def _answer_batch(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply:
+        """A batch, which only 2025-03-26 has. Its messages are answered one after the other."""
+        version = _legacy_version(scope)
+        if version not in legacy.BATCHES:
+            raise Fault(INVALID_REQUEST, f"Batches are of {legacy.ASSUMED} alone; send one message at a time.")
+        members = decode_batch(body)
+        if not members or len(members) > BATCH_MESSAGES_MAX:
+            raise Fault(INVALID_REQUEST, f"A batch holds 1 to {BATCH_MESSAGES_MAX} messages.")
+        replies = [await self._answer_member(version, scope, member, principal) for member in members]
+        answers = [reply.body for reply in replies if reply.body]
+        return Reply(200, b"[" + b",".join(answers) + b"]") if answers else Reply(202)
+
+    async def _answer_member(self, version: str, scope: HTTPScope, member: Raw, principal: Principal) -> Reply:
+        try:
+            message = decode_message(member)
+            if message.method == "initialize":
+                raise Fault(INVALID_REQUEST, "initialize may not be in a batch.")
+            return await self._answer_legacy(version, scope, message, decode_meta(message.params), principal)
+        except Fault as fault:
+            return Reply(400, encode_fault(find_id(member), fault))
+
+
+def _is_modern(scope: HTTPScope, meta: RequestMeta) -> bool:
+    """The era of a request is its own: what its `_meta` says, or else its version header."""
+    return meta.protocol_version is not UNSET or header_values(scope, b"mcp-protocol-version") == [modern.VERSION]
+
+
+def _legacy_version(scope: HTTPScope) -> str:
+    values = header_values(scope, b"mcp-protocol-version")
+    version = values[0] if values else legacy.ASSUMED
+    if version not in legacy.VERSIONS:
+        raise Fault(INVALID_REQUEST, f"MCP-Protocol-Version must be one of {', '.join(legacy.VERSIONS)}.")
+    return version
+
+
+def _asks_for_all(scope: HTTPScope) -> bool:
+    return bool(scope["query_string"]) and parse_qs(scope["query_string"].decode("latin-1")).get("tools") == ["all"]
+
+
+def _refuse(status: int, text: str) -> Reply:
+    return Reply(status, encode_fault(None, Fault(INVALID_REQUEST, text)))
+
+
+def _tell(error: GatewayError, message: Message | None) -> Reply:
+    """An error that is no tool's answer: its HTTP status, and the same in words in a JSON-RPC error."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    if isinstance(error, Unauthenticated):
+        headers = (challenge(),)
+    data: object = UNSET
+    if isinstance(error, ScopeMissing):
+        headers, data = (challenge("insufficient_scope", error.scopes),), {"scopes": error.scopes}
+    message_id = message.id if message is not None and message.id is not UNSET else None
+    fault = Fault(jsonrpc_code(error), f"{error.title}: {error.detail}", data)
+    return Reply(http_status(error), encode_fault(message_id, fault), headers)
+
+
+def _own_defect(message: Message, status: int) -> Reply:
+    """A defect of ours: the log has it, the client is told no more than that."""
+    log.exception("a request failed for a reason of our own", method=message.method)
+    assert message.id is not UNSET
+    return Reply(status, encode_fault(message.id, Fault(INTERNAL_ERROR, "Something went wrong in the gateway.")))

@@ -1,0 +1,10 @@
+"""What is raised where a document as a whole cannot be read."""
+
+
+class DocumentBroken(Exception):  # noqa: N818 (a state of the document, named as users say it)
+    """`place` is `line 3, column 7`, a JSON Pointer, or ""."""
+
+    def __init__(self, detail: str, place: str = "") -> None:
+        super().__init__(f"{place}: {detail}" if place else detail)
+        self.detail = detail
+        self.place = place

@@ -1,0 +1,58 @@
+"""MCP before 2026-07-28, without sessions: `initialize` is answered and forgotten, and every request stands alone.
+Knows the methods of 2025-11-25, 2025-06-18 and 2025-03-26."""
+
+import msgspec
+from msgspec import Raw, Struct, UnsetType
+
+from gateway.core.principal import Principal
+from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
+from gateway.edge.mcp.tools import CallParams, ListParams, Structured, Toolbox
+
+NEWEST = "2025-11-25"
+# What a client that sends no version header speaks (MCP 2025-06-18, transports, Protocol Version Header).
+ASSUMED = "2025-03-26"
+# Whether structured content may be told: objects since 2025-06-18.
+VERSIONS: dict[str, Structured] = {NEWEST: "objects", "2025-06-18": "objects", ASSUMED: "none"}
+BATCHES = frozenset({ASSUMED})
+
+
+class InitializeParams(Struct, frozen=True):
+    protocol_version: str | UnsetType = msgspec.field(default=msgspec.UNSET, name="protocolVersion")
+
+
+_initialize_params = msgspec.json.Decoder(InitializeParams)
+_list_params = msgspec.json.Decoder(ListParams)
+_call_params = msgspec.json.Decoder(CallParams)
+
+
+class Legacy:
+    """Answers one request of these eras."""
+
+    def __init__(self, toolbox: Toolbox, *, server_version: str, instructions: str) -> None:
+        self._toolbox = toolbox
+        self._told = {
+            "capabilities": {"tools": {"listChanged": False}},
+            "serverInfo": {"name": "factotum", "title": "Factotum", "version": server_version},
+            "instructions": instructions,
+        }
+
+    async def result(
+        self, version: str, message: Message, meta: RequestMeta, principal: Principal, *, every: bool
+    ) -> Raw:
+        """The result, encoded. Raises Fault, ScopeMissing or StoreFailed."""
+        match message.method:
+            case "initialize":
+                asked = decode_params(_initialize_params, message.params, "initialize takes a protocolVersion")
+                spoken = asked.protocol_version if asked.protocol_version in VERSIONS else NEWEST
+                return Raw(msgspec.json.encode({"protocolVersion": spoken, **self._told}))
+            case "ping":
+                return Raw(b"{}")
+            case "tools/list":
+                listing = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
+                return Raw(b"{" + self._toolbox.list_page(principal, listing.cursor, every=every) + b"}")
+            case "tools/call":
+                call = decode_params(_call_params, message.params, "tools/call takes a name, and arguments as an object")
+                result = await self._toolbox.call(principal, call, VERSIONS[version], dry_run=meta.dry_run)
+                return Raw(msgspec.json.encode(result))
+            case _:
+                raise Fault(METHOD_NOT_FOUND, "This server has no such method.")

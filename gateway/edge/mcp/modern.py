@@ -1,0 +1,105 @@
+"""MCP 2026-07-28: every request stands alone and says its version, in its body and in its headers. Knows the methods of
+that era and their HTTP statuses. Source: MCP 2026-07-28, basic, transports, server/discover, server/tools."""
+
+import msgspec
+from litestar.types import HTTPScope
+from msgspec import UNSET, Raw
+
+from gateway.core.principal import Principal
+from gateway.edge.asgi import Reply
+from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
+from gateway.edge.mcp.message import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    Fault,
+    Message,
+    RequestMeta,
+    decode_params,
+)
+from gateway.edge.mcp.tools import CallParams, CallResult, ListParams, Toolbox
+
+VERSION = "2026-07-28"
+UNSUPPORTED_VERSION = -32022
+STATUS = {
+    PARSE_ERROR: 400,
+    INVALID_REQUEST: 400,
+    INVALID_PARAMS: 400,
+    METHOD_NOT_FOUND: 404,
+    HEADER_MISMATCH: 400,
+    UNSUPPORTED_VERSION: 400,
+}
+# Which member of the params the Mcp-Name header repeats.
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+_list_params = msgspec.json.Decoder(ListParams)
+_call_params = msgspec.json.Decoder(CallParams)
+_members = msgspec.json.Decoder(dict[str, Raw])
+
+
+class Modern:
+    """Answers one request of this era. `instructions` is told on discovery; lists may be kept for `ttl_ms`."""
+
+    def __init__(self, toolbox: Toolbox, *, server_version: str, instructions: str, ttl_ms: int) -> None:
+        self._toolbox = toolbox
+        server = {"name": "factotum", "title": "Factotum", "version": server_version}
+        self._head = b'{"resultType":"complete","_meta":' + msgspec.json.encode(
+            {"io.modelcontextprotocol/serverInfo": server}
+        )
+        self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
+        told = {"supportedVersions": [VERSION], "capabilities": {"tools": {}}, "instructions": instructions}
+        self._discovered = Raw(self._head + self._cached + b"," + msgspec.json.encode(told)[1:])
+
+    async def result(
+        self, scope: HTTPScope, message: Message, meta: RequestMeta, principal: Principal, *, every: bool
+    ) -> Raw:
+        """The result, encoded. Raises Fault, ScopeMissing or StoreFailed."""
+        self._check(scope, message, meta)
+        match message.method:
+            case "server/discover":
+                return self._discovered
+            case "tools/list":
+                asked = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
+                page = self._toolbox.list_page(principal, asked.cursor, every=every)
+                return Raw(self._head + self._cached + b"," + page + b"}")
+            case "tools/call":
+                call = decode_params(_call_params, message.params, "tools/call takes a name, and arguments as an object")
+                result = await self._toolbox.call(principal, call, "any", dry_run=meta.dry_run)
+                return self._complete(result)
+            case _:
+                raise Fault(METHOD_NOT_FOUND, "This server has no such method.")
+
+    def _complete(self, result: CallResult) -> Raw:
+        return Raw(self._head + b"," + msgspec.json.encode(result)[1:])
+
+    def _check(self, scope: HTTPScope, message: Message, meta: RequestMeta) -> None:
+        """The version and the client's capabilities are there, and the headers say what the body says. Raises Fault."""
+        version = _text(meta.protocol_version)
+        if version is None:
+            raise Fault(INVALID_PARAMS, "params._meta needs io.modelcontextprotocol/protocolVersion, a string.")
+        if meta.client_capabilities is UNSET or not bytes(meta.client_capabilities).lstrip().startswith(b"{"):
+            raise Fault(INVALID_PARAMS, "params._meta needs io.modelcontextprotocol/clientCapabilities, an object.")
+        method = message.method if isinstance(message.method, str) else ""
+        check_routing(read_routing(scope), version=version, method=method, name=_name(method, message.params))
+        if version != VERSION:
+            data = {"supported": [VERSION], "requested": version[:40]}
+            raise Fault(UNSUPPORTED_VERSION, f"This server speaks {VERSION}, and older versions by `initialize`.", data)
+
+
+def _name(method: str, params: Raw) -> str | None:
+    """What the Mcp-Name header must say; None where the method names nothing. Raises Fault."""
+    if method not in NAMED_BY:
+        return None
+    members = decode_params(_members, params, "params must be an object")
+    name = _text(members.get(NAMED_BY[method], UNSET))
+    if name is None:
+        raise Fault(INVALID_PARAMS, f"{method} needs {NAMED_BY[method]}, a string.")
+    return name
+
+
+def _text(value: Raw | msgspec.UnsetType) -> str | None:
+    try:
+        return None if value is UNSET else msgspec.json.decode(value, type=str)
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,259 @@
+"""Tools on the MCP wire: pages of definitions, the three tools that stand for a large catalog, results as content.
+Knows both eras' forms; knows no transport and no policy.
+
+`outputSchema` is told by describe_tool and not by tools/list: clients check `structuredContent` against it and fail the
+call, while backends often disobey their own documents, and an answer that was cut has none. A call must not fail for that.
+"""
+
+import base64
+import binascii
+from collections import OrderedDict
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType, field
+
+from gateway.call import Asked, Calls
+from gateway.core.arguments import check_arguments, compile_arguments
+from gateway.core.principal import Principal
+from gateway.core.prose import cut
+from gateway.core.result import Blob, Content, Media, Result, Text
+from gateway.core.tool import Annotations, Tool
+from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View
+from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.errors import ArgumentsInvalid, GatewayError, NotFound, ScopeMissing, StoreFailed, UpstreamFailed
+
+LISTS_CACHED_MAX = 64
+SHORT_CHARACTERS_MAX = 300
+
+Structured = Literal["any", "objects", "none"]
+READ_ONLY = Annotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+ANYTHING = Annotations(read_only_hint=False, destructive_hint=True, idempotent_hint=False)
+
+
+class Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """One entry of tools/list. `_meta` carries the effect, which the hints can only approach."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: Raw
+    annotations: Annotations
+    meta: dict[str, str] = field(name="_meta", default_factory=dict)
+
+
+class ListParams(Struct, frozen=True):
+    cursor: str | UnsetType = UNSET
+
+
+class CallParams(Struct, frozen=True):
+    name: str
+    arguments: dict[str, Any] = {}
+
+
+class CallResult(Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """A CallToolResult, without what belongs to one era."""
+
+    content: list[dict[str, Any]]
+    structured_content: Raw | UnsetType = UNSET
+    is_error: bool = False
+
+
+def _schema(properties: dict[str, Any], *required: str) -> Raw:
+    told = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    return Raw(msgspec.json.encode(told))
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+SEARCH = Definition(
+    "search_tools",
+    "Search tools",
+    "Finds the tools that fit what you want to do, best first. Then describe_tool shows what one takes.",
+    _schema(
+        {
+            "query": _text("What you want to do, in a few words."),
+            "limit": {"type": "integer", "minimum": 1, "maximum": SEARCH_LIMIT_MAX, "default": 10},
+        },
+        "query",
+    ),
+    READ_ONLY,
+)
+DESCRIBE = Definition(
+    "describe_tool",
+    "Describe a tool",
+    "Shows one tool in full: its arguments, its result, its effect and the scopes that it needs.",
+    _schema({"name": _text("The tool's name, as search_tools gives it.")}, "name"),
+    READ_ONLY,
+)
+CALL = Definition(
+    "call_tool",
+    "Call a tool",
+    "Calls any tool by its name. Tools can be called directly by their names too.",
+    _schema(
+        {
+            "name": _text("The tool's name."),
+            "arguments": {"type": "object", "description": "As describe_tool shows them."},
+            "dry_run": {"type": "boolean", "default": False, "description": "Show the request and send nothing."},
+        },
+        "name",
+    ),
+    ANYTHING,
+)
+FRONT = (SEARCH, DESCRIBE, CALL)
+_FRONT_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in FRONT}
+
+
+class Toolbox:
+    """What tools/list and tools/call answer, in either era."""
+
+    def __init__(self, calls: Calls, discovery: Discovery, *, list_tools_max: int, page_tools_max: int) -> None:
+        self._calls = calls
+        self._discovery = discovery
+        self._list_tools_max = list_tools_max
+        self._page_tools_max = page_tools_max
+        self._pages: OrderedDict[tuple[View, bool], list[bytes]] = OrderedDict()
+
+    def list_page(self, principal: Principal, cursor: str | UnsetType, *, every: bool) -> bytes:
+        """One page, encoded: `"tools":[...]` and the next cursor, as the inside of an object. A caller who may see more
+        than `list_tools_max` tools gets the three that stand for all, and the pinned ones, unless `every` is asked for.
+        Raises Fault where the cursor is none of ours."""
+        view = self._discovery.view(principal)
+        key = (view, every or len(view.tools) <= self._list_tools_max)
+        if key not in self._pages:
+            self._pages[key] = list(self._encode_pages(view, whole=key[1]))
+            if len(self._pages) > LISTS_CACHED_MAX:
+                self._pages.popitem(last=False)
+        pages = self._pages[key]
+        number = _read_cursor(cursor)
+        if number >= len(pages):
+            raise Fault(INVALID_PARAMS, "That cursor is none of this list; begin again without one.")
+        return pages[number]
+
+    def _encode_pages(self, view: View, *, whole: bool) -> list[bytes]:
+        shown = [_define(tool) for tool in (view.tools.values() if whole else view.pinned)]
+        listed = shown if whole else [*FRONT, *shown]
+        size = self._page_tools_max
+        pages = [listed[start : start + size] for start in range(0, len(listed), size)] or [[]]
+        return [
+            b'"tools":' + msgspec.json.encode(page) + (_next_cursor(number) if number < len(pages) else b"")
+            for number, page in enumerate(pages, 1)
+        ]
+
+    async def call(self, principal: Principal, params: CallParams, structured: Structured, *, dry_run: bool) -> CallResult:
+        """The result of tools/call. What a model can act on is a result with `isError`; raised are only Fault (there is no
+        such tool), ScopeMissing and StoreFailed."""
+        try:
+            if params.name in _FRONT_ARGUMENTS:
+                return await self._call_front(principal, params, structured)
+            asked = Asked(params.name, params.arguments, "mcp", dry_run)
+            return _told(await self._calls.call(principal, asked), structured)
+        except NotFound as error:
+            raise Fault(INVALID_PARAMS, error.detail) from error
+        except (ScopeMissing, StoreFailed):
+            raise
+        except GatewayError as error:
+            return CallResult([{"type": "text", "text": _explain(error)}], is_error=True)
+
+    async def _call_front(self, principal: Principal, params: CallParams, structured: Structured) -> CallResult:
+        """One of the three tools that stand for the catalog."""
+        asked = params.arguments
+        problems = check_arguments(_FRONT_ARGUMENTS[params.name], asked)
+        if problems:
+            raise ArgumentsInvalid(problems)
+        match params.name:
+            case SEARCH.name:
+                found = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
+                return _json_result({"tools": [_summarise(one) for one in found]}, structured)
+            case DESCRIBE.name:
+                return _json_result(_describe(self._discovery.describe(principal, asked["name"])), structured)
+            case _:
+                call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
+                return _told(await self._calls.call(principal, call), structured)
+
+
+def _define(tool: Tool) -> Definition:
+    meta = {"io.factotum/effect": tool.effect}
+    return Definition(tool.name, tool.title, tool.description, tool.input_schema, tool.annotations, meta)
+
+
+def _summarise(found: Found) -> dict[str, Any]:
+    tool = found.tool
+    schema = msgspec.json.decode(tool.input_schema)
+    required = schema.get("required", [])
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": cut(tool.description, SHORT_CHARACTERS_MAX),
+        "effect": tool.effect,
+        "required": required,
+        "optional": [name for name in schema.get("properties", ()) if name not in required],
+        "score": found.score,
+    }
+
+
+def _describe(tool: Tool) -> dict[str, Any]:
+    told = {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": tool.input_schema,
+        "annotations": tool.annotations,
+        "effect": tool.effect,
+        "scopes": [sorted(alternative) for alternative in tool.scopes],
+        "request": tool.operation.key,
+    }
+    return told | ({"outputSchema": tool.output_schema} if tool.output_schema else {})
+
+
+def _json_result(value: object, structured: Structured) -> CallResult:
+    encoded = msgspec.json.encode(value)
+    shown = UNSET if structured == "none" else Raw(encoded)
+    return CallResult([{"type": "text", "text": encoded.decode()}], shown)
+
+
+def _told(result: Result, structured: Structured) -> CallResult:
+    exact = bytes(result.structured)
+    fits = structured == "any" or (structured == "objects" and exact[:1] == b"{")
+    shown = result.structured if exact and fits else UNSET
+    return CallResult([_block(one) for one in result.content], shown, result.is_error)
+
+
+def _block(content: Content) -> dict[str, Any]:
+    match content:
+        case Text(text=text):
+            return {"type": "text", "text": text}
+        case Media(kind=kind, media_type=media_type, data=data):
+            return {"type": kind, "data": data, "mimeType": media_type}
+        case Blob(uri=uri, media_type=media_type, data=data):
+            return {"type": "resource", "resource": {"uri": uri, "mimeType": media_type, "blob": data}}
+
+
+def _explain(error: GatewayError) -> str:
+    """For a model: what went wrong, and whether to try again."""
+    told = f"{error.title}: {error.detail}"
+    if not isinstance(error, UpstreamFailed):
+        return told
+    if error.may_have_happened:
+        return f"{told} If this was a write, it may have happened: check before sending it again."
+    after = f" after {error.retry_after_s:g} s" if error.retry_after_s is not None else " later"
+    return f"{told} Nothing has happened. " + (f"It may work{after}." if error.retry else "It will fail again.")
+
+
+def _next_cursor(number: int) -> bytes:
+    return b',"nextCursor":"' + base64.urlsafe_b64encode(b"page:%d" % number) + b'"'
+
+
+def _read_cursor(cursor: str | UnsetType) -> int:
+    """The number of the page that a cursor stands for. Raises Fault."""
+    if cursor is UNSET:
+        return 0
+    try:
+        kind, _, number = base64.urlsafe_b64decode(cursor.encode()[:64]).partition(b":")
+        if kind == b"page" and number.isdigit():
+            return int(number)
+    except (binascii.Error, ValueError):
+        pass
+    raise Fault(INVALID_PARAMS, "That cursor is none of this list; begin again without one.")
