@@ -1,5 +1,6 @@
 """Following `$ref`s over one document or many, one step at a time. Nothing is ever dereferenced wholesale."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag
@@ -7,6 +8,7 @@ from urllib.parse import unquote, urldefrag
 from gateway.core.document import Tree, join_uri
 
 CHAIN_MAX = 50
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class Malformed(Exception):
@@ -47,6 +49,8 @@ class Documents:
         self.entry = entry
         self.trees = trees
         self._found: dict[tuple[str, str], At] = {}
+        # A pointer may lead through another $ref; those being followed now, so that none waits for itself.
+        self._sought: set[tuple[str, str]] = set()
 
     @property
     def root(self) -> At:
@@ -63,17 +67,26 @@ class Documents:
             if not isinstance(reference, str):
                 return at
             at = self.find(reference, at)
-        raise Malformed("circular-reference", self.place(at), "its $refs lead in a circle.")
+        raise self._circular(at)
 
     def find(self, reference: str, origin: At) -> At:
         """What one `$ref` names. Raises Malformed `unresolvable-reference`."""
         key = (origin.uri, reference)
-        if key not in self._found:
-            self._found[key] = self._look_up(reference, origin)
-        return self._found[key]
+        if key in self._found:
+            return self._found[key]
+        if key in self._sought or len(self._sought) > CHAIN_MAX:
+            raise self._circular(origin)
+        self._sought.add(key)
+        try:
+            found = self._found[key] = self._look_up(reference, origin)
+        finally:
+            self._sought.discard(key)
+        return found
 
     def _look_up(self, reference: str, origin: At) -> At:
-        uri, fragment = urldefrag(join_uri(origin.uri, reference)) if not reference.startswith("#") else (origin.uri, reference[1:])
+        uri, fragment = origin.uri, reference[1:]
+        if not reference.startswith("#"):
+            uri, fragment = urldefrag(join_uri(origin.uri, reference))
         if uri not in self.trees:
             raise self._unresolvable(reference, origin, "that file could not be read")
         at = At(self.trees[uri], uri, "")
@@ -89,7 +102,7 @@ class Documents:
             at = self.resolve(at)
         if isinstance(at.value, dict) and token in at.value:
             return at.child(token)
-        if isinstance(at.value, list) and token.isascii() and token.isdigit() and int(token) < len(at.value):
+        if isinstance(at.value, list) and _INDEX.fullmatch(token) and int(token) < len(at.value):
             return at.child(int(token))
         raise self._unresolvable(reference, origin, "there is nothing at that place")
 
@@ -102,5 +115,9 @@ class Documents:
                 return At(schema, root.uri, f"/components/schemas/{escape(key)}")
         raise self._unresolvable(reference, origin, "no schema has that anchor")
 
+    def _circular(self, at: At) -> Malformed:
+        return Malformed("circular-reference", self.place(at), "its $refs lead in a circle.")
+
     def _unresolvable(self, reference: str, origin: At, why: str) -> Malformed:
-        return Malformed("unresolvable-reference", self.place(origin), f"$ref {reference[:200]!r} leads nowhere: {why}.")
+        detail = f"$ref {reference[:200]!r} leads nowhere: {why}."
+        return Malformed("unresolvable-reference", self.place(origin), detail)

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.core import swagger
 from gateway.core.document import require_openapi
-from gateway.core.manifest import Manifest
+from gateway.core.manifest import HeaderAuth, Manifest, QueryAuth
 from gateway.core.references import At, Documents, Malformed
 from gateway.core.schema import Schemas
 from gateway.core.tool import Repair
@@ -22,8 +22,8 @@ class Source:
         self.root = documents.root
         self.is_swagger = swagger.is_swagger(documents.root.value)
         self.repairs: dict[tuple[str, str], Repair] = {}
-        self.schemas = Schemas(documents, self.note)
-        self.credential_parameters = frozenset(self._credential_parameters())
+        self.schemas = Schemas(documents, self.note, siblings_count=not self.version.startswith(("2", "3.0")))
+        self.credential_parameters = frozenset(self._credential_parameters()) | _own_credential(manifest)
 
     def note(self, reason: str, at: At, detail: str) -> None:
         place = self.documents.place(at)
@@ -31,11 +31,15 @@ class Source:
             self.repairs.setdefault((place, reason), Repair(place, reason, detail))
 
     def settle(self, at: At) -> At:
-        """Follow its `$ref`s to an object. Raises Malformed."""
+        """Follow its `$ref`s to an object; a summary or description beside the `$ref` counts (OAS 3.1 section 4.8.23).
+        Raises Malformed."""
         settled = self.documents.resolve(at)
         if not isinstance(settled.value, dict):
             raise Malformed("malformed", self.documents.place(at), "an object belongs here.")
-        return settled
+        if settled is at:
+            return at
+        texts = {key: at.value[key] for key in ("summary", "description") if isinstance(at.value.get(key), str)}
+        return settled._replace(value={**settled.value, **texts}) if texts else settled
 
     def items(self, at: At | None) -> list[At]:
         """The items of a list; of nothing, none. Raises Malformed where it is no list."""
@@ -75,3 +79,14 @@ class Source:
             if scheme.get("type") == "apiKey" and isinstance(name, str) and isinstance(where, str):
                 found.add((where, name.lower() if where == "header" else name))
         return found
+
+
+def _own_credential(manifest: Manifest) -> frozenset[tuple[str, str]]:
+    """Where the gateway itself puts the connector's secret."""
+    match manifest.auth:
+        case HeaderAuth(header=header):
+            return frozenset({("header", header.lower())})
+        case QueryAuth(parameter=parameter):
+            return frozenset({("query", parameter)})
+        case _:
+            return frozenset()

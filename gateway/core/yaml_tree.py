@@ -14,10 +14,11 @@ from gateway.core.broken import DocumentBroken
 
 DEPTH_MAX = 500
 VALUES_MAX = 10_000_000
+CHARACTERS_A_VALUE = 64
 _DIGITS_MAX = 4_000
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-_STRING_TAGS = ("tag:yaml.org,2002:str", "!")
+_STRING_TAG = "tag:yaml.org,2002:str"
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
@@ -28,7 +29,10 @@ _WORDS: dict[str, object] = {
 
 
 def parse_yaml(text: str) -> object:
-    """The one document in a YAML text: dicts with string keys (`200` is "200"), lists, scalars. Raises DocumentBroken."""
+    """The one document in a YAML text: dicts with string keys (`200` is "200"), lists and scalars.
+
+    Raises DocumentBroken.
+    """
     builder = _Builder()
     try:
         for event in yaml.parse(text, Loader=_Loader):
@@ -53,8 +57,8 @@ class _Open(Struct):
 
 
 class _Builder:
-    """Takes the events of one text. An alias shares the value of its anchor, and counts as if it were written out, so an
-    alias bomb is refused before anybody walks it."""
+    """Takes the events of one text. An alias shares the value of its anchor, and counts as if it were written out, so
+    that an alias bomb is refused before anybody walks it."""
 
     def __init__(self) -> None:
         self.root: object = None
@@ -66,9 +70,11 @@ class _Builder:
     def take(self, event: Any) -> None:
         match event:
             case yaml.ScalarEvent():
-                self._count(1, event)
-                self._add(self._scalar(event), event)
-                self._remember(event.anchor, self._last(), 1)
+                weight = 1 + len(event.value) // CHARACTERS_A_VALUE
+                self._count(weight, event)
+                value = self._scalar(event)
+                self._add(value, event)
+                self._remember(event.anchor, event.value if value is _MERGE else value, weight)
             case yaml.AliasEvent():
                 self._alias(event)
             case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
@@ -109,17 +115,17 @@ class _Builder:
         self._add(value, event)
 
     def _add(self, value: object, event: Any) -> None:
-        """Put a value where it belongs: in the open list, as the next key or value of the open mapping, or at the root."""
+        """Put a value where it belongs: in the open list, as the next key or value of the open mapping, at the root."""
         if not self._open:
             self.root = value
             return
         into = self._open[-1]
         if into.is_mapping and len(into.items) % 2 and into.items[-1] is _MERGE:
             into.items.pop()
-            merged = value if isinstance(value, list) else [value]
-            if not all(isinstance(one, dict) for one in merged):
-                raise DocumentBroken("`<<` takes a mapping or a list of mappings.", _place(event))
-            into.merges += merged
+            for one in value if isinstance(value, list) else [value]:
+                if not isinstance(one, dict):
+                    raise DocumentBroken("`<<` takes a mapping or a list of mappings.", _place(event))
+                into.merges.append(one)
         else:
             into.items.append(value)
 
@@ -134,9 +140,6 @@ class _Builder:
     def _refuse_as_key(self, event: Any) -> None:
         if self._expects_key():
             raise DocumentBroken("a key is no plain text.", _place(event))
-
-    def _last(self) -> object:
-        return self._open[-1].items[-1] if self._open and self._open[-1].items else self.root
 
     def _remember(self, anchor: str | None, value: object, values: int) -> None:
         if anchor is not None:
@@ -154,7 +157,7 @@ _MERGE = object()
 def _value(event: Any) -> object:
     """A scalar by its text and style: what is quoted or tagged as a string is text."""
     text: str = event.value
-    if not event.implicit[0] and (event.tag is None or event.tag in _STRING_TAGS):
+    if not event.implicit[0] and (event.tag in (None, _STRING_TAG)):
         return text
     if text in _WORDS:
         return _WORDS[text]

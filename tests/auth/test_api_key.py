@@ -213,3 +213,13 @@ async def test_only_so_many_keys_are_remembered_and_the_oldest_is_forgotten_firs
     for token in (*tokens, tokens[2], tokens[1], tokens[0]):
         await authenticator.authenticate(token, NOW)
     assert keys.asked == 4
+
+
+async def test_a_key_looked_up_again_is_the_newest_among_the_remembered(keys: CountedStore) -> None:
+    first, second, third = (make(bytes([number]) * 40) for number in range(3))
+    for _, key in (first, second, third):
+        await keys.add_key(key)
+    authenticator = ApiKeyAuthenticator(keys, cache_entries_max=2)
+    for (token, _), seconds in ((first, 0.0), (second, 0.5), (first, 1.2), (third, 1.3), (first, 1.4)):
+        await authenticator.authenticate(f"Bearer {token}", NOW + seconds)
+    assert keys.asked == 4
