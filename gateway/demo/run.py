@@ -1,0 +1,140 @@
+"""`factotum demo`: the gateway on a throw-away store, the household behind it, and a tour of both. Uses the front door."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from socket import socket
+from tempfile import TemporaryDirectory
+
+from msgspec import Struct, structs
+
+from gateway.app import open_gateway
+from gateway.auth.api_key import RANDOM_BYTES, new_key
+from gateway.core.catalog import all_scopes
+from gateway.core.principal import OPERATOR
+from gateway.demo.household import NAMES, Household, folder_of, open_household
+from gateway.demo.tour import take_tour
+from gateway.edge.parts import Gateway
+from gateway.errors import Conflict
+from gateway.ingest import MANIFEST_FILE, Offered, read_manifest
+from gateway.serve import bind, serving
+from gateway.settings import Secrets, Settings, SqliteStore
+
+SECRET_NAME = "demo-household"  # noqa: S105 (the name of a secret)
+KEY_DAYS = 1
+OWN_SCOPES = frozenset({"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read"})
+
+
+class Demo(Struct, frozen=True):
+    """A running demo: where it is, a key that may do everything and one that may only look at lights."""
+
+    url: str
+    key: str
+    weak_key: str
+    household: Household
+
+
+async def run_demo(port: int, *, once: bool) -> int:
+    """Run until interrupted; with `once`, take the tour instead and give 0 where it went well, else 1."""
+    left_out = ("weather",) if once else ()
+    async with open_demo(port, left_out=left_out) as demo:
+        if once:
+            return await take_tour(demo.url, demo.key, demo.weak_key, demo.household)
+        _say(_welcome(demo))
+        await _interrupted()
+    _say("Stopped.")
+    return 0
+
+
+@asynccontextmanager
+async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterator[Demo]:
+    """The household, the gateway before it, and keys. Everything is gone afterwards."""
+    secret = os.urandom(24).hex()
+    today = datetime.now().date()
+    with TemporaryDirectory(prefix="factotum-demo-") as folder:
+        settings = Settings(data_dir=folder, connectors_dir=folder, store=SqliteStore(durability="process"))
+        async with (
+            open_household(today, secret) as household,
+            open_gateway(settings, Secrets({SECRET_NAME: secret})) as gateway,
+        ):
+            for name in NAMES:
+                if name not in left_out:
+                    await gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
+            every = all_scopes(gateway.published.current.catalog) | OWN_SCOPES
+            key = await _make_key(gateway, "demo", every | {f"{name}:read" for name in left_out})
+            weak_key = await _make_key(gateway, "demo-lights", frozenset({"home:lights.read"}))
+            with _listen(port) as listening:
+                async with serving(gateway, listening) as url:
+                    yield Demo(url, key, weak_key, household)
+
+
+def offer(name: str, base_url: str) -> Offered:
+    """A household service's manifest, for the address at which it runs."""
+    manifest = read_manifest(folder_of(name) / MANIFEST_FILE)
+    return Offered(structs.replace(manifest, base_url=base_url, enabled=True), folder=folder_of(name))
+
+
+async def _make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
+    now = datetime.now(UTC)
+    token, key = new_key(
+        name=name,
+        tenant="default",
+        subject=name,
+        scopes=scopes,
+        groups=frozenset(),
+        now=now,
+        expires_at=now + timedelta(days=KEY_DAYS),
+        random_bytes=os.urandom(RANDOM_BYTES),
+    )
+    await gateway.store.add_key(key)
+    return token
+
+
+def _listen(port: int) -> socket:
+    """The port asked for, or a free one where it is taken."""
+    try:
+        return bind("127.0.0.1", port)
+    except Conflict:
+        return bind("127.0.0.1", 0)
+
+
+async def _interrupted() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for one in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(one, stop.set)
+    await stop.wait()
+
+
+def _welcome(demo: Demo) -> str:
+    call = f"curl -s -H 'Authorization: Bearer {demo.key}'"
+    return f"""
+Factotum is running, with a household behind it: {", ".join(NAMES)}.
+
+  MCP   {demo.url}/mcp
+  REST  {demo.url}/v1       its document: {demo.url}/openapi.json
+  key   {demo.key}
+
+Three things to try:
+
+  1. Find a tool:
+     {call} {demo.url}/v1/tools:search -d '{{"query": "turn off a light"}}'
+
+  2. Call it, and see the lamp go out:
+     {call} {demo.url}/v1/tools/home_set_light:call -d '{{"arguments": {{"light_id": "light-1", "on": false}}}}'
+
+  3. Connect an MCP client (any will do) to {demo.url}/mcp with that key as its bearer token, and ask:
+     "Is the front door locked?"
+
+What was done, and on whose behalf: {call} {demo.url}/v1/audit
+Ctrl-C stops it all and leaves nothing behind."""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
