@@ -268,7 +268,9 @@ def read_manifest(path: Path) -> Manifest:
         # msgspec's text names the place and the type that was expected, and no value.
         raise BadRequest(f"{path}: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise BadRequest(f"{path} cannot be read as YAML.") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise BadRequest(f"{path} cannot be read as YAML{place}.") from error
 
 
 async def _compile(manifest: Manifest, document: StoredDocument, trees: Mapping[str, Tree]) -> Connector:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -35,13 +35,21 @@ async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[s
 @asynccontextmanager
 async def serving_app(app: ASGIApp, listening: socket.socket) -> AsyncIterator[str]:
     """The same for any ASGI app."""
-    server = _Guest(_config(app))
-    task = asyncio.create_task(server.serve(sockets=[listening]))
+    async with serving_apps([(app, listening)]) as (url,):
+        yield url
+
+
+@asynccontextmanager
+async def serving_apps(apps: Sequence[tuple[ASGIApp, socket.socket]]) -> AsyncIterator[list[str]]:
+    """Several at once, each on a socket of its own. They stop together."""
+    servers = [(_Guest(_config(app)), listening) for app, listening in apps]
+    tasks = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
     try:
-        yield url_of(listening)
+        yield [url_of(listening) for _, listening in apps]
     finally:
-        server.should_exit = True
-        await task
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
 
 
 class _Guest(uvicorn.Server):

@@ -6,8 +6,10 @@ from msgspec import Struct
 
 from gateway.core import swagger
 from gateway.core.inputs import Inputs, described
-from gateway.core.media import essence, family_of
-from gateway.core.operation import Body, Field
+from gateway.core.keywords import required_names
+from gateway.core.media import essence, family_of, is_media_type
+from gateway.core.operation import Body, Field, Style
+from gateway.core.parameters import STYLES
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
 from gateway.core.source import Source
@@ -23,7 +25,7 @@ FILE: dict[str, Any] = {
     "required": ["data"],
     "additionalProperties": False,
 }
-NESTED_ALL_OF_MAX = 20
+ALL_OF_PARTS_MAX = 200
 
 
 class _Flat(Struct):
@@ -40,8 +42,10 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
     if at is None:
         return None
     required = at.value.get("required") is True
-    offered = {kind: media for kind, media in source.members(at.get("content")).items() if isinstance(media.value, dict)}
+    content = source.members(at.get("content"))
+    offered = {kind: one for kind, one in content.items() if isinstance(one.value, dict) and is_media_type(kind)}
     if not offered:
+        source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
     media_type = min(offered, key=_preference)
     family = family_of(media_type)
@@ -49,10 +53,13 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
         source.note("body-dropped", at, f"the body is optional, and {media_type} cannot be written yet.")
         return None
     if family == "xml":
-        raise Malformed("unsupported-body", source.documents.place(at), f"a body of {media_type[:80]} cannot be written yet.")
+        detail = f"a body of {media_type[:80]} cannot be written yet."
+        raise Malformed("unsupported-body", source.documents.place(at), detail)
     return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
 
 
+# What is written where a document says `*/*` or `text/*`; the media type of a file comes with the file.
+_WRITTEN = {"json": "application/json", "text": "text/plain"}
 _ORDER = ("json", "form", "multipart", "binary", "text", "xml")
 
 
@@ -67,7 +74,7 @@ def _preference(media_type: str) -> tuple[int, bool, bool, str]:
 
 def _request_body(source: Source, operation: At, declared: list[At]) -> At | None:
     if source.is_swagger:
-        return swagger.request_body(declared, source.inherited(operation, "consumes"))
+        return swagger.request_body(operation, declared, source.inherited(operation, "consumes"))
     body = operation.get("requestBody")
     return source.settle(body) if body is not None else None
 
@@ -75,8 +82,10 @@ def _request_body(source: Source, operation: At, declared: list[At]) -> At | Non
 def _compile(
     source: Source, media_type: str, family: str, media: At, at: At, inputs: Inputs, *, required: bool
 ) -> Body:
-    wire_type = "application/json" if "*" in media_type else media_type
     schema = media.get("schema")
+    if "*" in media_type and schema is not None and _is_file(source, schema):
+        family = "binary"
+    wire_type = _WRITTEN.get(family, media_type) if "*" in media_type else media_type
     text = plain(at.value.get("description"), HINT_CHARACTERS_MAX)
     if family == "binary":
         argument = inputs.add("body", "body", described(FILE, text), required=required)
@@ -112,13 +121,13 @@ def _fields(
 
 def _field(argument: str, name: str, encoding: Any, *, binary: bool) -> Field:
     told = encoding if isinstance(encoding, dict) else {}
-    style = told.get("style", "form")
-    known = style if style in ("form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited") else "form"
+    content_type = str(told.get("contentType", "")).partition(",")[0].strip()
+    known: Style = next((style for style in STYLES["query"] if style == told.get("style")), "form")
     explode = told.get("explode")
     return Field(
         argument=argument,
         name=name,
-        content_type=told["contentType"].partition(",")[0].strip() if isinstance(told.get("contentType"), str) else "",
+        content_type=content_type if is_media_type(content_type) else "",
         style=known,
         explode=explode if isinstance(explode, bool) else known in ("form", "deepObject"),
         allow_reserved=told.get("allowReserved") is True,
@@ -147,39 +156,50 @@ def _file_schema(source: Source, at: At) -> Any:
     return {"type": "array", "items": FILE} if value.get("type") == "array" else described(FILE, text)
 
 
-def flatten(source: Source, at: At, depth: int = 0) -> _Flat | None:
+def flatten(source: Source, at: At) -> _Flat | None:
     """The properties of an object schema, those of its `allOf` among them; None where it is not plainly an object with
     named properties, and so has to be one argument. What only responses carry is left out."""
+    flat = _Flat({}, [])
+    waiting, parts = [at], 0
+    while waiting:
+        parts += 1
+        part = _object(source, waiting.pop(0))
+        if part is None or parts > ALL_OF_PARTS_MAX:
+            return None
+        _take(source, part, flat)
+        waiting += [part.child("allOf").child(index) for index in range(len(_listed(part.value, "allOf")))]
+    shown = {name: one for name, one in flat.properties.items() if not source.schemas.hidden(one, "input")}
+    return _Flat(shown, [name for name in flat.required if name in shown], flat.extra) if shown else None
+
+
+def _object(source: Source, at: At) -> At | None:
+    """The schema, where it can be read as properties beside others; what only says which are required is left aside."""
     try:
         at = source.documents.resolve(at)
     except Malformed:
         return None
     value = at.value
     kind = value.get("type", "object") if isinstance(value, dict) else None
-    if depth > NESTED_ALL_OF_MAX or ("object" not in kind if isinstance(kind, list) else kind != "object"):
+    if "object" not in kind if isinstance(kind, list) else kind != "object":
         return None
-    if "patternProperties" in value or any(_has_shape(one) for key in ("anyOf", "oneOf") for one in _listed(value, key)):
+    if "patternProperties" in value or any(
+        _has_shape(one) for key in ("anyOf", "oneOf") for one in _listed(value, key)
+    ):
         return None
-    flat = _own(source, at)
-    for index in range(len(_listed(value, "allOf"))):
-        part = flatten(source, at.child("allOf").child(index), depth + 1)
-        if part is None:
-            return None
-        flat.properties = {**part.properties, **flat.properties}
-        flat.required += part.required
-        flat.extra = flat.extra or part.extra
-    return flat if flat.properties or depth else None
+    return at
 
 
-def _own(source: Source, at: At) -> _Flat:
-    value = at.value
-    members = at.child("properties") if isinstance(value.get("properties"), dict) else None
-    shown = {name: members.child(name) for name in members.value} if members else {}
-    shown = {name: one for name, one in shown.items() if not source.schemas.hidden(one, "input")}
-    required = [name for name in _listed(value, "required") if isinstance(name, str) and name in shown]
-    required += [name for name, one in shown.items() if isinstance(one.value, dict) and one.value.get("required") is True]
-    others = value.get("additionalProperties")
-    return _Flat(shown, required, at.child("additionalProperties") if others is True or isinstance(others, dict) else None)
+def _take(source: Source, part: At, flat: _Flat) -> None:
+    """Add what one part says; a property that an earlier part has stays as that has it."""
+    members = source.schemas.properties(part)
+    flat.properties = {**members, **flat.properties}
+    flat.required += required_names(part.value.get("required"))
+    flat.required += [
+        name for name, one in members.items() if isinstance(one.value, dict) and one.value.get("required") is True
+    ]
+    others = part.value.get("additionalProperties")
+    if flat.extra is None and (others is True or isinstance(others, dict)):
+        flat.extra = part.child("additionalProperties")
 
 
 def _listed(value: dict[str, Any], key: str) -> list[Any]:

@@ -10,9 +10,9 @@ from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
 from gateway.core.document import DocumentBroken
 from gateway.core.effect import annotations_of, effect_of
-from gateway.core.inputs import Inputs
+from gateway.core.inputs import INPUT_SCHEMA_BYTES_MAX, Inputs
 from gateway.core.manifest import Manifest
-from gateway.core.media import family_of
+from gateway.core.media import family_of, is_media_type
 from gateway.core.naming import Identity, name_tools, words
 from gateway.core.operation import Operation
 from gateway.core.parameters import compile_parameters, gather_parameters
@@ -28,6 +28,8 @@ OUTPUT_SCHEMA_BYTES_MAX = 16 << 10
 TITLE_CHARACTERS_MAX = 120
 TAGS_MAX = 20
 OPERATIONS_MAX = 100_000
+# An output schema that says no more than that there is JSON is not worth its place.
+_SAYS_NOTHING = (b"", b"{}", b'{"type":"object"}')
 METHOD_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 
 
@@ -70,13 +72,12 @@ def compile_document(manifest: Manifest, documents: Documents, digest: str) -> C
 
 
 def _operations(source: Source) -> Iterator[_Found | Refusal]:
-    paths = source.root.get("paths")
     count = 0
-    for path, item in source.members(paths).items() if paths else ():
+    for path, item in _paths(source).items():
         if path.startswith("x-") or item.value is None:
             continue
         try:
-            settled = source.settle(item)
+            settled = _path_item(source, item)
         except Malformed as error:
             yield Refusal(f"* {path}", error.place, error.reason, error.detail)
             continue
@@ -85,6 +86,13 @@ def _operations(source: Source) -> Iterator[_Found | Refusal]:
             if count > OPERATIONS_MAX:
                 raise DocumentBroken(f"it has more than {OPERATIONS_MAX} operations.", "/paths")
             yield _found(source, path, method, settled, operation)
+
+
+def _paths(source: Source) -> dict[str, At]:
+    try:
+        return source.members(source.settle(source.root.child("paths")))
+    except Malformed as error:
+        raise DocumentBroken("`paths` is no object.", "/paths") from error
 
 
 def _methods(source: Source, item: At) -> Iterator[tuple[str, At]]:
@@ -96,6 +104,14 @@ def _methods(source: Source, item: At) -> Iterator[tuple[str, At]]:
     if others is not None and isinstance(others.value, dict):
         for method in others.value:
             yield method, others.child(method)
+
+
+def _path_item(source: Source, item: At) -> At:
+    """A path item; what stands beside its `$ref` is a part of it, where both are in one file (OAS 3.1 section 4.8.9)."""
+    settled = source.settle(item)
+    if settled is item or settled.uri != item.uri:
+        return settled
+    return settled._replace(value={**settled.value, **{key: one for key, one in item.value.items() if key != "$ref"}})
 
 
 def _found(source: Source, path: str, method: str, item: At, operation: At) -> _Found | Refusal:
@@ -138,7 +154,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         name=name,
         title=summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
         description=_description(summary, at, found, deprecated=deprecated),
-        input_schema=inputs.encode(source.schemas),
+        input_schema=_input(source, at, inputs),
         output_schema=output,
         effect=effect,
         annotations=annotations_of(identity.method),
@@ -147,6 +163,17 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         tags=_tags(at),
         deprecated=deprecated,
     )
+
+
+def _input(source: Source, at: At, inputs: Inputs) -> Raw:
+    encoded, is_whole = inputs.encode(source.schemas)
+    if not bytes(encoded):
+        raise Malformed(
+            "too-many-inputs", source.documents.place(at), "the names of its inputs alone are too long a list."
+        )
+    if not is_whole:
+        source.note("input-shortened", at, f"its input schema is shortened to {INPUT_SCHEMA_BYTES_MAX} bytes.")
+    return encoded
 
 
 def _server(source: Source, found: _Found) -> str:
@@ -162,7 +189,9 @@ def _description(summary: str, at: At, found: _Found, *, deprecated: bool) -> st
         parts.append(summary if summary[-1] in ".!?" else f"{summary}.")
     parts.append(text)
     told = " ".join(part for part in parts if part)
-    return cut(told, DESCRIPTION_CHARACTERS_MAX) or f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
+    return (
+        cut(told, DESCRIPTION_CHARACTERS_MAX) or f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
+    )
 
 
 def _security(source: Source, at: At) -> list[list[str]]:
@@ -170,7 +199,13 @@ def _security(source: Source, at: At) -> list[list[str]]:
     listed = source.inherited(at, "security")
     alternatives = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return [
-        [scope for named in one.values() if isinstance(named, list) for scope in named if isinstance(scope, str) and scope]
+        [
+            scope
+            for named in one.values()
+            if isinstance(named, list)
+            for scope in named
+            if isinstance(scope, str) and scope
+        ]
         for one in alternatives
     ]
 
@@ -185,18 +220,12 @@ def _response(source: Source, at: At) -> tuple[str, Raw]:
     responses = at.get("responses")
     if responses is None or not isinstance(responses.value, dict):
         return Operation.__struct_defaults__[-1], Raw(b"")
-    accepted: list[str] = []
-    output = Raw(b"")
-    for status in sorted(responses.value, key=_success_first):
-        if not (status.startswith("2") or status == "default"):
-            continue
-        content = _content(source, at, responses.child(status))
-        accepted += content
-        json_type = next((kind for kind in content if family_of(kind) == "json"), None)
-        schema = content[json_type].get("schema") if json_type else None
-        if schema is not None and not output:
-            output = _output(source, schema)
-    return _accept(accepted), output
+    # `default` is what errors look like, unless it stands alone.
+    statuses = sorted(status for status in responses.value if status.startswith("2")) or ["default"]
+    contents = [_content(source, at, responses.child(status)) for status in statuses if status in responses.value]
+    offered = [(kind, one.get("schema")) for content in contents for kind, one in content.items()]
+    schema = next((one for kind, one in offered if one is not None and family_of(kind) == "json"), None)
+    return _accept([kind for kind, _ in offered]), Raw(b"") if schema is None else _output(source, schema)
 
 
 def _content(source: Source, operation: At, at: At) -> dict[str, At]:
@@ -206,7 +235,8 @@ def _content(source: Source, operation: At, at: At) -> dict[str, At]:
         if source.is_swagger:
             told: Any = swagger.response(settled.value, source.inherited(operation, "produces"))
             settled = At(told, settled.uri, settled.pointer)
-        return {kind: one for kind, one in source.members(settled.get("content")).items() if isinstance(one.value, dict)}
+        content = source.members(settled.get("content")).items()
+        return {kind: one for kind, one in content if isinstance(one.value, dict) and is_media_type(kind)}
     except Malformed as error:
         source.note("response-dropped", at, error.detail)
         return {}
@@ -214,22 +244,20 @@ def _content(source: Source, operation: At, at: At) -> dict[str, At]:
 
 def _output(source: Source, schema: At) -> Raw:
     converted = source.schemas.convert(schema, "output")
-    if not isinstance(converted, dict) or not converted:
+    if not isinstance(converted, dict):
         return Raw(b"")
-    bundled = source.schemas.bundle(converted, OUTPUT_SCHEMA_BYTES_MAX)
-    return Raw(b"") if bytes(bundled) == b'{"type":"object"}' else bundled
+    encoded = source.schemas.bundle(converted, "output", OUTPUT_SCHEMA_BYTES_MAX).encoded
+    return Raw(b"") if bytes(encoded) in _SAYS_NOTHING else encoded
 
 
 def _accept(kinds: list[str]) -> str:
     """JSON first, then what the responses declare, then anything."""
-    declared = [kind for kind in dict.fromkeys(kinds) if "*" not in kind and kind.isascii() and kind.isprintable()]
+    declared = [kind for kind in dict.fromkeys(kinds) if "*" not in kind]
     others = [f"{kind};q=0.8" for kind in declared if family_of(kind) != "json" and ";" not in kind][:5]
-    own = [kind for kind in declared if family_of(kind) == "json" and kind != "application/json" and ";" not in kind][:3]
+    own = [kind for kind in declared if family_of(kind) == "json" and kind != "application/json" and ";" not in kind][
+        :3
+    ]
     return ", ".join(["application/json", *own, *others, "*/*;q=0.5"])
-
-
-def _success_first(status: str) -> tuple[bool, str]:
-    return status == "default", status
 
 
 def _without_doubles(tools: list[Tool]) -> tuple[list[Tool], list[Refusal]]:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from msgspec import Raw
-
 from gateway.core.naming import distinct, name_argument
-from gateway.core.schema import Schemas
+from gateway.core.schema import Bundle, Schemas
 
 INPUT_SCHEMA_BYTES_MAX = 32 << 10
 
@@ -28,24 +26,27 @@ class Inputs:
         return argument
 
     def require_together(self, arguments: list[str], needed: list[str]) -> None:
-        """Whoever gives one of these must give all that are needed: a body that is optional as a whole."""
+        """Whoever gives one of these must give all that are needed: a body that is optional as a whole. Each argument
+        asks for the first that is needed, and that one for all the others."""
         for argument in arguments:
-            others = [one for one in needed if one != argument]
+            others = needed[1:] if argument in needed[:1] else needed[:1]
             if others:
                 self.dependent[argument] = others
 
-    def encode(self, schemas: Schemas) -> Raw:
-        """The input schema, whole and bounded."""
+    def encode(self, schemas: Schemas) -> Bundle:
+        """The input schema, bounded; an empty one where not even the names fit."""
         told: dict[str, Any] = {"type": "object", "properties": self.properties, "additionalProperties": False}
         if self.required:
             told["required"] = self.required
         if self.dependent:
             told["dependentRequired"] = self.dependent
-        return schemas.bundle(told, INPUT_SCHEMA_BYTES_MAX)
+        return schemas.bundle(told, "input", INPUT_SCHEMA_BYTES_MAX)
 
 
 def described(schema: Any, text: str) -> Any:
     """A schema with this description, where there is one to give."""
     if not text:
         return schema
+    if schema is False:
+        return {"not": {}, "description": text}
     return {**schema, "description": text} if isinstance(schema, dict) else {"description": text}

@@ -1,8 +1,11 @@
 """Media types, as far as they decide how a body is written or read."""
 
+import re
 from typing import Literal
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
+
+MEDIA_TYPE_CHARACTERS_MAX = 200
 
 Family = Literal["json", "form", "multipart", "xml", "text", "binary"]
 
@@ -11,6 +14,17 @@ _XML = frozenset({"application/xml", "text/xml"})
 _TEXT = frozenset(
     {"application/x-ndjson", "application/jsonl", "application/graphql", "application/yaml", "application/x-yaml"}
 )
+
+
+_MEDIA_TYPE = re.compile(
+    r"[a-zA-Z0-9!#$&^_.+*-]+/[a-zA-Z0-9!#$&^_.+*-]+"
+    r"( *; *[a-zA-Z0-9!#$%&'*+.^_`|~-]+=([a-zA-Z0-9!#$%&'*+.^_`|~-]+|\"[a-zA-Z0-9 !#$%&'()*+,./:;<=>?@^_`{|}~-]*\"))*"
+)
+
+
+def is_media_type(text: object) -> bool:
+    """Whether this can stand in a Content-Type or an Accept header (RFC 9110 section 8.3.1), wildcards too."""
+    return isinstance(text, str) and len(text) <= MEDIA_TYPE_CHARACTERS_MAX and bool(_MEDIA_TYPE.fullmatch(text))
 
 
 def essence(media_type: str) -> str:

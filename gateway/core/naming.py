@@ -12,7 +12,8 @@ NAME_CHARACTERS_MAX = 64
 HASH_CHARACTERS = 6
 RESERVED = frozenset({"search_tools", "describe_tool", "call_tool"})
 
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+|[0-9]+")
+# The plural of an acronym (`IDs`, `URLs`) is one word.
+_WORDS = re.compile(r"[A-Z]{2,}s(?![a-z0-9])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")
 
@@ -31,16 +32,20 @@ class Identity(Struct, frozen=True):
 
 def name_tools(prefix: str, operations: Sequence[Identity]) -> list[str]:
     """One name each, in the order given. An id names its operation where no other has it; else method and path do; where
-    even these are shared, a hash of them is put behind. The result does not depend on the order of the operations."""
+    these give a name that is taken, a hash of them is put behind. The order of the operations changes nothing."""
     ids = [snake(one.operation_id) for one in operations]
-    repeated = {name for name, count in Counter(ids).items() if count > 1}
-    wanted = [
-        name if name and name not in repeated else _name_by_path(one) for name, one in zip(ids, operations, strict=True)
-    ]
+    alone = {name for name, count in Counter(ids).items() if name and count == 1}
+    wanted = [name if name in alone else _name_by_path(one) for name, one in zip(ids, operations, strict=True)]
     fitted = [_fit(_prefixed(prefix, name)) for name in wanted]
-    shared = {name for name, count in Counter(fitted).items() if count > 1} | RESERVED
+    every = Counter(fitted)
+    by_id = Counter(name for name, own in zip(fitted, ids, strict=True) if own in alone)
+
+    def is_free(name: str, own: str) -> bool:
+        return name not in RESERVED and (every[name] == 1 or (own in alone and by_id[name] == 1))
+
     return [
-        _with_hash(name, one.key) if name in shared else name for name, one in zip(fitted, operations, strict=True)
+        name if is_free(name, own) else _with_hash(name, one.key)
+        for name, own, one in zip(fitted, ids, operations, strict=True)
     ]
 
 
@@ -58,7 +63,9 @@ def words(text: str) -> str:
 
 
 def name_argument(wire_name: str) -> str:
-    """A wire name as an argument: `filter[name]` -> `filter_name`, `$top` -> `top`."""
+    """A wire name as an argument: `filter[name]` -> `filter_name`, `$top` -> `top`. One that is fit stays as it is."""
+    if len(wire_name) <= NAME_CHARACTERS_MAX and wire_name and not _ARGUMENT.search(wire_name):
+        return wire_name
     return _ARGUMENT.sub("_", wire_name).strip("_")[:NAME_CHARACTERS_MAX].strip("_") or "value"
 
 

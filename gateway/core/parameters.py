@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.core import swagger
 from gateway.core.inputs import Inputs, described
+from gateway.core.media import family_of
 from gateway.core.operation import Location, Parameter, Style
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
@@ -12,6 +13,11 @@ from gateway.core.source import Source
 
 # OAS 3.1 section 4.8.12.1: header parameters of these names shall be ignored.
 IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
+# What the gateway itself writes about the message and the connection (RFC 9110 sections 7.2, 7.6.1, 8.6; RFC 6265).
+TRANSPORT_HEADERS = frozenset(
+    "accept-encoding connection content-length cookie expect host keep-alive proxy-authorization proxy-connection te"
+    " trailer transfer-encoding upgrade".split()
+)
 LOCATIONS: tuple[Location, ...] = ("path", "query", "querystring", "header", "cookie")
 STYLES: dict[Location, tuple[Style, ...]] = {
     "path": ("simple", "label", "matrix"),
@@ -39,18 +45,23 @@ def gather_parameters(source: Source, path: str, item: At, operation: At) -> lis
     return list(found.values())
 
 
-def compile_parameters(source: Source, path: str, declared: list[At], place: At, inputs: Inputs) -> tuple[Parameter, ...]:
+def compile_parameters(
+    source: Source, path: str, declared: list[At], place: At, inputs: Inputs
+) -> tuple[Parameter, ...]:
     """The parameters that are arguments, in the order path, query, header, cookie. Raises Malformed."""
     unknown = [one for one in declared if one.value["in"] not in (*LOCATIONS, "body", "formData")]
     if unknown:
         where = str(unknown[0].value["in"])[:40]
         raise Malformed("unknown-location", source.documents.place(unknown[0]), f"no parameter can be in {where!r}.")
     offered = [one for one in declared if one.value["in"] in LOCATIONS and not _is_ignored(source, path, one)]
-    told = [_compile(source, one, inputs) for one in sorted(offered, key=lambda one: LOCATIONS.index(one.value["in"]))]
+    told = [
+        _compile(source, path, one, inputs) for one in sorted(offered, key=lambda one: LOCATIONS.index(one.value["in"]))
+    ]
     named = {one.name for one in told if one.location == "path"}
     missing = [name for name in dict.fromkeys(PLACEHOLDER.findall(path)) if name not in named]
     for name in missing:
-        source.note("path-parameter-added", place, f"the path has {{{name}}} and no parameter of that name; a string is taken.")
+        detail = f"the path has {{{name}}} and no parameter of that name; a string is taken."
+        source.note("path-parameter-added", place, detail)
         argument = inputs.add(name, "path", {"type": "string"}, required=True)
         told.append(Parameter(argument, name, "path", required=True, style="simple", explode=False))
     return tuple(told)
@@ -61,14 +72,23 @@ def _is_ignored(source: Source, path: str, at: At) -> bool:
     key = name.lower() if where == "header" else name
     if (where, key) in source.credential_parameters or (where == "header" and key in IGNORED_HEADERS):
         return True
-    if where == "path" and f"{{{name}}}" not in path:
+    if where == "header" and key in TRANSPORT_HEADERS:
+        source.note("transport-header", at, f"the gateway itself writes the header {name[:40]}.")
+        return True
+    if where == "path" and placeholder_of(name, path) is None:
         source.note("path-parameter-dropped", at, f"the path has no {{{name}}}.")
         return True
     return False
 
 
-def _compile(source: Source, at: At, inputs: Inputs) -> Parameter:
-    value = swagger.parameter(at.value) if source.is_swagger else at.value
+def placeholder_of(name: str, path: str) -> str | None:
+    """What stands between the braces for a parameter: its name, or that as RFC 6570 writes it (`{+name}`, `{name*}`)."""
+    return next((one for one in PLACEHOLDER.findall(path) if name in (one, one.lstrip("+").rstrip("*"))), None)
+
+
+def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
+    is_old = source.is_swagger or ("type" in at.value and not at.value.keys() & {"schema", "content"})
+    value = swagger.parameter(at.value) if is_old else at.value
     name, where = value["name"], value["in"]
     if where == "header" and not HEADER_NAME.fullmatch(name):
         raise Malformed("malformed-parameter", source.documents.place(at), "its name cannot be that of a header.")
@@ -80,7 +100,7 @@ def _compile(source: Source, at: At, inputs: Inputs) -> Parameter:
     style, explode = _style(source, value, at)
     return Parameter(
         argument=inputs.add(name, where, described(schema, text), required=required),
-        name=name,
+        name=(placeholder_of(name, path) or name) if where == "path" else name,
         location=where,
         required=required,
         style=style,
@@ -94,7 +114,7 @@ def _schema(source: Source, at: At) -> tuple[Any, str]:
     """The schema of the value, and the media type where it is a `content` parameter."""
     content = at.get("content")
     if content is not None and isinstance(content.value, dict) and content.value:
-        media_type = next(iter(content.value))
+        media_type = min(content.value, key=lambda kind: family_of(kind) != "json")
         schema = content.child(media_type).get("schema")
         return (source.schemas.convert(schema, "input") if schema else True), media_type
     schema = at.get("schema")
@@ -104,9 +124,9 @@ def _schema(source: Source, at: At) -> tuple[Any, str]:
 def _style(source: Source, value: dict[str, Any], at: At) -> tuple[Style, bool]:
     where: Location = value["in"]
     allowed = STYLES[where]
-    style = value.get("style", allowed[0])
-    if style not in allowed:
-        source.note("style-repaired", at, f"a {where} parameter has no such style; {allowed[0]} is taken.")
-        style = allowed[0]
+    asked = value.get("style", allowed[0])
+    style = next((one for one in allowed if one == asked), allowed[0])
+    if style != asked:
+        source.note("style-repaired", at, f"a {where} parameter has no such style; {style} is taken.")
     explode = value.get("explode")
     return style, explode if isinstance(explode, bool) else style in ("form", "deepObject", "cookie")

@@ -5,8 +5,22 @@ import re
 DESCRIPTION_CHARACTERS_MAX = 1_000
 HINT_CHARACTERS_MAX = 300
 
-_TAGS = re.compile(r"<(/?[a-zA-Z][^<>]{0,200}|!--.{0,200}?--)>", re.DOTALL)
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+# Elements of HTML; `<token>` and `List<String>` are none, and stay.
+_NAMES = (
+    "a|abbr|address|article|aside|audio|b|base|blockquote|body|br|button|caption|center|cite|code|col|colgroup|dd|del|details|"
+    "dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|"
+    "li|link|main|mark|math|menu|meta|nav|noscript|object|ol|p|picture|pre|q|s|samp|script|section|select|small|source|span|"
+    "strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead|title|tr|tt|u|ul|var|video"
+)
+_TAGS = re.compile(rf"<(/?(?:{_NAMES})(?:[\s/][^<>]{{0,300}})?|!--.{{0,200}}?--)>", re.DOTALL | re.IGNORECASE)
+# What is left of a tag that was never closed.
+_OPENINGS = re.compile(rf"<(?=[/!]|(?:{_NAMES})\b)", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Zero-width, bidirectional and tag characters, and variation selectors: they can hide text from a reader, not from a model.
+_INVISIBLE = re.compile(
+    r"[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    r"\U000e0000-\U000e01ef]"
+)
 _SPACE = re.compile(r"\s+")
 
 
@@ -14,7 +28,9 @@ def plain(text: object, characters_max: int) -> str:
     """One line without tags, control characters or invisible ones, cut at a word. What is no text is ""."""
     if not isinstance(text, str):
         return ""
-    kept = _INVISIBLE.sub(" ", _TAGS.sub(" ", text[: characters_max * 8]))
+    kept = _INVISIBLE.sub("", _CONTROLS.sub(" ", text[: characters_max * 4]))
+    if "<" in kept:
+        kept = _OPENINGS.sub("", _TAGS.sub(" ", kept))
     return cut(_SPACE.sub(" ", kept).strip(), characters_max)
 
 

@@ -19,7 +19,8 @@ from gateway.core.tool import Tool
 
 # Statuses after which the same call may work later (RFC 9110 section 15, RFC 6585, RFC 8470).
 WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
-GENERIC_TYPES = frozenset({"", "text/plain", "application/octet-stream", "text/html", "binary/octet-stream"})
+# Types that a backend may send without meaning them: what parses as JSON is JSON.
+GENERIC_TYPES = frozenset({"", "text/plain", "text/html", "application/octet-stream", "binary/octet-stream"})
 PROBLEM_CHARACTERS_MAX = 1_000
 RETRY_AFTER_S_MAX = 86_400.0
 
@@ -49,6 +50,8 @@ def _read_body(tool: Tool, response: HttpResponse, bytes_max: int) -> tuple[tupl
         return (Text(_shorten(text, bytes_max, size, response.truncated)),), Raw(b""), True
     if (family_of(kind) == "json" or kind in GENERIC_TYPES) and (exact := _json(text)):
         return (Text(exact.decode()),), Raw(exact), False
+    if kind.endswith("octet-stream"):
+        return _binary(tool, response, kind, size, cut_short=False), Raw(b""), False
     note = "[labelled JSON, and is none]\n" if kind and family_of(kind) == "json" else ""
     return (Text(note + text),), Raw(b""), False
 

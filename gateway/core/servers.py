@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
+from gateway.core.document import join_uri
 from gateway.core.references import At, Malformed
 
+_HOST = re.compile(r"([a-zA-Z0-9._~-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -14,29 +16,45 @@ def server_of(levels: Sequence[list[Any] | None], document_uri: str, base_url: s
     """The absolute URL, variables filled in and without a trailing slash.
 
     `levels` are the server lists of the operation, its path item and the document; the nearest that has any counts.
-    `base_url`, where it is set, takes the place of all of them. Raises Malformed `no-server`.
+    `base_url`, where it is set, takes the place of the document's servers, and of any server that is not on its origin.
+    Raises Malformed `no-server`.
     """
-    if base_url:
-        return base_url.rstrip("/")
-    listed = next((level for level in levels if level), [{"url": "/"}])
-    for server in listed:
-        url = _absolute(server, document_uri)
-        if url:
-            return url
-    raise Malformed("no-server", place, "the document does not say where the service is; set `base_url` in the manifest.")
+    base = _usable(base_url.strip()) if base_url else ""
+    if base_url and not base:
+        raise Malformed("no-server", place, "`base_url` in the manifest must be an absolute http or https URL.")
+    listed = next((level for level in (levels[:-1] if base else levels) if level), [{"url": "/"}] if not base else [])
+    urls = (_absolute(server, f"{base}/" if base else document_uri) for server in listed)
+    url = next((url for url in urls if url and (not base or _origin(url) == _origin(base))), base)
+    if not url:
+        raise Malformed(
+            "no-server", place, "the document does not say where the service is; set `base_url` in the manifest."
+        )
+    return url
 
 
 def _absolute(server: Any, document_uri: str) -> str:
     """One server's URL, or "" where it is none that can be called."""
     if not isinstance(server, dict) or not isinstance(server.get("url"), str):
         return ""
+    return _usable(join_uri(document_uri, _fill(server["url"].strip(), server.get("variables"))))
+
+
+def _usable(url: str) -> str:
+    """The URL without a fragment and a trailing slash; "" where it is no http URL, or one that carries a password."""
     try:
-        joined = urljoin(document_uri, _fill(server["url"].strip(), server.get("variables")))
-        parts = urlsplit(joined)
-        usable = parts.scheme in ("http", "https") and parts.hostname and "{" not in joined and not parts.username
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.port != 0 and parts.username is None
     except ValueError:
         return ""
-    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), parts.query, "")) if usable else ""
+    if not usable or not _HOST.fullmatch(parts.netloc) or "{" in url:
+        return ""
+    path = quote(parts.path.rstrip("/"), "/%:@!$&'()*+,;=~")
+    return urlunsplit((parts.scheme, parts.netloc, path, quote(parts.query, "/%:@!$&'()*+,;=~?"), ""))
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _fill(url: str, variables: Any) -> str:

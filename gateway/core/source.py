@@ -69,8 +69,10 @@ class Source:
         else:
             components = self.root.get("components")
             schemes = components.get("securitySchemes") if components else None
-        found = set()
-        for key in schemes.value if schemes and isinstance(schemes.value, dict) else ():
+        found: set[tuple[str, str]] = set()
+        if schemes is None or not isinstance(schemes.value, dict):
+            return set()
+        for key in schemes.value:
             try:
                 scheme = self.settle(schemes.child(key)).value
             except Malformed:

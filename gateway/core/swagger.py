@@ -17,7 +17,6 @@ COLLECTIONS = {
     "multi": ("form", True),
 }
 NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "x-example"})
-FLOWS = {"accessCode": "authorizationCode", "application": "clientCredentials"}
 
 
 def is_swagger(root: Tree) -> bool:
@@ -36,7 +35,9 @@ def servers(root: Tree) -> list[Json]:
 
 def parameter(value: Tree) -> Json:
     """A parameter that is not in the body: its schema stands beside its name."""
-    told: Json = {key: value[key] for key in ("name", "in", "required", "description", "allowEmptyValue") if key in value}
+    told: Json = {
+        key: value[key] for key in ("name", "in", "required", "description", "allowEmptyValue") if key in value
+    }
     told["schema"] = schema_of(value)
     style, explode = COLLECTIONS.get(str(value.get("collectionFormat", "csv")), ("", False))
     if value.get("type") == "array":
@@ -51,7 +52,7 @@ def schema_of(value: Tree) -> Json:
     return {key: member for key, member in value.items() if key not in NOT_SCHEMA}
 
 
-def request_body(parameters: Sequence[At], consumes: object) -> At | None:
+def request_body(operation: At, parameters: Sequence[At], consumes: object) -> At | None:
     """The `body` parameter, or the form fields together, as a request body object; None where there are neither."""
     for one in parameters:
         if one.value.get("in") == "body":
@@ -60,18 +61,22 @@ def request_body(parameters: Sequence[At], consumes: object) -> At | None:
             body = {"required": one.value.get("required"), "content": {kind: {"schema": schema} for kind in kinds}}
             return At(body, one.uri, one.pointer)
     fields = [one for one in parameters if one.value.get("in") == "formData"]
-    return _form(fields, _texts(consumes)) if fields else None
+    return _form(operation, fields, _texts(consumes)) if fields else None
 
 
-def _form(fields: Sequence[At], consumes: Sequence[str]) -> At:
+def _form(operation: At, fields: Sequence[At], consumes: Sequence[str]) -> At:
     properties = {str(one.value.get("name")): schema_of(one.value) for one in fields}
     required = [str(one.value.get("name")) for one in fields if one.value.get("required") is True]
     encoding = dict(_encodings(fields))
     has_file = any(one.value.get("type") == "file" for one in fields)
-    wanted = "multipart/form-data" if has_file or consumes == ["multipart/form-data"] else "application/x-www-form-urlencoded"
+    wanted = (
+        "multipart/form-data"
+        if has_file or consumes == ["multipart/form-data"]
+        else "application/x-www-form-urlencoded"
+    )
     schema = {"type": "object", "properties": properties, "required": required}
     content = {wanted: {"schema": schema, "encoding": encoding}}
-    return At({"required": bool(required), "content": content}, fields[0].uri, fields[0].pointer)
+    return At({"required": bool(required), "content": content}, operation.uri, f"{operation.pointer}/parameters")
 
 
 def _encodings(fields: Sequence[At]) -> Iterator[tuple[str, Json]]:
@@ -87,14 +92,6 @@ def response(value: Tree, produces: object) -> Json:
         return value
     kinds = _texts(produces) or ["application/json"]
     return {**value, "content": {kind: {"schema": value["schema"]} for kind in kinds}}
-
-
-def security_scheme(value: Tree) -> Json:
-    """`oauth2` with its one flow under `flows`; the others differ in nothing that matters here."""
-    if value.get("type") != "oauth2":
-        return value
-    flow = str(value.get("flow"))
-    return {"type": "oauth2", "flows": {FLOWS.get(flow, flow): {"scopes": value.get("scopes", {})}}}
 
 
 def _texts(value: object) -> list[str]:

@@ -1,7 +1,7 @@
 """The household: the five services as real servers on loopback, and what they hold, so that an effect can be seen."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.demo import calendar, groceries, home, mail, weather
 from gateway.demo.service import service
-from gateway.serve import bind, serving_app
+from gateway.serve import bind, serving_apps
 from gateway.settings import shipped
 
 NAMES = ("home", "calendar", "mail", "groceries", "weather")
@@ -50,12 +50,10 @@ async def open_household(today: date, token: str) -> AsyncIterator[Household]:
         "groceries": service(groceries.routes(state.groceries), document_of("groceries"), bearer),
         "weather": service(weather.routes(state.weather), document_of("weather"), ("x-api-key", token)),
     }
-    async with AsyncExitStack() as running:
-        urls = {}
-        for name, app in apps.items():
-            listening = running.enter_context(bind("127.0.0.1", 0))
-            urls[name] = await running.enter_async_context(serving_app(app, listening))
-        yield Household(urls, state)
+    with ExitStack() as open_sockets:
+        listening = [open_sockets.enter_context(bind("127.0.0.1", 0)) for _ in apps]
+        async with serving_apps(list(zip(apps.values(), listening, strict=True))) as urls:
+            yield Household(dict(zip(apps, urls, strict=True)), state)
 
 
 def folder_of(name: str) -> Path:

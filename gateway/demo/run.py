@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct, structs
 
 from gateway.app import open_gateway
-from gateway.auth.api_key import RANDOM_BYTES, new_key
+from gateway.auth.api_key import ID_BYTES, SECRET_BYTES, new_key
 from gateway.core.catalog import all_scopes
 from gateway.core.principal import OPERATOR
 from gateway.demo.household import NAMES, Household, folder_of, open_household
@@ -88,7 +88,7 @@ async def _make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
         groups=frozenset(),
         now=now,
         expires_at=now + timedelta(days=KEY_DAYS),
-        random_bytes=os.urandom(RANDOM_BYTES),
+        random_bytes=os.urandom(ID_BYTES + SECRET_BYTES),
     )
     await gateway.store.add_key(key)
     return token

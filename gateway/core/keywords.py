@@ -1,0 +1,135 @@
+"""Single keywords of a schema, repaired: types, numbers, patterns, enumerations. Knows no references and no subschemas."""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+Json = dict[str, Any]
+
+ENUM_VALUES_MAX = 1_000
+PATTERN_CHARACTERS_MAX = 1_000
+
+TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
+# What documents write in `type` and mean one of the seven (Swagger's `file` among them).
+MEANT = {
+    "int": "integer", "int32": "integer", "int64": "integer", "long": "integer", "float": "number", "double": "number",
+    "decimal": "number", "bool": "boolean", "str": "string", "text": "string", "date": "string", "datetime": "string",
+    "date-time": "string", "uuid": "string", "file": "string", "list": "array", "map": "object", "hash": "object",
+}  # fmt: skip
+
+
+def types_of(declared: object) -> tuple[list[str], bool]:
+    """The types that `type` names, and whether that is what it says. An unknown type among them opens them all."""
+    if declared is None:
+        return [], True
+    listed = declared if isinstance(declared, list) else [declared]
+    written = ["null" if kind is None else kind for kind in listed]
+    known = [_type_meant(kind) for kind in written]
+    kept = list(dict.fromkeys(kind for kind in known if kind))
+    return (kept if all(known) else []), kept == written
+
+
+def _type_meant(kind: object) -> str:
+    if not isinstance(kind, str):
+        return ""
+    return kind if kind in TYPES else MEANT.get(kind.lower(), kind.lower() if kind.lower() in TYPES else "")
+
+
+def number_of(value: object, *, whole: bool) -> float | int | None:
+    """A finite number, also one that was written as text; a `whole` one is no less than 0."""
+    if isinstance(value, str):
+        value = _from_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
+        return None
+    if not whole:
+        return value
+    return int(value) if value >= 0 and value == int(value) else None
+
+
+def _from_text(text: str) -> float | int | None:
+    if re.fullmatch(r"[-+]?[0-9]{1,30}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"[-+]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?", text) else None
+
+
+@lru_cache(maxsize=4_096)
+def is_pattern(text: str) -> bool:
+    """Whether the checker of arguments can compile this regular expression."""
+    if len(text) > PATTERN_CHARACTERS_MAX:
+        return False
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": text})
+    except ValueError:
+        return False
+    return True
+
+
+def required_names(value: object) -> list[str]:
+    """`required` as a list of names; the boolean of older drafts, and anything else, is no list."""
+    names = [value] if isinstance(value, str) and value not in ("true", "false") else value
+    return list(dict.fromkeys(name for name in names if isinstance(name, str))) if isinstance(names, list) else []
+
+
+def fit_enum(told: Json, values: list[Any]) -> bool:
+    """Put the values of an `enum` where they can hold: into the schema as values of its type, or into its `items` where
+    it is an array. Whether they went in as they were written; values that cannot be of the type are left out."""
+    kinds = _kinds(told.get("type"))
+    listed = _distinct(values)
+    fitting = _distinct(value for one in listed if (value := _value_meant(one, kinds)) is not _NOTHING)
+    if fitting:
+        told["enum"] = fitting
+        return fitting == [one for one in listed if one is not None or None in fitting]
+    items = told.get("items")
+    if "array" in kinds and isinstance(items, dict) and not items.keys() & {"enum", "$ref"}:
+        told["items"] = {**items}
+        fit_enum(told["items"], listed)
+    return False
+
+
+_NOTHING = object()
+
+
+def _value_meant(value: Any, kinds: frozenset[str]) -> Any:
+    """A value of one of these types: itself, or what it means as text or as a number."""
+    if not kinds or kinds & _kinds_of(value):
+        return value
+    if "string" in kinds and isinstance(value, bool | int | float):
+        return msgspec.json.encode(value).decode()
+    if kinds & {"number", "integer"} and isinstance(value, str):
+        number = _from_text(value)
+        return number if number is not None and kinds & _kinds_of(number) else _NOTHING
+    return _NOTHING
+
+
+def _kinds(declared: object) -> frozenset[str]:
+    return frozenset(declared if isinstance(declared, list) else [declared] if isinstance(declared, str) else ())
+
+
+def _kinds_of(value: object) -> frozenset[str]:
+    match value:
+        case None:
+            return frozenset({"null"})
+        case bool():
+            return frozenset({"boolean"})
+        case int():
+            return frozenset({"integer", "number"})
+        case float():
+            return frozenset({"integer", "number"}) if value.is_integer() else frozenset({"number"})
+        case str():
+            return frozenset({"string"})
+        case list():
+            return frozenset({"array"})
+        case _:
+            return frozenset({"object"})
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Without repeats; 1 and true are not the same."""
+    seen: dict[bytes, Any] = {}
+    for value in values:
+        seen.setdefault(msgspec.json.encode(value), value)
+    return list(seen.values())
