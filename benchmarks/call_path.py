@@ -19,6 +19,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway.serve import bind, run, serve_forever, url_of
+
 IN_FLIGHT = (1, 16, 64)
 GATEWAY_CORE, LOAD_CORE = 0, 1
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -80,8 +82,6 @@ async def backend(scope: dict, receive, send) -> None:
 async def serve_backend() -> None:
     import uvicorn
 
-    from gateway.serve import bind, url_of
-
     listening = bind("127.0.0.1", 0)
     print(json.dumps({"url": url_of(listening)}), flush=True)
     config = uvicorn.Config(backend, access_log=False, log_level="error", lifespan="off")
@@ -95,7 +95,6 @@ async def serve_gateway(base_url: str, durability: str) -> None:
     from gateway.core.manifest import Limits, Manifest
     from gateway.core.principal import OPERATOR
     from gateway.ingest import Offered
-    from gateway.serve import serve_forever
     from gateway.settings import Secrets, Settings, SqliteStore
     from gateway.telemetry import set_up_logging
 
@@ -246,12 +245,12 @@ def measure(seconds: float, rounds: int, durability: str) -> list[dict]:
             "MCP write": (ours["url"], our_pid, mcp_requests(ours["token"], "orders_update_order", write)),
         }
         for url, _, requests in contestants.values():
-            asyncio.run(load(url, requests, 16, 1.0))
+            run(load(url, requests, 16, 1.0))
         for in_flight in IN_FLIGHT:
             for _ in range(rounds):
                 for name, (url, pid, requests) in contestants.items():
                     before, started = cpu_seconds(pid), time.perf_counter()
-                    took = sorted(asyncio.run(load(url, requests, in_flight, seconds)))
+                    took = sorted(run(load(url, requests, in_flight, seconds)))
                     rows.setdefault((name, in_flight), []).append({
                         "calls_a_second": len(took) / (time.perf_counter() - started),
                         "cpu_us": (cpu_seconds(pid) - before) / len(took) * 1e6,
@@ -273,9 +272,9 @@ def main() -> None:
     parser.add_argument("--serve-gateway", metavar="URL", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve_backend:
-        asyncio.run(serve_backend())
+        run(serve_backend())
     elif asked.serve_gateway:
-        asyncio.run(serve_gateway(asked.serve_gateway, asked.durability))
+        run(serve_gateway(asked.serve_gateway, asked.durability))
     else:
         print(f"{'call':<12} {'in flight':>9} {'calls/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'cpu us':>8} {'calls/cpu-s':>11}")
         for row in measure(asked.seconds, asked.rounds, asked.durability):

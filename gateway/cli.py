@@ -33,7 +33,7 @@ from gateway.core.tool import Tool
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.ingest import Offered
-from gateway.serve import serve_forever
+from gateway.serve import run, serve_forever
 from gateway.settings import Settings, SettingsBroken, load_secrets, load_settings
 from gateway.stores.base import AuditFilter
 from gateway.telemetry import set_up_logging
@@ -59,10 +59,10 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]
     """Run a coroutine as a click command."""
 
     @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        return asyncio.run(command(*args, **kwargs))
+    def command_line(*args: P.args, **kwargs: P.kwargs) -> T:
+        return run(command(*args, **kwargs))
 
-    return run
+    return command_line
 
 
 @click.group()
@@ -91,7 +91,7 @@ def demo(once: bool, port: int) -> None:
     from gateway.demo.run import run_demo
 
     set_up_logging("warning", "console")
-    sys.exit(asyncio.run(run_demo(port, once=once)))
+    sys.exit(run(run_demo(port, once=once)))
 
 
 # Connectors and tools

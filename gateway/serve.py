@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 
 import uvicorn
 from litestar.types import ASGIApp
@@ -12,9 +13,25 @@ from gateway.app import asgi_app
 from gateway.edge.parts import Gateway
 from gateway.errors import Conflict
 
+T = TypeVar("T")
+
 KEEP_ALIVE_S = 75
 GRACE_S = 10
 BACKLOG_CONNECTIONS = 2_048
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to its end on uvloop, where there is one: 10 to 20 % less processor time a request."""
+    with asyncio.Runner(loop_factory=_new_loop) as runner:
+        return runner.run(main)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 async def serve_forever(gateway: Gateway, started: Callable[[str], None]) -> None:
@@ -61,12 +78,14 @@ class _Guest(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket at this address. Raises Conflict where it is taken."""
+    """A socket that listens at this address: whoever connects before the server runs is answered when it does. Raises Conflict where it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family)
+    # The protocol is named, because asyncio turns Nagle's algorithm off only where it is: 40 ms a call otherwise.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG_CONNECTIONS)
     except OSError as error:
         listening.close()
         raise Conflict(f"Nothing can listen at {host}:{port}: it is in use or not ours; set FACTOTUM_PORT.") from error

@@ -12,10 +12,18 @@ Family = Literal["json", "form", "multipart", "xml", "text", "binary"]
 _JSON = frozenset({"application/json", "text/json", "*/*", "application/*", ""})
 _XML = frozenset({"application/xml", "text/xml"})
 _TEXT = frozenset(
-    {"application/x-ndjson", "application/jsonl", "application/graphql", "application/yaml", "application/x-yaml"}
+    {
+        "application/graphql",
+        "application/javascript",
+        "application/jsonl",
+        "application/jwt",
+        "application/ndjson",
+        "application/sql",
+        "application/x-ndjson",
+        "application/x-yaml",
+        "application/yaml",
+    }
 )
-
-
 _MEDIA_TYPE = re.compile(
     r"[a-zA-Z0-9!#$&^_.+*-]+/[a-zA-Z0-9!#$&^_.+*-]+"
     r"( *; *[a-zA-Z0-9!#$%&'*+.^_`|~-]+=([a-zA-Z0-9!#$%&'*+.^_`|~-]+|\"[a-zA-Z0-9 !#$%&'()*+,./:;<=>?@^_`{|}~-]*\"))*"

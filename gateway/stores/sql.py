@@ -149,9 +149,7 @@ def _next_generation(connection: sa.Connection) -> None:
 def _read_connectors(connection: sa.Connection) -> list[StoredConnector]:
     held = {row.digest: (row.entry, _unpack(row.files)) for row in connection.execute(sa.select(documents))}
     found = [_to_connector(row, *held[row.digest]) for row in connection.execute(sa.select(connectors))]
-    return sorted(
-        found, key=lambda connector: connector.manifest.name
-    )  # Here, as databases differ in their collations.
+    return sorted(found, key=lambda one: one.manifest.name)  # Here, as databases differ in their collations.
 
 
 def _to_connector(row: Row, entry: str, files: Mapping[str, bytes]) -> StoredConnector:

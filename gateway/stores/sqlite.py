@@ -11,6 +11,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from gateway.errors import StoreFailed
 
+WAL_TRIES_MAX = 20
+
 Durability = Literal["process", "power"]
 
 _SAYS = {
@@ -79,9 +81,22 @@ def _engine(path: Path, begin: str, pragmas: tuple[str, ...], busy_timeout_s: fl
     )
 
     def prepare(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode = WAL", *pragmas):
+        _switch_to_wal(connection)
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     sa.event.listen(engine, "connect", prepare)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Only a new file changes by it. Others may be at it too, and a switch, unlike a transaction, does not wait for its
+    turn: where it fails, wait for that of an empty transaction, which also says what is wrong with a file."""
+    for _ in range(WAL_TRIES_MAX):
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    connection.execute("PRAGMA journal_mode = WAL")

@@ -57,7 +57,11 @@ def compiled(files: dict[str, bytes]) -> Connector:
 
 def count_operations(entry: bytes) -> int | None:
     """By a plain walk with another YAML loader; None where path items stand elsewhere."""
-    tree = json.loads(entry) if entry.lstrip()[:1] == b"{" else yaml.load(entry, getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506
+    tree = (
+        json.loads(entry)
+        if entry.lstrip()[:1] == b"{"
+        else yaml.load(entry, getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+    )  # noqa: S506
     items = [item for item in (tree.get("paths") or {}).values() if isinstance(item, dict)]
     return None if any("$ref" in item for item in items) else sum(len(METHODS & item.keys()) for item in items)
 
@@ -139,7 +143,9 @@ def count_inputs(tree: Any, connector: Connector) -> tuple[int, int]:
             if method not in METHODS or compiled_one is None:
                 continue
             wanted = {(p["in"], p["name"]) for p in parameters(tree, item, operation)}
-            wanted -= {(w, n) for w, n in wanted if w == "header" and n.lower() in ("authorization", "accept", "content-type")}
+            wanted -= {
+                (w, n) for w, n in wanted if w == "header" and n.lower() in ("authorization", "accept", "content-type")
+            }
             wanted -= credentials(tree)
             wanted = {(w, n) for w, n in wanted if w != "path" or f"{{{n}}}" in path}
             given = {(p.location, p.name) for p in compiled_one.parameters}

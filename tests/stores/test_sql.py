@@ -235,6 +235,16 @@ async def test_a_write_waits_for_another_process_and_then_says_that_it_is_busy(p
         assert [entry.call_id for entry in await store.read_audit(EVERY_LINE)] == ["2"]
 
 
+async def test_opening_a_new_store_waits_for_another_process_that_is_making_it(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        freed = asyncio.get_running_loop().call_later(0.2, other.execute, "ROLLBACK")
+        async with opened(path) as store:
+            assert freed.when() <= asyncio.get_running_loop().time()
+            assert await store.ready()
+
+
 # Versions and damage
 
 
