@@ -104,6 +104,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         backlog=BACKLOG_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,

@@ -47,6 +47,7 @@ RETRY_AFTER_S_MAX = 2.0
 RETRIED_STATUSES = frozenset({502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FETCH_IN_FLIGHT_MAX = 8
+ORIGINS_MAX = 1_000
 DOCUMENT_TYPES = "application/json, application/yaml, text/yaml, */*;q=0.5"
 
 
@@ -212,6 +213,7 @@ class _Lane:
         self._networks = _networks(allow_addresses)
         self._places = asyncio.Semaphore(limits.in_flight_max)
         self._waiting = 0
+        self._judged: set[str] = set()
         connector = aiohttp.TCPConnector(
             resolver=_GuardedResolver(self._networks), ssl=tls, limit=0, keepalive_timeout=KEEP_ALIVE_S
         )
@@ -248,10 +250,19 @@ class _Lane:
         finally:
             self._places.release()
 
+    def _guard(self, url: str) -> None:
+        """Raises UpstreamForbidden. An origin is judged once: what a name resolves to is judged at each connection."""
+        origin = url[: url.find("/", url.find("//") + 2)]
+        if origin in self._judged:
+            return
+        if why := refuse_url(url, self._networks):
+            raise _forbidden(url, why)
+        if len(self._judged) < ORIGINS_MAX:
+            self._judged.add(origin)
+
     async def exchange(self, request: HttpRequest) -> HttpResponse:
         """One request, one response. The URL goes on the wire as it was built."""
-        if why := refuse_url(request.url, self._networks):
-            raise _forbidden(request.url, why)
+        self._guard(request.url)
         with _mapped(self.name, request.url):
             sending = self.session.request(
                 request.method,

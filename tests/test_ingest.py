@@ -86,7 +86,7 @@ async def test_a_document_that_refers_to_a_file_outside_its_folder_does_not_get_
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        ('{"openapi": "3.1.0",\n "info": }', "line 2"),
+        ('{"openapi": "3.1.0",\n "info": ]}', "line 2"),
         ("openapi: 3.1.0\ninfo: [unclosed\npaths: {}", "line"),
         ('{"hello": "world"}', ""),
         ("<html>not found</html>", ""),

@@ -21,7 +21,7 @@ from gateway.core.policy_schema import Kind, Unrepresentable, argument_kinds, sc
 from gateway.core.principal import Principal
 from gateway.core.tool import Tool
 
-ENTITIES_CACHED_MAX = 4_096
+CACHED_MAX = 4_096
 EFFECTS = ("read", "write", "destructive")
 
 Json = dict[str, Any]
@@ -48,6 +48,7 @@ class _Policy(Struct, frozen=True):
     connector: str
     tool: str
     reads_arguments: bool
+    reads_now: bool
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -59,6 +60,7 @@ class _Slice(Struct, frozen=True):
 
     policies: Any
     argument_readers: frozenset[str]
+    reads_now: bool
 
 
 def load_policies(files: Mapping[str, str], catalog: Catalog) -> "PolicyBook":
@@ -88,13 +90,35 @@ class PolicyBook:
         self._policies = policies
         self._slices: dict[str, _Slice] = {}
         self._entities: OrderedDict[tuple[Principal, str], Any] = OrderedDict()
+        self._decisions: OrderedDict[tuple[object, ...], Decision] = OrderedDict()
         self._kinds: dict[str, Kind] = {}
 
     def decide(self, principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts) -> Decision:
         """Allow, deny or needs approval. Raises nothing: what cannot be judged is denied."""
         held = self._slice(tool.connector)
+        reads_arguments = tool.name in held.argument_readers
+        if reads_arguments or held.reads_now:
+            return self._evaluate(held, principal, tool, arguments, facts, reads_arguments=reads_arguments)
+        # What Cedar sees is then all in this key, and it sees the same always: a decision is a pure function.
+        key = (principal, tool.name, facts.now.hour, facts.now.isoweekday(), facts.door, facts.in_scope)
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._evaluate(held, principal, tool, arguments, facts, reads_arguments=False)
+            _keep(self._decisions, key, known)
+        return known
+
+    def _evaluate(
+        self,
+        held: _Slice,
+        principal: Principal,
+        tool: Tool,
+        arguments: Mapping[str, object],
+        facts: Facts,
+        *,
+        reads_arguments: bool,
+    ) -> Decision:
         try:
-            context = self._context(tool, arguments, facts, with_arguments=tool.name in held.argument_readers)
+            context = self._context(tool, arguments, facts, with_arguments=reads_arguments)
         except Unrepresentable as error:
             return Decision("deny", (f"The argument {error.argument} cannot be judged exactly by the policies in force.",))
         request = {
@@ -131,7 +155,7 @@ class PolicyBook:
             mine = [one for one in self._policies.values() if one.connector in ("", connector)]
             parsed = cedarpy.PolicySet.from_json_str(_set({one.id: one.told for one in mine}))
             readers = frozenset(one.tool for one in mine if one.reads_arguments and one.tool)
-            self._slices[connector] = _Slice(parsed, readers)
+            self._slices[connector] = _Slice(parsed, readers, any(one.reads_now for one in mine))
         return self._slices[connector]
 
     def _context(self, tool: Tool, arguments: Mapping[str, object], facts: Facts, *, with_arguments: bool) -> str:
@@ -152,10 +176,15 @@ class PolicyBook:
         key = (principal, tool.name)
         known = self._entities.get(key)
         if known is None:
-            known = self._entities[key] = cedarpy.Entities.from_json_str(json.dumps(_entities(principal, tool)))
-            if len(self._entities) > ENTITIES_CACHED_MAX:
-                self._entities.popitem(last=False)
+            known = cedarpy.Entities.from_json_str(json.dumps(_entities(principal, tool)))
+            _keep(self._entities, key, known)
         return known
+
+
+def _keep(cache: OrderedDict[Any, Any], key: object, value: object) -> None:
+    cache[key] = value
+    if len(cache) > CACHED_MAX:
+        cache.popitem(last=False)
 
 
 def _parse(file: str, text: str, catalog: Catalog) -> list[_Policy]:
@@ -182,7 +211,9 @@ def _read(file: str, told: Json, catalog: Catalog) -> _Policy:
     if tool and not connector:
         connector = catalog.tools[tool].connector if tool in catalog.tools else ""
     acts_on_one = tool if action and action["id"] == tool else ""
-    return _Policy(name, file, told, connector, acts_on_one, '"attr": "arguments"' in json.dumps(told["conditions"]))
+    conditions = json.dumps(told["conditions"])
+    reads_arguments, reads_now = '"attr": "arguments"' in conditions, '"attr": "now"' in conditions
+    return _Policy(name, file, told, connector, acts_on_one, reads_arguments, reads_now)
 
 
 def _one(scope: Json) -> Json | None:

@@ -84,17 +84,25 @@ async def until_disconnect(receive: Receive, work: Coroutine[Any, Any, _T]) -> _
 
     Call it after the body has been read: whatever comes next can only be the disconnect.
     """
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_wait_for_disconnect(receive))
-    try:
-        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise Disconnected
-    finally:
+    working = asyncio.current_task()
+    assert working is not None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        await _wait_for_disconnect(receive)
+        gone = True
         working.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if gone and working.uncancel() == 0:
+            raise Disconnected from None
+        raise
+    finally:
         watching.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
