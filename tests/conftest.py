@@ -24,6 +24,16 @@ from gateway.serve import bind, serving_app, url_of
 from gateway.settings import Secrets, Settings, SqliteStore
 
 LOOPBACK = ("127.0.0.0/8",)
+NODE = Path(__file__).parent / "node" / "node_modules" / ".bin" / "node"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the tools of tests/node is skipped where they are not installed (`make node` installs them)."""
+    if NODE.exists():
+        return
+    for item in items:
+        if item.get_closest_marker("node"):
+            item.add_marker(pytest.mark.skip(reason="node's packages are not in tests/node: run `make node`"))
 
 
 @pytest.fixture
