@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.serve import bind, run, serve_forever, url_of
@@ -90,10 +89,10 @@ async def serve_backend() -> None:
 
 async def serve_gateway(base_url: str, durability: str) -> None:
     from gateway.app import open_gateway
-    from gateway.auth.api_key import new_key
     from gateway.core.catalog import all_scopes
     from gateway.core.manifest import Limits, Manifest
     from gateway.core.principal import OPERATOR
+    from gateway.demo.run import make_key
     from gateway.ingest import Offered
     from gateway.settings import Secrets, Settings, SqliteStore
     from gateway.telemetry import set_up_logging
@@ -105,17 +104,7 @@ async def serve_gateway(base_url: str, durability: str) -> None:
             limits = Limits(in_flight_max=256)
             manifest = Manifest(name="orders", base_url=base_url, allow_addresses=("127.0.0.0/8",), limits=limits)
             await gateway.ingestion.add(OPERATOR, Offered(manifest, content=json.dumps(DOCUMENT).encode()))
-            token, key = new_key(
-                name="bench",
-                tenant="default",
-                subject="bench",
-                scopes=all_scopes(gateway.published.current.catalog),
-                groups=frozenset(),
-                now=datetime.now(UTC),
-                expires_at=None,
-                random_bytes=os.urandom(48),
-            )
-            await gateway.store.add_key(key)
+            token = await make_key(gateway, "bench", all_scopes(gateway.published.current.catalog))
             await serve_forever(gateway, lambda url: print(json.dumps({"url": url, "token": token}), flush=True))
 
 

@@ -65,8 +65,8 @@ async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterat
                 if name not in left_out:
                     await gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
             every = all_scopes(gateway.published.current.catalog) | OWN_SCOPES
-            key = await _make_key(gateway, "demo", every | {f"{name}:read" for name in left_out})
-            weak_key = await _make_key(gateway, "demo-lights", frozenset({"home:lights.read"}))
+            key = await make_key(gateway, "demo", every | {f"{name}:read" for name in left_out})
+            weak_key = await make_key(gateway, "demo-lights", frozenset({"home:lights.read"}))
             with _listen(port) as listening:
                 async with serving(gateway, listening) as url:
                     yield Demo(url, key, weak_key, household)
@@ -78,7 +78,8 @@ def offer(name: str, base_url: str) -> Offered:
     return Offered(structs.replace(manifest, base_url=base_url, enabled=True), folder=folder_of(name))
 
 
-async def _make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
+async def make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
+    """A key of the demo's own: good for a day."""
     now = datetime.now(UTC)
     token, key = new_key(
         name=name,
