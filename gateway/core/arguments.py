@@ -1,18 +1,26 @@
 """Arguments against the schema of their tool: what does not fit, and what was expected, without repeating the value."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import jsonschema_rs
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.core.prose import cut
+from gateway.core.prose import cut, plain
 
 PROBLEMS_MAX = 10
 VALUES_SHOWN_MAX = 10
 EXPECTED_CHARACTERS_MAX = 300
+POINTER_CHARACTERS_MAX = 200
+NAME_CHARACTERS_MAX = 64
+# Above so many values all problems would take seconds to find, since the library finds every one before it tells the
+# first: then one problem is told.
+VALUES_MAX = 5_000
+BACKTRACKS_MAX = 100_000
+LEVELS_MAX = 5
 
 
 class ArgumentProblem(Struct, frozen=True):
@@ -24,18 +32,20 @@ class ArgumentProblem(Struct, frozen=True):
 
 
 class Validator(Struct, frozen=True):
-    """A compiled input schema, and the names that it knows."""
+    """A compiled input schema, the names that it knows, and whether it takes no others."""
 
     compiled: Any
     names: tuple[str, ...]
+    closed: bool = False
 
 
 def compile_arguments(input_schema: Raw) -> Validator:
-    """Formats are not asserted: documents use them loosely (`date-time` without a zone, `uri` for a path), and a call must
-    not fail here for what the backend would take. No reference leads outside the schema, and none is fetched."""
+    """Formats are not asserted: documents use them loosely (`date-time` without a zone, `uri` for a path), and a call
+    must not fail here for what the backend would take. No reference leads outside the schema, and none is fetched."""
     schema = msgspec.json.decode(input_schema)
-    compiled = jsonschema_rs.Draft202012Validator(schema, validate_formats=False)
-    return Validator(compiled, tuple(schema.get("properties", ())))
+    bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS_MAX)
+    compiled = jsonschema_rs.Draft202012Validator(schema, validate_formats=False, offline=True, pattern_options=bounded)
+    return Validator(compiled, tuple(schema.get("properties", ())), schema.get("additionalProperties") is False)
 
 
 def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tuple[ArgumentProblem, ...]:
@@ -43,79 +53,149 @@ def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tu
     try:
         if validator.compiled.is_valid(arguments):
             return ()
-        found: list[ArgumentProblem] = []
-        for error in validator.compiled.iter_errors(arguments):
-            found += _explain(error, validator)
-            if len(found) >= PROBLEMS_MAX:
-                break
-        return tuple(found[:PROBLEMS_MAX])
+        return tuple(islice(_problems(validator, arguments), PROBLEMS_MAX))
     except (ValueError, RecursionError):
-        # What is no JSON value at all: a lone surrogate, an integer beyond all bounds, nesting without end.
+        # What is no JSON value at all: a lone surrogate, nesting without end.
         return (ArgumentProblem("arguments", "", "expected plain JSON values of bounded size"),)
 
 
-def _explain(error: Any, validator: Validator) -> list[ArgumentProblem]:
+def _problems(validator: Validator, arguments: Mapping[str, object]) -> Iterator[ArgumentProblem]:
+    known = frozenset(validator.names)
+    unknown = [name for name in arguments if name not in known] if validator.closed else []
+    if len(unknown) >= PROBLEMS_MAX:
+        yield from (_problem([name], _unknown(name, validator)) for name in unknown)
+        return
+    for error in _errors(validator, arguments):
+        yield from _explain(error, validator, LEVELS_MAX)
+
+
+def _errors(validator: Validator, arguments: Mapping[str, object]) -> Iterator[Any]:
+    if _is_few(arguments):
+        yield from validator.compiled.iter_errors(arguments)
+        return
+    try:
+        validator.compiled.validate(arguments)
+    except jsonschema_rs.ValidationError as error:
+        yield error
+
+
+def _is_few(arguments: Mapping[str, object]) -> bool:
+    left = VALUES_MAX
+    waiting: list[Any] = [arguments]
+    while waiting and left > 0:
+        value = waiting.pop()
+        members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+        left -= 1 + len(members)
+        waiting += [member for member in islice(members, max(left, 0)) if isinstance(member, dict | list)]
+    return left > 0
+
+
+def _explain(error: Any, validator: Validator, levels: int) -> Iterator[ArgumentProblem]:
     path = [str(step) for step in error.instance_path]
     kind, keyword = error.kind, error.kind.name
-    if keyword == "required":
-        return [_problem([*path, kind.property], "required")]
-    if keyword == "additionalProperties":
-        return [_problem([*path, name], _unknown(name, validator, at_top=not path)) for name in kind.unexpected]
-    return [_problem(path, _expected(error.schema_path, kind, keyword))]
+    match keyword:
+        case "required":
+            yield _problem([*path, kind.property], "required")
+        case "additionalProperties" | "unevaluatedProperties":
+            for name in islice(kind.unexpected, PROBLEMS_MAX):
+                yield _problem([*path, name], _unknown(name, validator) if not path else "unknown; leave it out")
+        case "falseSchema":
+            yield _problem(path, "unknown; leave it out")
+        case "anyOf" | "oneOf":
+            yield from _explain_alternatives(error, path, validator, levels)
+        case _:
+            yield _problem(path, _expected(kind, keyword))
+
+
+def _explain_alternatives(error: Any, path: list[str], validator: Validator, levels: int) -> Iterator[ArgumentProblem]:
+    """Where one alternative is plainly the one that was meant, because no other takes a value of that type or with that
+    tag, what is wrong with that one; else what the alternatives are."""
+    branches = error.kind.context
+    if any(not branch for branch in branches):
+        yield _problem(path, "expected a value that fits only one of the alternatives of its schema")
+        return
+    typed = [branch for branch in branches if not any(_is_here(one, error, "type") for one in branch)]
+    tagged = [branch for branch in typed if not any(one.kind.name in ("const", "enum") for one in branch)]
+    meant = typed if len(typed) == 1 else tagged
+    if len(meant) == 1 and levels:
+        for one in meant[0]:
+            yield from _explain(one, validator, levels - 1)
+        return
+    yield _problem(path, _alternatives(error, typed))
+
+
+def _alternatives(error: Any, typed: list[list[Any]]) -> str:
+    """`typed` are the errors of those alternatives that take a value of that type."""
+    if not typed:
+        every = [one for branch in error.kind.context for one in branch if _is_here(one, error, "type")]
+        return f"expected {_type(list(dict.fromkeys(kind for one in every for kind in one.kind.types)))}"
+    tags = [_value(one.kind.expected_value) for branch in typed for one in branch if one.kind.name == "const"]
+    if tags:
+        shown = ", ".join(list(dict.fromkeys(tags))[:VALUES_SHOWN_MAX])
+        return f"expected one of the alternatives of its schema, which are told apart by {shown}"
+    return "expected a value that fits one of the alternatives of its schema"
+
+
+def _is_here(one: Any, error: Any, keyword: str) -> bool:
+    return one.kind.name == keyword and len(one.instance_path) == len(error.instance_path)
 
 
 def _problem(path: list[str], expected: str) -> ArgumentProblem:
     pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
-    return ArgumentProblem(path[0][:64] if path else "arguments", pointer[:200], cut(expected, EXPECTED_CHARACTERS_MAX))
+    argument = plain(path[0], NAME_CHARACTERS_MAX) if path else ""
+    shown = cut(expected, EXPECTED_CHARACTERS_MAX)
+    return ArgumentProblem(argument or "arguments", pointer[:POINTER_CHARACTERS_MAX], shown)
 
 
-def _unknown(name: str, validator: Validator, *, at_top: bool) -> str:
-    near = difflib.get_close_matches(name[:64], validator.names, 1) if at_top else []
+def _unknown(name: str, validator: Validator) -> str:
+    near = difflib.get_close_matches(name[:NAME_CHARACTERS_MAX], validator.names, 1)
     return f"unknown; did you mean `{near[0]}`?" if near else "unknown; leave it out"
 
 
-def _expected(schema_path: list[str | int], kind: Any, keyword: str) -> str:
+def _expected(kind: Any, keyword: str) -> str:
     match keyword:
         case "type":
             return f"expected {_type(kind.types)}"
         case "enum":
-            shown = [msgspec.json.encode(one).decode() for one in kind.options[:VALUES_SHOWN_MAX]]
+            shown = ", ".join(_value(one) for one in kind.options[:VALUES_SHOWN_MAX])
             more = f" and {len(kind.options) - VALUES_SHOWN_MAX} more" if len(kind.options) > VALUES_SHOWN_MAX else ""
-            return f"expected one of {', '.join(shown)}{more}"
+            return f"expected one of {shown}{more}"
         case "const":
-            return f"expected {msgspec.json.encode(kind.expected_value).decode()}"
-        case "anyOf" | "oneOf":
-            return "expected a value that fits one of the alternatives of its schema"
+            return f"expected {_value(kind.expected_value)}"
         case "pattern":
-            return f"expected text that matches {kind.pattern}"
-        case "dependentRequired":
-            return "needs other arguments beside it; see the schema"
+            return f"expected text that matches {plain(kind.pattern, EXPECTED_CHARACTERS_MAX)}"
+        case "multipleOf":
+            return f"expected a multiple of {kind.multiple_of}"
+        case _ if keyword in _LIMITS:
+            return f"expected {_LIMITS[keyword].format(kind.limit)}"
         case _:
-            return f"expected {_LIMITS.get(keyword, 'a value that fits')} {_limit(kind)}".rstrip()
+            return f"expected {_OTHERS.get(keyword, 'a value that fits its schema')}"
 
 
 _LIMITS = {
-    "minimum": "a number of at least",
-    "maximum": "a number of at most",
-    "exclusiveMinimum": "a number above",
-    "exclusiveMaximum": "a number below",
-    "multipleOf": "a multiple of",
-    "minLength": "text of at least so many characters:",
-    "maxLength": "text of at most so many characters:",
-    "minItems": "at least so many items:",
-    "maxItems": "at most so many items:",
-    "minProperties": "at least so many members:",
-    "maxProperties": "at most so many members:",
-    "uniqueItems": "items that are all different",
+    "minimum": "a number of at least {}",
+    "maximum": "a number of at most {}",
+    "exclusiveMinimum": "a number above {}",
+    "exclusiveMaximum": "a number below {}",
+    "minLength": "text of at least {} characters",
+    "maxLength": "text of at most {} characters",
+    "minItems": "a list of at least {} items",
+    "maxItems": "a list of at most {} items",
+    "minProperties": "an object of at least {} members",
+    "maxProperties": "an object of at most {} members",
+}
+_OTHERS = {
+    "uniqueItems": "a list whose items are all different",
+    "contains": "a list with an item that fits its schema",
+    "propertyNames": "members with other names",
     "not": "something other than what its schema excludes",
 }
 
 
-def _limit(kind: Any) -> str:
-    limit = getattr(kind, "limit", getattr(kind, "multiple_of", None))
-    return str(limit) if isinstance(limit, int | float) else ""
+def _value(told: Any) -> str:
+    return str(msgspec.json.encode(told), "utf-8")
 
 
 def _type(kinds: list[str]) -> str:
-    named = [("an " if kind[0] in "aeio" else "a ") + kind if kind != "null" else "null" for kind in kinds]
+    named = [kind if kind == "null" else f"{'an' if kind[0] in 'aeio' else 'a'} {kind}" for kind in kinds]
     return " or ".join(named)

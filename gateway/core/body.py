@@ -44,6 +44,10 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
     required = at.value.get("required") is True
     content = source.members(at.get("content"))
     offered = {kind: one for kind, one in content.items() if isinstance(one.value, dict) and is_media_type(kind)}
+    nameless = content.get("")
+    if not offered and nameless is not None and isinstance(nameless.value, dict):
+        source.note("media-type-repaired", at, "its media type has no name; application/json is taken.")
+        offered = {"application/json": nameless}
     if not offered:
         source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
@@ -169,7 +173,7 @@ def flatten(source: Source, at: At) -> _Flat | None:
         _take(source, part, flat)
         waiting += [part.child("allOf").child(index) for index in range(len(_listed(part.value, "allOf")))]
     shown = {name: one for name, one in flat.properties.items() if not source.schemas.hidden(one, "input")}
-    return _Flat(shown, [name for name in flat.required if name in shown], flat.extra) if shown else None
+    return _Flat(shown, flat.required, flat.extra) if shown else None
 
 
 def _object(source: Source, at: At) -> At | None:

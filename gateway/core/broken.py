@@ -1,7 +1,7 @@
 """What is raised where a document as a whole cannot be read."""
 
 
-class DocumentBroken(Exception):  # noqa: N818 (a state of the document, named as users say it)
+class DocumentBroken(Exception):
     """`place` is `line 3, column 7`, a JSON Pointer, or ""."""
 
     def __init__(self, detail: str, place: str = "") -> None:

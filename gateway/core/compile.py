@@ -1,4 +1,4 @@
-"""A document to tools: every operation becomes a tool or a named refusal, and one bad operation never costs the rest."""
+"""A document to tools: every operation becomes a tool or a named refusal; a bad one never costs the rest."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -107,7 +107,7 @@ def _methods(source: Source, item: At) -> Iterator[tuple[str, At]]:
 
 
 def _path_item(source: Source, item: At) -> At:
-    """A path item; what stands beside its `$ref` is a part of it, where both are in one file (OAS 3.1 section 4.8.9)."""
+    """A path item; what stands beside its `$ref` is a part of it where both are in one file (OAS 3.1 section 4.8.9)."""
     settled = source.settle(item)
     if settled is item or settled.uri != item.uri:
         return settled
@@ -261,7 +261,7 @@ def _accept(kinds: list[str]) -> str:
 
 
 def _without_doubles(tools: list[Tool]) -> tuple[list[Tool], list[Refusal]]:
-    """Two operations can only share a name where they share method and path too: the document says the same thing twice."""
+    """Operations can only share a name where they share method and path too: the document says a thing twice."""
     kept: dict[str, Tool] = {}
     lost = []
     for tool in tools:

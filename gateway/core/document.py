@@ -16,10 +16,11 @@ __all__ = ["DocumentBroken", "Tree", "external_references", "join_uri", "parse_d
 Tree: TypeAlias = dict[str, Any]
 
 DOCUMENT_BYTES_MAX = 64 << 20
-SECOND_TRY_CHARACTERS_MAX = 4 << 20
 TRAVERSED_MAX = 5_000_000
 
 _SUPPORTED = re.compile(r"(2\.0|3\.[0-2])(\.|$|-)")
+# Braces may begin YAML too: then a bare key follows, or a comment.
+_LOOKS_LIKE_JSON = re.compile(r'\s*(\{\s*("|\}|$)|\[)')
 _EXAMPLES = frozenset({"example", "examples"})
 _NEWLINE = b"\n"
 _STARTS = (
@@ -43,7 +44,7 @@ def parse_document(data: bytes, name: str) -> Tree:
     text = _decode(data)
     if not text.strip():
         raise DocumentBroken("it is empty.")
-    tree = _parse_braced(text) if text.lstrip()[0] in "{[" else parse_yaml(text)
+    tree = _parse_json(text) if _LOOKS_LIKE_JSON.match(text) else parse_yaml(text)
     if not isinstance(tree, dict):
         raise DocumentBroken("it holds no object at its root; an OpenAPI document is one.")
     return tree
@@ -86,26 +87,15 @@ def _decode(data: bytes) -> str:
         raise DocumentBroken(f"it is not valid {encoding[:6].strip('-').upper()}.", f"line {line}") from error
 
 
-def _parse_braced(text: str) -> object:
-    """JSON; or what only YAML allows between braces (a trailing comma, a bare key), where a second try is not too long."""
+def _parse_json(text: str) -> object:
     try:
         tree: object = msgspec.json.decode(text)
     except (RecursionError, UnicodeEncodeError) as error:
         raise DocumentBroken(f"it is nested deeper than {DEPTH_MAX} levels, or holds a lone surrogate.") from error
     except msgspec.DecodeError as error:
-        broken = DocumentBroken("it is not valid JSON.", _json_place(text, error))
-        if len(text) > SECOND_TRY_CHARACTERS_MAX:
-            raise broken from error
-        return _parse_as_yaml(text, broken)
+        raise DocumentBroken("it is not valid JSON.", _json_place(text, error)) from error
     _require_depth(tree)
     return tree
-
-
-def _parse_as_yaml(text: str, broken: DocumentBroken) -> object:
-    try:
-        return parse_yaml(text)
-    except DocumentBroken as error:
-        raise broken from error
 
 
 def _json_place(text: str, error: msgspec.DecodeError) -> str:

@@ -8,7 +8,7 @@ IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 
 
 def effect_of(method: str) -> Effect:
-    """`read` for a safe method, `destructive` for DELETE, else `write`: a method that we do not know may change anything."""
+    """`read` for a safe method, `destructive` for DELETE, else `write`: a method that is not known may change all."""
     if method in SAFE:
         return "read"
     return "destructive" if method == "DELETE" else "write"

@@ -1,4 +1,4 @@
-"""Single keywords of a schema, repaired: types, numbers, patterns, enumerations. Knows no references and no subschemas."""
+"""Single keywords of a schema, repaired: types, numbers, patterns, texts, enumerations. Follows no reference."""
 
 import re
 from collections.abc import Iterable
@@ -8,10 +8,15 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
+from gateway.core.fold import size
+from gateway.core.prose import HINT_CHARACTERS_MAX, plain
+
 Json = dict[str, Any]
 
 ENUM_VALUES_MAX = 1_000
 PATTERN_CHARACTERS_MAX = 1_000
+DEFAULT_BYTES_MAX = 500
+SHORT_TEXT_CHARACTERS_MAX = 80
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 # What documents write in `type` and mean one of the seven (Swagger's `file` among them).
@@ -133,3 +138,39 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
     for value in values:
         seen.setdefault(msgspec.json.encode(value), value)
     return list(seen.values())
+
+
+def put_texts(value: Json, told: Json) -> None:
+    """What a schema says beside its rules: its description, format, default."""
+    if text := plain(value.get("description") or value.get("title"), HINT_CHARACTERS_MAX):
+        told["description"] = text
+    for keyword in ("format", "contentEncoding", "contentMediaType"):
+        if isinstance(value.get(keyword), str) and len(value[keyword]) <= SHORT_TEXT_CHARACTERS_MAX:
+            told[keyword] = value[keyword]
+    for keyword in ("deprecated", "uniqueItems"):
+        if value.get(keyword) is True:
+            told[keyword] = True
+    if value.get("default") is not None and size(value["default"]) <= DEFAULT_BYTES_MAX:
+        told["default"] = value["default"]
+
+
+def says_required(value: object) -> bool:
+    """The boolean of the oldest drafts, in the property itself."""
+    return isinstance(value, dict) and value.get("required") is True
+
+
+def is_nullable(value: Json) -> bool:
+    """`nullable` of OpenAPI 3.0, `x-nullable` of Swagger 2.0 documents."""
+    return value.get("nullable") is True or value.get("x-nullable") is True
+
+
+def or_null(told: Json) -> Json:
+    """The same, or null."""
+    kind = told.get("type")
+    if kind is None or told.keys() & {"$ref", "allOf", "anyOf", "const", "not"}:
+        return {"anyOf": [told, {"type": "null"}]}
+    kinds = kind if isinstance(kind, list) else [kind]
+    again = {**told, "type": [*kinds, "null"] if "null" not in kinds else kinds}
+    if "enum" in told and None not in told["enum"]:
+        again["enum"] = [*told["enum"], None]
+    return again

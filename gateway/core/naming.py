@@ -1,4 +1,4 @@
-"""Names of tools and of arguments: readable, valid for every client, and the same whatever the order of the document."""
+"""Names of tools and arguments: readable, valid for every client, the same whatever the order of the document."""
 
 import re
 import unicodedata
@@ -31,8 +31,8 @@ class Identity(Struct, frozen=True):
 
 
 def name_tools(prefix: str, operations: Sequence[Identity]) -> list[str]:
-    """One name each, in the order given. An id names its operation where no other has it; else method and path do; where
-    these give a name that is taken, a hash of them is put behind. The order of the operations changes nothing."""
+    """One name each, in the order given. An id names its operation where no other has it; else method and path do;
+    where these give a name that is taken, a hash of them is put behind. The order changes nothing."""
     ids = [snake(one.operation_id) for one in operations]
     alone = {name for name, count in Counter(ids).items() if name and count == 1}
     wanted = [name if name in alone else _name_by_path(one) for name, one in zip(ids, operations, strict=True)]

@@ -15,9 +15,11 @@ from gateway.core.source import Source
 IGNORED_HEADERS = frozenset({"accept", "content-type", "authorization"})
 # What the gateway itself writes about the message and the connection (RFC 9110 sections 7.2, 7.6.1, 8.6; RFC 6265).
 TRANSPORT_HEADERS = frozenset(
-    "accept-encoding connection content-length cookie expect host keep-alive proxy-authorization proxy-connection te"
-    " trailer transfer-encoding upgrade".split()
-)
+    {
+        "accept-encoding", "connection", "content-length", "cookie", "expect", "host", "keep-alive", "te", "trailer",
+        "proxy-authorization", "proxy-connection", "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
 LOCATIONS: tuple[Location, ...] = ("path", "query", "querystring", "header", "cookie")
 STYLES: dict[Location, tuple[Style, ...]] = {
     "path": ("simple", "label", "matrix"),
@@ -82,7 +84,7 @@ def _is_ignored(source: Source, path: str, at: At) -> bool:
 
 
 def placeholder_of(name: str, path: str) -> str | None:
-    """What stands between the braces for a parameter: its name, or that as RFC 6570 writes it (`{+name}`, `{name*}`)."""
+    """What stands between the braces for a parameter: its name, or that as in RFC 6570 (`{+name}`, `{name*}`)."""
     return next((one for one in PLACEHOLDER.findall(path) if name in (one, one.lstrip("+").rstrip("*"))), None)
 
 

@@ -1,4 +1,4 @@
-"""Text from a document made fit to show: plain, on one line, bounded. It is untrusted: a name or a description is a prompt."""
+"""Text from a document made fit to show: plain, on one line, bounded. It is untrusted: a description is a prompt."""
 
 import re
 
@@ -16,7 +16,7 @@ _TAGS = re.compile(rf"<(/?(?:{_NAMES})(?:[\s/][^<>]{{0,300}})?|!--.{{0,200}}?--)
 # What is left of a tag that was never closed.
 _OPENINGS = re.compile(rf"<(?=[/!]|(?:{_NAMES})\b)", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# Zero-width, bidirectional and tag characters, and variation selectors: they can hide text from a reader, not from a model.
+# Zero-width, bidirectional and tag characters, variation selectors: they hide text from a reader, not from a model.
 _INVISIBLE = re.compile(
     r"[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e01ef]"

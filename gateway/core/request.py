@@ -3,23 +3,44 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote, unquote
-
-import msgspec
+from urllib.parse import quote
 
 from gateway.core.http import HttpRequest
 from gateway.core.operation import Operation, Parameter
-from gateway.core.payload import build_body
-from gateway.core.serialize import Unbuildable, in_header, in_path, in_query, scalar
+from gateway.core.payload import build_body, form_field, header_value
+from gateway.core.serialize import (
+    UNWRITABLE,
+    Unbuildable,
+    Unwritable,
+    as_json,
+    cookie_text,
+    encode,
+    in_cookie,
+    in_header,
+    in_path,
+    in_query,
+    is_token,
+    scalar,
+    unbuildable,
+)
 
 __all__ = ["Unbuildable", "build_request"]
 
 TEMPLATES_MAX = 16_384
-# What a path may hold as written (RFC 3986 section 3.3), and `?`, since some documents put a query into their paths.
-_LITERAL = "/:@!$&'()*+,;=%~?"
+# Headers that belong to the connection, to the body as it is built here, or to the credential: a parameter of such a
+# name is not sent (OAS 3.1 section 4.8.12.2.1 for three of them; RFC 9110 sections 7.2, 7.6.1 and 8.6 for the rest).
+NEVER_SENT = frozenset({"accept", "authorization", "content-type"}) | frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te"}
+    | {"trailer", "transfer-encoding", "upgrade"}
+)
+# What a path and a query may hold as written (RFC 3986 sections 3.3 and 3.4). A `?` in a path template starts a query.
+_WRITTEN = "/:@!$&'()*+,;=%~?"
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
-_UNFIT_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-_UNFIT_COOKIE = re.compile(r"[^\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]")
+# A segment that every URL library on the way would follow, encoded or not (RFC 3986 sections 5.2.4 and 6.2.2); servers
+# that know path parameters ignore what follows a `;` when they look for it.
+_DOT_SEGMENT = re.compile(r"(?:\.|%2[eE]){1,2}(?:;.*)?")
+_CLIMBS = re.compile(r"(?:^|%2F|%5C)\.\.(?:%2F|%5C|$)")
+_ABSENT = object()
 
 
 def build_request(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
@@ -33,25 +54,24 @@ def build_request(operation: Operation, arguments: Mapping[str, object]) -> Http
     headers: list[tuple[str, str]] = [("Accept", operation.accept)]
     cookies: list[str] = []
     for parameter in operation.parameters:
-        value = arguments.get(parameter.argument)
-        if value is None:
-            if parameter.required:
-                raise Unbuildable(parameter.argument, "required, and not null")
+        value = arguments.get(parameter.argument, _ABSENT)
+        if value is _ABSENT or (value is None and "json" not in parameter.media_type):
+            _miss(parameter)
             continue
         try:
             match parameter.location:
                 case "path":
-                    values[parameter.name] = _path_value(parameter, value)
+                    values[parameter.name] = _path_text(parameter, value)
                 case "query" | "querystring":
                     query.append(_query_text(parameter, value))
                 case "header":
-                    headers.append((parameter.name, _header_text(parameter, value)))
+                    headers += _headers(parameter, value)
                 case "cookie":
-                    cookies.append(_cookie_text(parameter, value))
-        except UnicodeEncodeError as error:
-            raise Unbuildable(parameter.argument, "expected text without lone surrogates") from error
+                    cookies += _cookies(parameter, value)
+        except UNWRITABLE as error:
+            raise unbuildable(parameter.argument, error) from error
     if cookies:
-        headers.append(("Cookie", "; ".join(filter(None, cookies))))
+        headers.append(("Cookie", "; ".join(cookies)))
     content = b""
     if operation.body is not None and (built := build_body(operation.body, arguments)) is not None:
         headers.append(("Content-Type", built[0]))
@@ -59,43 +79,60 @@ def build_request(operation: Operation, arguments: Mapping[str, object]) -> Http
     return HttpRequest(operation.method, _url(operation, values, query), tuple(headers), content)
 
 
+def _miss(parameter: Parameter) -> None:
+    if parameter.required or parameter.location == "path":
+        raise Unbuildable(parameter.argument, "required, and not null")
+
+
 def _url(operation: Operation, values: Mapping[str, str], query: list[str]) -> str:
+    """INVARIANT: the URL begins with the server's, and no value leaves its segment of the path."""
     base, base_query = _split_server(operation.server)
     literals, names = _split_template(operation.path)
-    path = literals[0] + "".join(values[name] + literal for name, literal in zip(names, literals[1:], strict=True))
-    if names and "/." in path and not {".", ".."}.isdisjoint(path.split("/")):
-        raise Unbuildable(operation.parameters[0].argument, "expected something other than a dot segment")
+    path = literals[0]
+    for name, literal in zip(names, literals[1:], strict=True):
+        path += values.get(name, "") + literal
+    if names:
+        _refuse_dot_segments(operation, path)
     url = base + path
-    told = "&".join(filter(None, [base_query, *query]))
+    told = "&".join(filter(None, (base_query, *query)))
     if not told:
         return url
     return f"{url}{'&' if '?' in url else '?'}{told}"
 
 
+def _refuse_dot_segments(operation: Operation, path: str) -> None:
+    """Values hold no `/`, so a segment of the path is made from the same segment of its template."""
+    if "/." not in path and "/%2" not in path:
+        return
+    for segment, template in zip(path.split("/"), operation.path.split("/"), strict=False):
+        if _DOT_SEGMENT.fullmatch(segment) and (names := _PLACEHOLDER.findall(template)):
+            at_fault = next((one.argument for one in operation.parameters if one.name in names), names[0])
+            raise Unbuildable(at_fault, "expected something other than `.` and `..`, which would change the path")
+
+
 @lru_cache(maxsize=TEMPLATES_MAX)
 def _split_server(server: str) -> tuple[str, str]:
     base, _, query = server.partition("?")
-    return base.rstrip("/"), query
+    return quote(base.rstrip("/"), _WRITTEN + "[]"), quote(query, _WRITTEN)
 
 
 @lru_cache(maxsize=TEMPLATES_MAX)
 def _split_template(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The literal pieces, encoded where they must be, and the names between them."""
-    pieces = _PLACEHOLDER.split(path)
-    return tuple(quote(piece, _LITERAL) for piece in pieces[::2]), tuple(pieces[1::2])
+    """The literal pieces, encoded where they must be, and the names between them. What follows a `#` tells operations
+    on one path apart within the document (`/files/{id}#rename`) and is no part of the path."""
+    pieces = _PLACEHOLDER.split(path.partition("#")[0])
+    return tuple(quote(piece, _WRITTEN) for piece in pieces[::2]), tuple(pieces[1::2])
 
 
-def _path_value(parameter: Parameter, value: object) -> str:
-    """INVARIANT: a value stays within its segment. `/`, `?` and `#` are encoded; a dot segment is refused, because every
-    URL library on the way would follow it, encoded or not (RFC 3986 section 6.2.2.3)."""
+def _path_text(parameter: Parameter, value: object) -> str:
     if parameter.media_type:
-        text = quote(_content_text(parameter, value), "")
+        text = encode(_content(parameter, value))
     else:
         text = in_path(parameter.name, value, parameter.style, explode=parameter.explode)
-    if not text or (parameter.style == "label" and text == "."):
-        raise Unbuildable(parameter.argument, "expected a value that is not empty, as it is a part of the path")
-    if unquote(text) in (".", ".."):
-        raise Unbuildable(parameter.argument, "expected something other than a dot segment")
+    if not text:
+        raise Unwritable("expected a value that is not empty, as it is a part of the path")
+    if ".." in text and _CLIMBS.search(text):
+        raise Unwritable("expected something other than `..` between slashes, which would change the path")
     return text
 
 
@@ -103,42 +140,48 @@ def _query_text(parameter: Parameter, value: object) -> str:
     if parameter.location == "querystring":
         return _whole_query(parameter, value)
     if parameter.media_type:
-        return f"{quote(parameter.name, '')}={quote(_content_text(parameter, value), '')}"
-    return in_query(
+        return f"{encode(parameter.name)}={encode(_content(parameter, value))}"
+    text = in_query(
         parameter.name, value, parameter.style, explode=parameter.explode, allow_reserved=parameter.allow_reserved
     )
+    if parameter.required and not text:
+        raise Unwritable("expected at least one value, as it is required")
+    return text
 
 
 def _whole_query(parameter: Parameter, value: object) -> str:
     """OAS 3.2, `in: querystring`: the whole query is one value, a form or text of its media type."""
     if isinstance(value, dict) and "json" not in parameter.media_type:
-        return "&".join(filter(None, (in_query(name, one, "form", explode=True) for name, one in value.items())))
-    return quote(_content_text(parameter, value), "")
+        return "&".join(filter(None, (form_field(name, member) for name, member in value.items())))
+    return encode(_content(parameter, value))
 
 
-def _header_text(parameter: Parameter, value: object) -> str:
-    text = _content_text(parameter, value) if parameter.media_type else in_header(value, explode=parameter.explode)
-    if _UNFIT_HEADER.search(text):
-        raise Unbuildable(parameter.argument, "expected one line of Latin-1 text, as it is sent in a header")
-    return text.strip(" \t")
+def _headers(parameter: Parameter, value: object) -> list[tuple[str, str]]:
+    if parameter.name.lower() in NEVER_SENT:
+        return []
+    if not is_token(parameter.name):
+        raise Unwritable("expected to be left out: its name in the document cannot be that of a header")
+    text = _content(parameter, value) if parameter.media_type else in_header(value, explode=parameter.explode)
+    if not text and isinstance(value, list | dict):
+        return []
+    return [(parameter.name, header_value(text))]
 
 
-def _cookie_text(parameter: Parameter, value: object) -> str:
-    name = quote(parameter.name, "!#$&'*+^`|~")
+def _cookies(parameter: Parameter, value: object) -> list[str]:
+    """`name=value`, one for each cookie. The form style percent-encodes, the cookie style and plain content do not
+    (OAS 3.1 appendix D); pairs of an exploded value are cookies of their own."""
+    if not is_token(parameter.name):
+        raise Unwritable("expected to be left out: its name in the document cannot be that of a cookie")
     if parameter.media_type:
-        return f"{name}={quote(_content_text(parameter, value), '')}"
-    if parameter.style != "cookie":
-        told = in_query(parameter.name, value, "form", explode=parameter.explode)
-        return told.replace("&", "; ")
-    items = value if isinstance(value, list) and parameter.explode else [value]
-    texts = [in_header(item, explode=parameter.explode) for item in items]
-    if any(_UNFIT_COOKIE.search(text) for text in texts):
-        raise Unbuildable(parameter.argument, "expected text without spaces, quotes, commas or semicolons")
-    return "; ".join(f"{name}={text}" for text in texts)
+        text = _content(parameter, value)
+        return [f"{parameter.name}={encode(text) if 'json' in parameter.media_type else cookie_text(text)}"]
+    if parameter.style == "cookie":
+        return [f"{name}={text}" for name, text in in_cookie(parameter.name, value, explode=parameter.explode)]
+    if not isinstance(value, list | dict):
+        return [f"{parameter.name}={encode(scalar(value))}"]
+    return list(filter(None, in_query(parameter.name, value, "form", explode=parameter.explode).split("&")))
 
 
-def _content_text(parameter: Parameter, value: object) -> str:
+def _content(parameter: Parameter, value: object) -> str:
     """A `content` parameter: JSON, or the text itself where its media type is none of JSON."""
-    if "json" not in parameter.media_type and isinstance(value, str):
-        return value
-    return msgspec.json.encode(value).decode() if "json" in parameter.media_type else scalar(value)
+    return as_json(value).decode() if "json" in parameter.media_type else scalar(value)

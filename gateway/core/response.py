@@ -1,111 +1,134 @@
 """A backend's response as the result of a call: JSON exact, text as text, media as such, everything bounded."""
 
-import re
-from collections.abc import Iterator
+import codecs
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from gateway.core.charset import UTF_8, charset_of
+from gateway.core.fault import PROBLEM_CHARACTERS_MAX, advise, describe_problem
 from gateway.core.http import HttpResponse
 from gateway.core.media import essence, family_of
-from gateway.core.prose import cut, plain
+from gateway.core.prose import plain
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Tool
 
-# Statuses after which the same call may work later (RFC 9110 section 15, RFC 6585, RFC 8470).
-WORTH_RETRYING = frozenset({408, 425, 429, 500, 502, 503, 504})
-# Types that a backend may send without meaning them: what parses as JSON is JSON.
+# Types that a backend may send without meaning them: what parses as an object or a list is JSON.
 GENERIC_TYPES = frozenset({"", "text/plain", "text/html", "application/octet-stream", "binary/octet-stream"})
-PROBLEM_CHARACTERS_MAX = 1_000
+ERROR_BYTES_MAX = 16 << 10
 RETRY_AFTER_S_MAX = 86_400.0
+EMPTY = Raw(b"")
+
+_JSON = msgspec.json.Decoder(Raw)
+
+Body = tuple[tuple[Content, ...], Raw, bool]
 
 
 def read_response(tool: Tool, response: HttpResponse, result_bytes_max: int, now: datetime) -> Result:
-    """What the caller gets. A status of 300 and more is an error of the backend, told first in words.
+    """What the caller gets: JSON as text and as `structured`, text, an image, a sound or a blob, within
+    `result_bytes_max`. A status of 300 and more, but for 304, is an error of the backend: it is told in words, and then
+    its body, within ERROR_BYTES_MAX as well. `now` is what a date in Retry-After is counted from.
 
     Raises nothing: whatever a backend sends is an answer.
     """
-    content, structured, truncated = _read_body(tool, response, result_bytes_max)
-    if response.status < 300:
-        return Result(content, structured, response.status, truncated=truncated)
-    retry = _retry(response, now)
-    told = Text(_say_error(response, retry, structured))
-    return Result((told, *content), structured, response.status, is_error=True, truncated=truncated, retry=retry)
+    status = response.status
+    if status < 300 or status == HTTPStatus.NOT_MODIFIED:
+        content, structured, truncated = _read_body(tool, response, result_bytes_max)
+        return Result(content or (Text(_say_empty(response)),), structured, status, truncated=truncated)
+    content, structured, truncated = _read_body(tool, response, min(result_bytes_max, ERROR_BYTES_MAX))
+    retry = Retry(worthwhile=False)
+    if status < 400:
+        told = _say_redirect(response)
+    else:
+        after_s = retry_after_s(response.header("retry-after"), now)
+        retry, advice = advise(tool, status, after_s)
+        said = describe_problem(response.body) if len(response.body) <= result_bytes_max else ""
+        told = f"The backend answered {_phrase(status)}{f': {said}' if said else ''}. {advice}"
+    return Result((Text(told), *content), structured, status, is_error=True, truncated=truncated, retry=retry)
 
 
-def _read_body(tool: Tool, response: HttpResponse, bytes_max: int) -> tuple[tuple[Content, ...], Raw, bool]:
+def _read_body(tool: Tool, response: HttpResponse, bytes_max: int) -> Body:
+    """The content, the JSON, and whether something was left out."""
     if not response.body:
-        return (() if response.status >= 300 else (Text(f"Done: {_phrase(response.status)}, with no content."),)), Raw(b""), False
-    kind = essence(response.header("content-type"))
-    size, cut_short = len(response.body), response.truncated or len(response.body) > bytes_max
-    text = _text(response) if _is_text(kind) or kind in GENERIC_TYPES else None
-    if text is None:
-        return _binary(tool, response, kind, size, cut_short=cut_short), Raw(b""), cut_short
-    if cut_short:
-        return (Text(_shorten(text, bytes_max, size, response.truncated)),), Raw(b""), True
-    if (family_of(kind) == "json" or kind in GENERIC_TYPES) and (exact := _json(text)):
+        return (), EMPTY, False
+    content_type = response.header("content-type")
+    kind = essence(content_type)
+    is_json = kind != "" and family_of(kind) == "json"
+    if response.truncated or len(response.body) > bytes_max:
+        return _cut(response, content_type, kind, bytes_max), EMPTY, True
+    if (is_json or kind in GENERIC_TYPES) and (exact := _exact_json(response.body, content_type, labelled=is_json)):
         return (Text(exact.decode()),), Raw(exact), False
-    if kind.endswith("octet-stream"):
-        return _binary(tool, response, kind, size, cut_short=False), Raw(b""), False
-    note = "[labelled JSON, and is none]\n" if kind and family_of(kind) == "json" else ""
-    return (Text(note + text),), Raw(b""), False
+    if _is_text(kind, response.body):
+        note = "[labelled as JSON, but not valid JSON]\n" if is_json else ""
+        return (Text(note + _decode(response.body, content_type)),), EMPTY, False
+    return (_binary(tool, kind, response.body),), EMPTY, False
 
 
-def _is_text(kind: str) -> bool:
-    return family_of(kind) in ("json", "text", "xml", "form") or kind == "application/javascript"
-
-
-def _text(response: HttpResponse) -> str | None:
-    """The body as text in its charset (UTF-8 where none is named); None where it is plainly no text."""
-    kind = response.header("content-type")
-    named = re.search(r"charset\s*=\s*\"?([\w.:-]{1,40})", kind, re.IGNORECASE)
-    if response.body.startswith(b"\xef\xbb\xbf"):
-        return response.body[3:].decode("utf-8", "replace")
+def _exact_json(body: bytes, content_type: str, *, labelled: bool) -> bytes | None:
+    """The bytes of the JSON as they came, in UTF-8 and without a byte order mark; None where it is no JSON. Where no
+    type says that it is, only an object or a list is taken for it, so that a plain word or number stays text."""
+    charset = charset_of(content_type, body)
     try:
-        return response.body.decode(named[1] if named else "utf-8")
-    except (UnicodeDecodeError, LookupError, ValueError):
-        if essence(kind) in GENERIC_TYPES and not essence(kind).startswith("text/"):
+        exact = body if charset == UTF_8 and body.isascii() else body.decode(charset).encode()
+        if not labelled and exact.lstrip()[:1] not in (b"{", b"["):
             return None
-        return response.body.decode("utf-8", "replace")
-
-
-def _json(text: str) -> bytes | None:
-    """The text as the bytes of JSON, unchanged; None where it is none. Scalars count only as themselves, so that a plain
-    word or number in a text/plain answer stays text."""
-    try:
-        encoded = text.strip().encode()
-        if encoded[:1] in (b"{", b"["):
-            msgspec.json.decode(encoded)
-            return encoded
-        value = msgspec.json.decode(encoded)
-        return encoded if value is None or isinstance(value, bool | str | int | float) else None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        _JSON.decode(exact)
+    except (msgspec.DecodeError, RecursionError, UnicodeError, LookupError):
         return None
+    return exact
 
 
-def _binary(tool: Tool, response: HttpResponse, kind: str, size: int, *, cut_short: bool) -> tuple[Content, ...]:
-    shown = kind or "application/octet-stream"
-    if cut_short:
-        more = "more than " if response.truncated else ""
-        return (Text(f"[truncated: {more}{size} bytes of {shown} are above the limit and left out]"),)
-    if kind.startswith(("image/", "audio/")):
-        return (Media("image" if kind.startswith("image/") else "audio", kind, response.body),)
-    digest = sha256(response.body).hexdigest()[:16]
-    return (Blob(f"factotum://result/{tool.connector}/{digest}", shown, response.body),)
+def _is_text(kind: str, body: bytes) -> bool:
+    """By its type; where there is none, by the body: UTF-8 without NUL is taken for text."""
+    if kind:
+        return family_of(kind) in ("json", "text", "xml", "form")
+    try:
+        codecs.getincrementaldecoder(UTF_8)().decode(body)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in body
 
 
-def _shorten(text: str, bytes_max: int, size: int, unfinished: bool) -> str:
-    """The first part, cut at a line or a comma near the end, and what was left out."""
-    head = text.encode()[:bytes_max].decode("utf-8", "ignore")
-    at = max(head.rfind(mark, len(head) * 3 // 4) for mark in ("\n", "},", ",", " "))
-    shown = head[: at + 1] if at > 0 else head
-    more = "more than " if unfinished else ""
-    return f"[truncated: showing the first {len(shown.encode())} of {more}{size} bytes]\n{shown}"
+def _decode(body: bytes, content_type: str, *, unfinished: bool = False) -> str:
+    """The text; where bytes had to be replaced, it says so first. `unfinished`: half a character at the end is left
+    out."""
+    charset = charset_of(content_type, body)
+    try:
+        try:
+            return codecs.getincrementaldecoder(charset)().decode(body, not unfinished)
+        except UnicodeDecodeError:
+            text = codecs.getincrementaldecoder(charset)("replace").decode(body, not unfinished)
+    except LookupError:
+        charset, text = UTF_8, body.decode(UTF_8, "replace")
+    return f"[not all of this is valid {charset}: what is not is shown as \N{REPLACEMENT CHARACTER}]\n{text}"
+
+
+def _binary(tool: Tool, kind: str, body: bytes) -> Content:
+    if kind.startswith("image/"):
+        return Media("image", kind, body)
+    if kind.startswith("audio/"):
+        return Media("audio", kind, body)
+    digest = sha256(body).hexdigest()[:16]
+    return Blob(f"factotum://result/{tool.connector}/{digest}", kind or "application/octet-stream", body)
+
+
+def _cut(response: HttpResponse, content_type: str, kind: str, bytes_max: int) -> tuple[Content, ...]:
+    """The first part of a text, ending at a line, a member or a word where there is one near, and what was left out.
+    Binary data is left out whole: a part of it is of no use."""
+    size = f"{'more than ' if response.truncated else ''}{len(response.body)} bytes"
+    head = response.body[:bytes_max]
+    if not _is_text(kind, head):
+        shown = plain(kind, 100) or "application/octet-stream"
+        return (Text(f"[left out: {size} of {shown}, which is above the limit of {bytes_max} bytes]"),)
+    text = _decode(head, content_type, unfinished=True)
+    near = len(text) * 3 // 4
+    at = next((at for mark in ("\n", "},", ",", " ") if (at := text.rfind(mark, near)) >= 0), len(text))
+    text = text[: at + 1]
+    return (Text(f"[truncated: showing first {len(text.encode())} of {size}]\n{text}"),)
 
 
 def _phrase(status: int) -> str:
@@ -115,32 +138,16 @@ def _phrase(status: int) -> str:
         return str(status)
 
 
-def _say_error(response: HttpResponse, retry: Retry, structured: Raw) -> str:
-    if response.status < 400:
-        where = plain(response.header("location"), PROBLEM_CHARACTERS_MAX)
-        return f"The backend answered {_phrase(response.status)}" + (f" and points to {where}, which was not followed." if where else ".")
-    said = cut(". ".join(_problem(structured)), PROBLEM_CHARACTERS_MAX) if structured else ""
-    after = f" after {retry.after_s:g} s" if retry.after_s is not None else " later"
-    advice = f"The same call may work{after}." if retry.worthwhile else "The same call will fail again."
-    return f"The backend answered {_phrase(response.status)}{f': {said}' if said else ''}. {advice}"
+def _say_empty(response: HttpResponse) -> str:
+    where = plain(response.header("location"), PROBLEM_CHARACTERS_MAX)
+    located = f"; location: {where}" if where else "."
+    return f"The backend answered {_phrase(response.status)}, with no content{located}"
 
 
-def _problem(structured: Raw) -> Iterator[str]:
-    """What an error document says, in the forms that are common (RFC 9457, and those of the large APIs)."""
-    told: Any = msgspec.json.decode(structured)
-    if not isinstance(told, dict):
-        return
-    for key in ("title", "error_description", "detail", "message", "error", "errors"):
-        value = told.get(key)
-        parts = value if isinstance(value, list) else [value]
-        for part in parts[:5]:
-            said = part.get("message") or part.get("detail") if isinstance(part, dict) else part
-            if text := plain(said, PROBLEM_CHARACTERS_MAX):
-                yield text.rstrip(".")
-
-
-def _retry(response: HttpResponse, now: datetime) -> Retry:
-    return Retry(response.status in WORTH_RETRYING, retry_after_s(response.header("retry-after"), now))
+def _say_redirect(response: HttpResponse) -> str:
+    where = plain(response.header("location"), PROBLEM_CHARACTERS_MAX)
+    points = f", pointing to {where}" if where else ""
+    return f"The backend answered {_phrase(response.status)}{points}. It was not followed."
 
 
 def retry_after_s(value: str, now: datetime) -> float | None:
@@ -149,7 +156,7 @@ def retry_after_s(value: str, now: datetime) -> float | None:
         return seconds
     try:
         at = parsedate_to_datetime(value)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return min(max(0.0, (at - now).total_seconds()), RETRY_AFTER_S_MAX)

@@ -15,8 +15,18 @@ from msgspec import Raw, Struct
 
 from gateway.core.document import Tree
 from gateway.core.fold import NESTING, ONE, SHRINKS, mentioned, opened, size
-from gateway.core.keywords import ENUM_VALUES_MAX, fit_enum, is_pattern, number_of, required_names, types_of
-from gateway.core.prose import HINT_CHARACTERS_MAX, plain
+from gateway.core.keywords import (
+    ENUM_VALUES_MAX,
+    fit_enum,
+    is_nullable,
+    is_pattern,
+    number_of,
+    or_null,
+    put_texts,
+    required_names,
+    says_required,
+    types_of,
+)
 from gateway.core.references import At, Documents, Malformed
 
 Direction = Literal["input", "output"]
@@ -25,16 +35,18 @@ Note = Callable[[str, At, str], None]
 
 NESTING_MAX = 40
 LEAF_BYTES_MAX = 300
-DEFAULT_BYTES_MAX = 500
-SHORT_TEXT_CHARACTERS_MAX = 80
 
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 # `oneOf` as `anyOf`: a value that fits two of its schemas is the backend's to judge, and real documents overlap.
 # A list of `items` is a tuple.
 LISTED = (
-    ("allOf", "allOf"), ("anyOf", "anyOf"), ("oneOf", "anyOf"), ("prefixItems", "prefixItems"), ("items", "prefixItems"),
-)  # fmt: skip
+    ("allOf", "allOf"),
+    ("anyOf", "anyOf"),
+    ("oneOf", "anyOf"),
+    ("prefixItems", "prefixItems"),
+    ("items", "prefixItems"),
+)
 PLAIN_FACTS = frozenset({"type", "enum", "const", "required", "description", "title"})
 SIBLINGS = frozenset({"description", "title", "default", "deprecated"})
 
@@ -211,7 +223,7 @@ class Schemas:
         if pointed is None:
             pointed = {"$ref": f"#/$defs/{self._name(settled, direction)}"}
         told = {**pointed, **extra}
-        return _or_null(told) if _is_nullable(at.value) else told
+        return or_null(told) if is_nullable(at.value) else told
 
     def _leaf(self, at: At, direction: Direction, depth: int) -> Json | None:
         """A small scalar is put in place of the reference to it: easier to read, and no longer."""
@@ -224,7 +236,7 @@ class Schemas:
         value: Tree = at.value
         told: Json = {}
         self._types(value, told, at)
-        _texts(value, told)
+        put_texts(value, told)
         self._numbers(value, told, at)
         self._pattern(value, told, at)
         self._properties(at, told, direction, depth)
@@ -235,7 +247,7 @@ class Schemas:
         self._lists(at, told, direction, depth)
         self._values(value, told, at)
         self._not(at, told, direction, depth)
-        return _or_null(told) if _is_nullable(value) else told
+        return or_null(told) if is_nullable(value) else told
 
     def _types(self, value: Tree, told: Json, at: At) -> None:
         kinds, is_plain = types_of(value.get("type"))
@@ -271,7 +283,7 @@ class Schemas:
         if "properties" in at.value:
             told["properties"] = {name: self._convert(member, direction, depth + 1) for name, member in shown.items()}
         names = required_names(at.value.get("required"))
-        names += [name for name, member in shown.items() if _says_required(member.value)]
+        names += [name for name, member in shown.items() if says_required(member.value)]
         required = [name for name in dict.fromkeys(names) if name in shown or name not in members]
         if required:
             told["required"] = required
@@ -326,37 +338,3 @@ class Schemas:
                 converted.get(keyword) == excluded.get(keyword) for keyword in PLAIN_FACTS - {"description", "title"}
             ):
                 told["not"] = converted
-
-
-def _texts(value: Tree, told: Json) -> None:
-    if text := plain(value.get("description") or value.get("title"), HINT_CHARACTERS_MAX):
-        told["description"] = text
-    for keyword in ("format", "contentEncoding", "contentMediaType"):
-        if isinstance(value.get(keyword), str) and len(value[keyword]) <= SHORT_TEXT_CHARACTERS_MAX:
-            told[keyword] = value[keyword]
-    for keyword in ("deprecated", "uniqueItems"):
-        if value.get(keyword) is True:
-            told[keyword] = True
-    if value.get("default") is not None and size(value["default"]) <= DEFAULT_BYTES_MAX:
-        told["default"] = value["default"]
-
-
-def _says_required(value: object) -> bool:
-    """The boolean of the oldest drafts, in the property itself."""
-    return isinstance(value, dict) and value.get("required") is True
-
-
-def _is_nullable(value: Tree) -> bool:
-    return value.get("nullable") is True or value.get("x-nullable") is True
-
-
-def _or_null(told: Json) -> Json:
-    """The same, or null."""
-    kind = told.get("type")
-    if kind is None or told.keys() & {"$ref", "allOf", "anyOf", "const", "not"}:
-        return {"anyOf": [told, {"type": "null"}]}
-    kinds = kind if isinstance(kind, list) else [kind]
-    again = {**told, "type": [*kinds, "null"] if "null" not in kinds else kinds}
-    if "enum" in told and None not in told["enum"]:
-        again["enum"] = [*told["enum"], None]
-    return again

@@ -13,7 +13,7 @@ REPAIRS_MAX = 10_000
 
 
 class Source:
-    """What every step of the compilation looks at. `repairs` grows as they go; a place is repaired once for a reason."""
+    """What every step of the compilation looks at. `repairs` grows as they go; a place has one for each reason."""
 
     def __init__(self, manifest: Manifest, documents: Documents) -> None:
         self.version = require_openapi(documents.root.value)

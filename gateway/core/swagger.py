@@ -1,4 +1,4 @@
-"""Swagger 2.0 read as OpenAPI 3: each piece is turned when it is looked at, so places in the document stay what they are."""
+"""Swagger 2.0 read as OpenAPI 3: each piece is turned when it is looked at, so places stay those of the document."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -119,7 +119,7 @@ def test_path_items_come_from_elsewhere_with_what_stands_beside_the_reference() 
 
 
 def test_a_document_of_many_files_names_the_file_of_a_refusal() -> None:
-    trees = {
+    trees: dict[str, Any] = {
         URI: {"openapi": "3.0.0", "paths": {"/a": {"$ref": "paths/a.yaml"}}},
         "https://docs.example/api/paths/a.yaml": {
             "get": {"parameters": [{"$ref": "../common.yaml#/Limit"}]},
@@ -203,7 +203,7 @@ def test_a_base_url_that_is_no_http_url_makes_no_tool(base_url: str) -> None:
     [
         ({"in": "query"}, Parameter("p", "p", "query", style="form", explode=True)),
         ({"in": "query", "explode": False}, Parameter("p", "p", "query", style="form", explode=False)),
-        ({"in": "query", "style": "spaceDelimited"}, Parameter("p", "p", "query", style="spaceDelimited", explode=False)),
+        ({"in": "query", "style": "pipeDelimited"}, Parameter("p", "p", "query", style="pipeDelimited", explode=False)),
         ({"in": "query", "style": "deepObject"}, Parameter("p", "p", "query", style="deepObject", explode=True)),
         ({"in": "query", "style": "matrix"}, Parameter("p", "p", "query", style="form", explode=True)),
         ({"in": "query", "style": ["form"]}, Parameter("p", "p", "query", style="form", explode=True)),
@@ -215,7 +215,10 @@ def test_a_base_url_that_is_no_http_url_makes_no_tool(base_url: str) -> None:
             {"in": "query", "content": {"text/plain": {}, "application/json": {}}},
             Parameter("p", "p", "query", media_type="application/json"),
         ),
-        ({"in": "querystring", "content": {"application/json": {}}}, Parameter("p", "p", "querystring", media_type="application/json")),
+        (
+            {"in": "querystring", "content": {"application/json": {}}},
+            Parameter("p", "p", "querystring", media_type="application/json"),
+        ),
     ],
 )  # fmt: skip
 def test_a_parameter_goes_where_and_how_it_says_or_as_its_place_has_it(
@@ -301,6 +304,7 @@ def test_one_name_in_several_places_is_several_arguments() -> None:
         (["text/plain", "application/octet-stream"], "application/octet-stream"),
         (["application/xml", "text/plain"], "text/plain"),
         (["*/*"], "application/json"),
+        ([""], "application/json"),
         (["text/*"], "text/plain"),
         (["image/*"], "image/*"),
         (["application/json\r\nX-Injected: 1", "text/plain"], "text/plain"),
@@ -509,11 +513,12 @@ JSON = st.recursive(
     | st.sampled_from(["#/paths", "#/components/schemas/S", "#/nowhere", "query", "path", "object", "string", "/a"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
-        st.sampled_from(
-            "$ref get post parameters name in schema content requestBody required responses 200 default application/json "
-            "multipart/form-data properties type items allOf security servers url variables summary operationId tags "
-            "style explode encoding additionalOperations description readOnly S x".split()
-        ),
+        st.sampled_from([
+            "$ref", "get", "post", "parameters", "name", "in", "schema", "content", "requestBody", "required",
+            "responses", "200", "default", "application/json", "multipart/form-data", "properties", "type",
+            "items", "allOf", "security", "servers", "url", "variables", "summary", "operationId", "tags",
+            "style", "explode", "encoding", "additionalOperations", "description", "readOnly", "S", "x",
+        ]),
         inner,
         max_size=5,
     ),

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.naming import RESERVED, Identity, distinct, name_argument, name_tools, snake
@@ -85,6 +85,7 @@ IDENTITIES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(IDENTITIES, max_size=8, unique_by=lambda one: one.key), st.sampled_from(["", "p", "my-api", "é" * 40]))
 def test_names_are_valid_distinct_and_do_not_depend_on_the_order(operations: list[Identity], prefix: str) -> None:
     names = name_tools(prefix, operations)

@@ -1,7 +1,7 @@
 """Which scopes a tool needs, and which a caller lacks."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.scope import expand_scopes, missing_scopes, scopes_of
@@ -49,6 +49,7 @@ def test_a_step_up_names_all_scopes_of_the_nearest_alternative(held: set[str], m
 SCOPES = st.sampled_from(["a", "b", "c", "d"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(SCOPES, max_size=3), max_size=4), st.sets(SCOPES.map("h:{}".format)))
 def test_no_tool_is_open_to_all_and_whoever_gets_what_is_missing_may_call(
     security: list[list[str]], held: set[str]

@@ -1,0 +1,301 @@
+"""What a caller gets of a backend's answer: exact where it can be, bounded always, and honest about what is missing."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Raw
+
+from gateway.core.http import HttpResponse
+from gateway.core.operation import Operation
+from gateway.core.response import ERROR_BYTES_MAX, read_response, retry_after_s
+from gateway.core.result import Blob, Media, Result, Retry, Text
+from gateway.core.tool import Annotations, Effect, Tool
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+BYTES_MAX = 1_000
+JSON_TYPE = "application/json"
+
+
+def tool(effect: Effect = "read", *, idempotent: bool = False) -> Tool:
+    return Tool(
+        name="x_get",
+        title="Get",
+        description="Gets.",
+        input_schema=Raw(b"{}"),
+        output_schema=Raw(b""),
+        effect=effect,
+        annotations=Annotations(effect == "read", effect == "destructive", idempotent),
+        scopes=(frozenset({"x:read"}),),
+        operation=Operation("shop", "GET", "/x", "https://api.example", "/paths/x"),
+    )
+
+
+def read(body: bytes, content_type: str = "", status: int = 200, one: Tool | None = None, **headers: str) -> Result:
+    told = {"content-type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    response = HttpResponse(status, tuple((name, value) for name, value in told.items() if value), body)
+    return read_response(one or tool(), response, BYTES_MAX, NOW)
+
+
+def text(result: Result) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, Text))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON_TYPE, b'{"id":12345678901234567890123,"price":1.10,"a":null}'),
+        ("application/json; charset=UTF-8", ' {"é": "\\u00e9"} \n'.encode()),
+        ("application/problem+json", b"[]"),
+        ("Application/HAL+JSON;v=1", b'{"a": 1}'),
+        (JSON_TYPE, b'"ok"'),
+        (JSON_TYPE, b"3"),
+        (JSON_TYPE, b"null"),
+        ("", b'{"a":1}'),
+        ("text/plain", b"[1, 2]"),
+        ("text/html; charset=utf-8", b'{"a":1}'),
+        ("application/octet-stream", b'{"a":1}'),
+        (JSON_TYPE, b'{"big": 1e999}'),
+    ],
+)
+def test_json_reaches_the_caller_byte_for_byte(content_type: str, body: bytes) -> None:
+    result = read(body, content_type)
+    assert bytes(result.structured) == body
+    assert result.content == (Text(body.decode()),)
+    assert (result.status, result.is_error, result.truncated, result.retry) == (200, False, False, None)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json; charset=iso-8859-1", '{"a":"é"}'.encode("latin-1")),
+        ("application/json; charset=utf-16", '{"a":"é"}'.encode("utf-16")),
+        (JSON_TYPE, '{"a":"é"}'.encode("utf-8-sig")),
+        (JSON_TYPE, '{"a":"é"}'.encode("utf-16")),
+        (JSON_TYPE, '{"a":"é"}'.encode("utf-32")),
+    ],
+)
+def test_json_in_another_charset_becomes_utf_8(content_type: str, body: bytes) -> None:
+    assert bytes(read(body, content_type).structured) == '{"a":"é"}'.encode()
+
+
+@pytest.mark.parametrize("body", [b'{"a":NaN}', b"{'a': 1}", b"<html>oops</html>", b'{"a":1} trailing', b"[" * 900, b"ok"])
+def test_what_is_labelled_json_and_is_none_is_text_that_says_so(body: bytes) -> None:
+    result = read(body, JSON_TYPE)
+    assert (bytes(result.structured), result.is_error) == (b"", False)
+    assert text(result) == f"[labelled as JSON, but not valid JSON]\n{body.decode()}"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "", "text/html"])
+@pytest.mark.parametrize("body", [b"hello", b"123", b'"quoted"', b"true"])
+def test_a_plain_word_or_number_stays_text(content_type: str, body: bytes) -> None:
+    assert read(body, content_type) == Result((Text(body.decode()),), status=200)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "told"),
+    [
+        ("text/plain; charset=iso-8859-1", b"\xe9", "é"),
+        ('text/csv; charset="windows-1252"', b"\x80", "€"),
+        ("text/plain", "é→".encode(), "é→"),
+        ("text/plain", "é".encode("utf-8-sig"), "é"),
+        ("text/plain", "é".encode("utf-16"), "é"),
+        ("application/xml", b"<a/>", "<a/>"),
+        ("image/svg+xml", b"<svg/>", "<svg/>"),
+        ("text/event-stream", b"data: 1\n\ndata: 2\n\n", "data: 1\n\ndata: 2\n\n"),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', '{"a":1}\n{"a":2}\n'),
+        ("text/plain; charset=unicode_escape", b"\\u0041", "\\u0041"),
+        ("text/plain; charset=cp9999", b"a", "a"),
+    ],
+)
+def test_text_is_read_in_its_charset(content_type: str, body: bytes, told: str) -> None:
+    assert read(body, content_type).content == (Text(told),)
+
+
+def test_bytes_that_are_no_text_are_replaced_and_that_is_said() -> None:
+    assert text(read(b"a\xffb", "text/plain")) == (
+        "[not all of this is valid utf-8: what is not is shown as \N{REPLACEMENT CHARACTER}]\na\N{REPLACEMENT CHARACTER}b"
+    )
+
+
+def test_images_and_sounds_are_media_and_other_bytes_a_blob_with_an_address() -> None:
+    assert read(b"\x89PNG", "image/png; q=1").content == (Media("image", "image/png", b"\x89PNG"),)
+    assert read(b"ID3", "audio/mpeg").content == (Media("audio", "audio/mpeg", b"ID3"),)
+    [blob] = read(b"%PDF\0", "application/pdf").content
+    assert blob == Blob("factotum://result/shop/" + blob.uri.rpartition("/")[2], "application/pdf", b"%PDF\0")  # type: ignore[union-attr]
+    assert blob == read(b"%PDF\0", "application/pdf").content[0]
+
+
+@pytest.mark.parametrize(("content_type", "body"), [("application/octet-stream", b"plain"), ("", b"a\0b"), ("", b"\xff\xd8\xff")])
+def test_bytes_without_a_telling_type_are_a_blob(content_type: str, body: bytes) -> None:
+    [blob] = read(body, content_type).content
+    assert isinstance(blob, Blob)
+    assert (blob.media_type, blob.data) == ("application/octet-stream", body)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 205, 304])
+def test_an_answer_without_content_says_so(status: int) -> None:
+    result = read(b"", JSON_TYPE, status)
+    assert result.is_error is False
+    assert text(result).startswith(f"The backend answered {status} ")
+    assert text(result).endswith(", with no content.")
+
+
+def test_where_a_new_resource_is_reaches_the_caller_even_without_content() -> None:
+    assert text(read(b"", status=201, location="/things/7")) == "The backend answered 201 Created, with no content; location: /things/7"
+
+
+def test_a_text_above_the_limit_is_cut_at_a_sensible_place_and_the_cut_is_told() -> None:
+    body = json.dumps([{"name": f"item {index}"} for index in range(200)]).encode()
+    result = read(body, JSON_TYPE)
+    notice, _, shown = text(result).partition("\n")
+    assert notice == f"[truncated: showing first {len(shown)} of {len(body)} bytes]"
+    assert body.decode().startswith(shown)
+    assert shown.endswith("}")
+    assert BYTES_MAX * 3 // 4 <= len(shown) <= BYTES_MAX
+    assert (bytes(result.structured), result.truncated) == (b"", True)
+
+
+def test_a_cut_falls_between_characters() -> None:
+    assert text(read("é".encode() * BYTES_MAX, "text/plain")).endswith("]\n" + "é" * (BYTES_MAX // 2))
+    assert text(read("x".encode() + "é".encode() * BYTES_MAX, "text/plain")).endswith("]\nx" + "é" * ((BYTES_MAX - 1) // 2))
+
+
+def test_an_answer_that_was_not_read_to_its_end_is_never_taken_for_all_of_it() -> None:
+    response = HttpResponse(200, (("content-type", JSON_TYPE),), b"[1, 2]", truncated=True)
+    result = read_response(tool(), response, BYTES_MAX, NOW)
+    assert (bytes(result.structured), result.truncated) == (b"", True)
+    assert text(result) == "[truncated: showing first 4 of more than 6 bytes]\n[1, "
+
+
+@pytest.mark.parametrize(("content_type", "shown"), [("image/png", "image/png"), ("application/octet-stream",) * 2, ("application/pdf",) * 2])
+def test_binary_data_above_the_limit_is_left_out_whole(content_type: str, shown: str) -> None:
+    result = read(b"\x89" * (BYTES_MAX + 1), content_type)
+    assert result.content == (Text(f"[left out: 1001 bytes of {shown}, which is above the limit of 1000 bytes]"),)
+    assert result.truncated
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"title": "No such lamp", "detail": "Lamp 7 is gone.", "type": "about:blank"}, "No such lamp. Lamp 7 is gone"),
+        ({"title": "Invalid", "errors": [{"detail": "must be > 0", "pointer": "#/age"}]}, "Invalid. #/age: must be > 0"),
+        ({"error": {"message": "bad key", "code": 7}}, "bad key"),
+        ({"error": "invalid_grant", "error_description": "expired"}, "invalid_grant. expired"),
+        ({"message": "Validation Failed", "errors": [{"field": "name", "message": "is taken"}]}, "Validation Failed. name: is taken"),
+        ({"errors": ["one", "two"]}, "one. two"),
+        ({"errors": {"name": ["is blank", "is short"]}}, "name: is blank. name: is short"),
+        ({"detail": [{"loc": ["body", "age"], "msg": "field required"}]}, "body.age: field required"),
+        ({"message": "twice", "error": "twice"}, "twice"),
+        ({"message": "<b>no</b>\x1b[31m\u202e"}, "no [31m"),
+        ("just text", "just text"),
+        ({"data": {"message": "not an error document"}}, ""),
+        ([], ""),
+    ],
+)
+def test_what_an_error_document_says_comes_first(body: Any, told: str) -> None:
+    result = read(json.dumps(body).encode(), JSON_TYPE, 404)
+    head, *rest = result.content
+    colon = f": {told}" if told else ""
+    assert head == Text(
+        f"The backend answered 404 Not Found{colon}. The same call will fail again: check the identifiers among the arguments."
+    )
+    assert rest == [Text(json.dumps(body))]
+    assert json.loads(bytes(result.structured)) == body
+    assert (result.is_error, result.status) == (True, 404)
+
+
+def test_an_error_without_a_document_is_told_with_what_there_is() -> None:
+    assert text(read(b"<h1>Oops</h1>", "text/html", 500)).endswith("\n<h1>Oops</h1>")
+    assert read(b"", "", 599).content == (Text("The backend answered 599. The fault is the backend's; it may well fail again."),)
+
+
+def test_the_words_of_an_error_are_bounded() -> None:
+    body = json.dumps({"detail": "x " * 400_000}).encode()
+    response = HttpResponse(400, (("content-type", JSON_TYPE),), body)
+    result = read_response(tool(), response, 10_000_000, NOW)
+    assert len(text(result)) < ERROR_BYTES_MAX + 2_000
+    assert result.truncated
+    assert "x x x" in result.content[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 308])
+def test_a_redirect_that_was_not_followed_says_where_it_points(status: int) -> None:
+    result = read(b"", "", status, location="https://elsewhere.example/x")
+    assert result.is_error
+    assert "pointing to https://elsewhere.example/x. It was not followed." in text(result)
+
+
+READ, PUT, POST = tool("read"), tool("write", idempotent=True), tool("write")
+
+
+@pytest.mark.parametrize(
+    ("status", "one", "worthwhile"),
+    [
+        *((status, one, True) for status in (425, 429, 503) for one in (READ, PUT, POST)),
+        *((status, one, True) for status in (408, 502, 504) for one in (READ, PUT)),
+        *((status, POST, False) for status in (408, 500, 502, 504)),
+        *((status, one, False) for status in (400, 401, 403, 404, 409, 410, 422, 500, 501) for one in (READ, PUT)),
+    ],
+)
+def test_whether_to_call_again_depends_on_what_may_have_happened(status: int, one: Tool, worthwhile: bool) -> None:
+    result = read(b"", "", status, one)
+    assert result.retry == Retry(worthwhile)
+    looks = "It may have been carried out all the same: look before you call again."
+    assert (looks in text(result)) == (one is POST and not worthwhile)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("99999999999999", 86_400.0),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(days=1), usegmt=True), 0.0),
+        ("Fri, 02 Jan 2026 05:04:35 +0200", 30.0),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("Fri, 99 Jan 2026 99:00:00 GMT", None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
+    assert retry_after_s(value, NOW) == seconds
+    result = read(b"", "", 429, retry_after=value)
+    assert result.retry == Retry(True, seconds)
+    assert (f"after {seconds:g} s" if seconds is not None else "later") in text(result)
+
+
+HEADER = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=60)
+TYPES = st.sampled_from([JSON_TYPE, "text/plain", "text/html; charset=utf-16", "image/png", "application/octet-stream", ""]) | HEADER
+BODIES = st.binary(max_size=300) | st.text().map(str.encode) | st.recursive(
+    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+).map(lambda value: json.dumps(value).encode())  # fmt: skip
+
+
+@given(st.integers(200, 599), TYPES, BODIES, st.integers(1, 400), HEADER, st.booleans())
+def test_whatever_a_backend_sends_is_a_bounded_answer(
+    status: int, content_type: str, body: bytes, bytes_max: int, header: str, truncated: bool
+) -> None:
+    headers = (("content-type", content_type), ("retry-after", header), ("location", header))
+    result = read_response(POST, HttpResponse(status, headers, body, truncated), bytes_max, NOW)
+    assert result.content
+    assert result.is_error == (status >= 300 and status != 304)
+    if result.structured:
+        assert len(bytes(result.structured).decode()) <= max(bytes_max, len(body))
+        json.loads(bytes(result.structured))
+    assert result.truncated == (bool(body) and (truncated or len(body) > bytes_max))
+    assert sum(len(one.data) for one in result.content if not isinstance(one, Text)) <= bytes_max
+
+
+@given(HEADER)
+def test_any_retry_after_is_seconds_or_nothing(value: str) -> None:
+    seconds = retry_after_s(value, NOW)
+    assert seconds is None or 0 <= seconds <= 86_400
