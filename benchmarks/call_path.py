@@ -265,7 +265,9 @@ def main() -> None:
     elif asked.serve_gateway:
         run(serve_gateway(asked.serve_gateway, asked.durability))
     else:
-        print(f"{'call':<12} {'in flight':>9} {'calls/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'cpu us':>8} {'calls/cpu-s':>11}")
+        print(
+            f"{'call':<12} {'in flight':>9} {'calls/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'cpu us':>8} {'calls/cpu-s':>11}"
+        )
         for row in measure(asked.seconds, asked.rounds, asked.durability):
             print(
                 f"{row['call']:<12} {row['in_flight']:>9} {row['calls_a_second']:>8.0f} {row['p50_ms']:>8.2f} "

@@ -30,7 +30,9 @@ def document(count: int) -> bytes:
     schema = {"type": "object", "properties": fields, "required": ["field_0"]}
     body = {"required": True, "content": {"application/json": {"schema": schema}}}
     paths: dict[str, Any] = {
-        f"/things/{n}": {"post": {"operationId": f"makeThing{n}", "summary": f"Make thing {n}", "requestBody": body, "responses": {}}}
+        f"/things/{n}": {
+            "post": {"operationId": f"makeThing{n}", "summary": f"Make thing {n}", "requestBody": body, "responses": {}}
+        }
         for n in range(count)
     }
     return json.dumps({"openapi": "3.1.0", "info": {"title": "Things", "version": "1"}, "paths": paths}).encode()

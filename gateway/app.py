@@ -78,11 +78,17 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         case MemoryStore():
             store: Store = await open_memory()
         case SqliteStore(path=path, durability=durability):
-            store = await open_sql(f"sqlite:///{Path(settings.data_dir, path).resolve()}", durability=durability)
+            store = await open_sql(_sqlite_url(Path(settings.data_dir, path)), durability=durability)
     try:
         yield store
     finally:
         await store.close()
+
+
+def _sqlite_url(path: Path) -> str:
+    if "?" in str(path):
+        raise SettingsBroken("data_dir and store.path cannot have a question mark in them.")
+    return f"sqlite:///{path.resolve()}"
 
 
 def asgi_app(gateway: Gateway) -> ASGIApp:

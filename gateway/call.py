@@ -209,9 +209,7 @@ class _Prepared(Struct, frozen=True):
 class _Record:
     """What the audit log will say, filled in as the story goes on."""
 
-    def __init__(
-        self, call_id: str, started_at: datetime, started: float, principal: Principal, asked: Asked
-    ) -> None:
+    def __init__(self, call_id: str, started_at: datetime, started: float, principal: Principal, asked: Asked) -> None:
         self.call_id = call_id
         self.started_at = started_at
         self.started = started

@@ -24,11 +24,11 @@ from gateway.app import open_gateway, open_store, read_policies
 from gateway.auth.api_key import new_key
 from gateway.call import Asked
 from gateway.core.audit import AuditEntry
+from gateway.core.catalog import Catalog, all_scopes
 from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest, NoAuth
 from gateway.core.principal import OPERATOR, Principal
-from gateway.core.scope import expand_scopes
-from gateway.core.catalog import Catalog, all_scopes
 from gateway.core.result import Blob, Media, Result, Text
+from gateway.core.scope import expand_scopes
 from gateway.core.tool import Tool
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, GatewayError, NotFound
@@ -99,7 +99,9 @@ def demo(once: bool, port: int) -> None:
 
 @cli.command()
 @click.argument("source")
-@click.option("--name", default="", help="Lower-case letters, digits and dashes; from the document's title if left out.")
+@click.option(
+    "--name", default="", help="Lower-case letters, digits and dashes; from the document's title if left out."
+)
 @click.option("--base-url", default="", help="Where the service is, in place of the document's servers.")
 @click.option("--prefix", default=None, help="How tool names begin; the connector's name if left out.")
 @click.option("--bearer", metavar="SECRET", default="", help="Sign requests with this secret of the settings.")
@@ -244,7 +246,9 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="Repeatable. `home:*` is every scope home has now.")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, help="Repeatable. `home:*` is every scope home has now."
+)
 @click.option("--subject", default="", help="Whom the key stands for; its name if left out.")
 @click.option("--tenant", default="default", show_default=True)
 @click.option("--group", "groups", multiple=True, help="Repeatable: groups that policies may name.")
@@ -267,7 +271,9 @@ async def create_key(
         )
         await gateway.store.add_key(key)
     out.print(token)
-    err.print(f"Key {key.id}, good until {key.expires_at:%Y-%m-%d}, with {len(key.scopes)} scopes. It is not shown again.")
+    err.print(
+        f"Key {key.id}, good until {key.expires_at:%Y-%m-%d}, with {len(key.scopes)} scopes. It is not shown again."
+    )
 
 
 @keys.command("list")
@@ -352,6 +358,7 @@ async def check_policies() -> None:
 
 # What the commands share
 
+
 def _operator(gateway: Gateway) -> Principal:
     """The owner of the store, who may ask anything of the catalog as it is now."""
     return msgspec.structs.replace(OPERATOR, scopes=all_scopes(gateway.published.current.catalog))
@@ -396,7 +403,7 @@ def _json_object(text: str) -> dict[str, object]:
     try:
         return msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise BadRequest("ARGUMENTS must be one JSON object, such as '{\"room\": \"kitchen\"}'.") from error
+        raise BadRequest('ARGUMENTS must be one JSON object, such as \'{"room": "kitchen"}\'.') from error
 
 
 def _tools_of(catalog: Catalog, connector: str) -> list[Tool]:

@@ -60,7 +60,9 @@ class Discovery:
         """One tool. Raises NotFound where there is none, or none that this caller may see."""
         tool = self.view(principal).tools.get(name)
         if tool is None:
-            raise NotFound(f"There is no tool named {name[:80]!r} that you may call; search_tools finds those there are.")
+            raise NotFound(
+                f"There is no tool named {name[:80]!r} that you may call; search_tools finds those there are."
+            )
         return tool
 
     async def search(self, principal: Principal, query: str, limit: int = 10) -> tuple[Found, ...]:
@@ -82,10 +84,7 @@ class Discovery:
 def _look(catalog: Catalog, scopes: frozenset[str]) -> View:
     seen = {name: tool for name, tool in sorted(catalog.tools.items()) if not missing_scopes(tool.scopes, scopes)}
     pinned = tuple(
-        seen[name]
-        for connector in catalog.connectors.values()
-        for name in connector.manifest.pinned
-        if name in seen
+        seen[name] for connector in catalog.connectors.values() for name in connector.manifest.pinned if name in seen
     )
     return View(catalog.version, seen, pinned)
 

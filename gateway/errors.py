@@ -108,7 +108,9 @@ class UpstreamFailed(GatewayError):
     may_have_happened = False
     retry = False
 
-    def __init__(self, detail: str, *, may_have_happened: bool | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, detail: str, *, may_have_happened: bool | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(detail)
         if may_have_happened is not None:
             self.may_have_happened = may_have_happened

@@ -119,7 +119,9 @@ class Ingestion:
             self._stored[manifest.name] = connector
             self._problems.pop(manifest.name, None)
             self._published.publish(edition)
-        log.info("connector added", connector=manifest.name, tools=len(connector.tools), refusals=len(connector.refusals))
+        log.info(
+            "connector added", connector=manifest.name, tools=len(connector.tools), refusals=len(connector.refusals)
+        )
         return connector
 
     async def remove(self, principal: Principal, name: str) -> None:
@@ -214,6 +216,7 @@ class Ingestion:
             timeout_s=self._bounds.timeout_s,
             allow_addresses=offered.manifest.allow_addresses,
         )
+        assert fetched is not None, "only a fetch with a tag can find nothing new"
         return fetched.content
 
     async def _check(self, connectors: Sequence[Connector]) -> Edition:

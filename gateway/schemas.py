@@ -29,7 +29,9 @@ def stale_schemas(folder: Path) -> list[str]:
 
 def _render() -> dict[str, str]:
     return {
-        name: msgspec.json.format(msgspec.json.encode({"$schema": DIALECT, **msgspec.json.schema(kind)}), indent=2).decode()
+        name: msgspec.json.format(
+            msgspec.json.encode({"$schema": DIALECT, **msgspec.json.schema(kind)}), indent=2
+        ).decode()
         + "\n"
         for name, kind in PUBLISHED.items()
     }

@@ -84,7 +84,8 @@ class _Guest(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens at this address: whoever connects before the server runs is answered when it does. Raises Conflict where it is taken."""
+    """A socket that listens at this address: whoever connects before the server runs is answered when it does. Raises
+    Conflict where the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named, because asyncio turns Nagle's algorithm off only where it is: 40 ms a call otherwise.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -160,7 +160,9 @@ class Upstream:
             await asyncio.sleep(BACKOFF_S * 2**attempt * (0.5 + self._chance.random()))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _follow(self, lane: "_Lane", request: HttpRequest, auth: httpx.Auth | None, *, safe: bool) -> HttpResponse:
+    async def _follow(
+        self, lane: "_Lane", request: HttpRequest, auth: httpx.Auth | None, *, safe: bool
+    ) -> HttpResponse:
         """Follow redirects of a read. Credentials go only to the origin that they were made for, and a redirect from
         https to http is not followed."""
         at, response = request, await self._sign_and_exchange(lane, request, auth)
@@ -173,7 +175,9 @@ class Upstream:
                 return response
             at = _redirected(at, target, response.status)
             same = _origin(target) == _origin(request.url)
-            response = await self._sign_and_exchange(lane, at if same else _without_credentials(at), auth if same else None)
+            response = await self._sign_and_exchange(
+                lane, at if same else _without_credentials(at), auth if same else None
+            )
         return response
 
     async def _sign_and_exchange(self, lane: "_Lane", request: HttpRequest, auth: httpx.Auth | None) -> HttpResponse:
@@ -191,7 +195,9 @@ class Upstream:
                     return response
         finally:
             await flow.aclose()
-        raise UpstreamBroken(f"Signing in at {lane.name} took more than {AUTH_STEPS_MAX} steps.", may_have_happened=False)
+        raise UpstreamBroken(
+            f"Signing in at {lane.name} took more than {AUTH_STEPS_MAX} steps.", may_have_happened=False
+        )
 
     def _lane(self, name: str, limits: Limits, allow_addresses: tuple[str, ...]) -> "_Lane":
         lane = self._lanes.get(name)
@@ -238,7 +244,9 @@ class _Lane:
             detail = f"{self.name} has failed {self.breaker.failures} times in a row and is left alone for a while."
             raise UpstreamBusy(detail, retry_after_s=round(seconds, 1))
         if self._places.locked() and self._waiting >= self.limits.in_flight_max:
-            raise UpstreamBusy(f"{self.name} has {self.limits.in_flight_max} calls in flight and as many waiting (in_flight_max).")
+            raise UpstreamBusy(
+                f"{self.name} has {self.limits.in_flight_max} calls in flight and as many waiting (in_flight_max)."
+            )
         self._waiting += 1
         try:
             await self._places.acquire()
@@ -325,7 +333,9 @@ def _mapped(name: str, url: str) -> Any:
     except aiohttp.ClientConnectorError as error:
         if isinstance(error.os_error, _AddressRefused):
             raise _forbidden(url, "its address is not public") from error
-        raise UpstreamUnreachable(f"No connection to {name} came about; see that it runs and base_url is right.") from error
+        raise UpstreamUnreachable(
+            f"No connection to {name} came about; see that it runs and base_url is right."
+        ) from error
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
         raise _forbidden(url, "it is no URL that can be asked") from error
     except aiohttp.ClientSSLError as error:
@@ -339,7 +349,9 @@ def _forbidden(url: str, why: str) -> UpstreamForbidden:
         host = urlsplit(url).hostname or "that place"
     except ValueError:
         host = "that place"
-    detail = f"{host[:100]} may not be reached: {why}. The manifest's allow_addresses permits a network that is not public."
+    detail = (
+        f"{host[:100]} may not be reached: {why}. The manifest's allow_addresses permits a network that is not public."
+    )
     return UpstreamForbidden(detail)
 
 

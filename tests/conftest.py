@@ -78,7 +78,9 @@ class Backend:
             assert (await receive())["type"] == "http.disconnect"
             self.left.set()
             return
-        status, kind, answer = self.answers.get(f"{scope['method']} {scope['path']}", (200, "application/json", b'{"ok":true}'))
+        status, kind, answer = self.answers.get(
+            f"{scope['method']} {scope['path']}", (200, "application/json", b'{"ok":true}')
+        )
         told = [(b"content-type", kind.encode()), (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": told})
         await send({"type": "http.response.body", "body": answer})
@@ -119,10 +121,14 @@ class Door:
     async def add(self, name: str, document: Mapping[str, Any], base_url: str, **manifest: Any) -> None:
         told = {"allow_addresses": LOOPBACK, **manifest}
         content = json.dumps(document).encode()
-        await self.gateway.ingestion.add(OPERATOR, Offered(Manifest(name=name, base_url=base_url, **told), content=content))
+        await self.gateway.ingestion.add(
+            OPERATOR, Offered(Manifest(name=name, base_url=base_url, **told), content=content)
+        )
 
     async def post(self, path: str, token: str, body: Any = None) -> httpx.Response:
-        return await self.client.post(path, json={} if body is None else body, headers={"authorization": f"Bearer {token}"})
+        return await self.client.post(
+            path, json={} if body is None else body, headers={"authorization": f"Bearer {token}"}
+        )
 
     async def get(self, path: str, token: str) -> httpx.Response:
         return await self.client.get(path, headers={"authorization": f"Bearer {token}"})

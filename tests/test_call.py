@@ -198,7 +198,9 @@ async def test_a_read_has_one_line(lamps: Door) -> None:
     assert [line.phase for line in await lines(lamps)] == ["done"]
 
 
-async def test_an_error_of_the_backend_is_told_with_its_status_and_whether_to_retry(lamps: Door, backend: Backend) -> None:
+async def test_an_error_of_the_backend_is_told_with_its_status_and_whether_to_retry(
+    lamps: Door, backend: Backend
+) -> None:
     told = b'{"title":"Lamp is hot","detail":"Wait a minute."}'
     backend.answers["PUT /lamps/1"] = (503, "application/problem+json", told)
     answer = (await call(lamps, await lamps.key(), "lamps_set_lamp", {"id": "1", "on": True})).json()
@@ -221,7 +223,9 @@ async def test_big_integers_come_through_exact(lamps: Door, backend: Backend) ->
     assert b'"structured":{"id":12345678901234567890123,"x":1.10}' in answer.content
 
 
-async def test_a_connector_without_its_secret_says_which_is_missing(opens: Callable[..., Any], backend: Backend) -> None:
+async def test_a_connector_without_its_secret_says_which_is_missing(
+    opens: Callable[..., Any], backend: Backend
+) -> None:
     async with opens() as door:
         await door.add("lamps", LAMPS, backend.url, auth=BearerAuth("lamp-token"))
         answer = await call(door, await door.key(), "lamps_get_lamp", {"id": "1"})

@@ -20,7 +20,7 @@ DOCUMENT = {
 
 
 @pytest.fixture
-def factotum(tmp_path: Path):  # noqa: ANN201
+def factotum(tmp_path: Path):
     """Run the command in a directory of its own; gives the finished process."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("FACTOTUM_")}
 
@@ -32,7 +32,7 @@ def factotum(tmp_path: Path):  # noqa: ANN201
     return run
 
 
-def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:  # noqa: ANN001
+def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
     added = factotum("add", "openapi.json")
     assert (added.returncode, added.stdout.splitlines()[0]) == (0, "shop: 2 tools, 1 refusals"), added.stderr
@@ -49,7 +49,7 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:  # n
     assert "shop" not in factotum("connectors").stdout
 
 
-def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(factotum, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(factotum, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
     factotum("add", "openapi.json")
     made = factotum("keys", "create", "ada", "--scope", "shop:*", "--days", "7")
@@ -77,14 +77,14 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(factotum, tmp
         (("keys", "create", "x", "--scope", "shop:*"), "factotum connectors"),
     ],
 )
-def test_what_goes_wrong_is_one_line_and_status_1(factotum, args: tuple[str, ...], told: str) -> None:  # noqa: ANN001
+def test_what_goes_wrong_is_one_line_and_status_1(factotum, args: tuple[str, ...], told: str) -> None:
     run = factotum(*args)
     assert (run.returncode, run.stdout) == (1, "")
     assert told in run.stderr
     assert "Traceback" not in run.stderr
 
 
-def test_a_setting_that_does_not_fit_stops_the_start(factotum) -> None:  # noqa: ANN001
+def test_a_setting_that_does_not_fit_stops_the_start(factotum) -> None:
     run = factotum("tools", FACTOTUM_PORT="many")
     assert run.returncode == 1
     assert "port" in run.stderr

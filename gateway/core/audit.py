@@ -5,7 +5,9 @@ from typing import Literal
 
 from msgspec import Raw, Struct, field
 
-Phase = Literal["sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"]
+Phase = Literal[
+    "sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"
+]
 
 
 class AuditEntry(Struct, frozen=True, omit_defaults=True):

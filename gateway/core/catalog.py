@@ -47,8 +47,8 @@ def build_catalog(connectors: Iterable[Connector]) -> Catalog:
     for connector in ordered:
         kept, lost = _claim_names(connector, tools)
         tools.update({tool.name: tool for tool in kept})
-        merged[connector.name] = connector if not lost else structs.replace(
-            connector, tools=kept, refusals=connector.refusals + lost
+        merged[connector.name] = (
+            connector if not lost else structs.replace(connector, tools=kept, refusals=connector.refusals + lost)
         )
     return Catalog(_version(merged.values()), MappingProxyType(merged), MappingProxyType(tools))
 

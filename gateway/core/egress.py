@@ -31,7 +31,13 @@ def may_reach(address: str, allowed: Sequence[Network]) -> bool:
     except ValueError:
         return False
     inner = _inner(plain)
-    judged = [plain] if inner is None else [inner] if isinstance(plain, IPv6Address) and plain.ipv4_mapped else [plain, inner]
+    judged = (
+        [plain]
+        if inner is None
+        else [inner]
+        if isinstance(plain, IPv6Address) and plain.ipv4_mapped
+        else [plain, inner]
+    )
     return all(_is_public(one) or any(one in network for network in allowed) for one in judged)
 
 

@@ -60,7 +60,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One connector, as a developer writes it in `connector.yaml` or sends it to `POST /v1/connectors`.
 
-    `document` is a URL, or a path relative to the manifest ("" only where the document comes with it). `base_url` takes the place of the document's servers.
+    `document` is a URL, or a path relative to the manifest; "" only where the document comes with it. `base_url`
+    takes the place of the document's servers.
     `prefix` starts the name of every tool; None means the connector's name, "" means no prefix.
     `allow_addresses` are networks (CIDR) that are not public and that this connector may reach all the same.
     `pinned` names tools that a list shows even where the catalog is too large to list.

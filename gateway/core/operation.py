@@ -5,7 +5,9 @@ from typing import Literal
 from msgspec import Struct
 
 Location = Literal["path", "query", "header", "cookie", "querystring"]
-Style = Literal["simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited", "cookie"]
+Style = Literal[
+    "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited", "cookie"
+]
 
 
 class Parameter(Struct, frozen=True):

@@ -120,7 +120,9 @@ class PolicyBook:
         try:
             context = self._context(tool, arguments, facts, with_arguments=reads_arguments)
         except Unrepresentable as error:
-            return Decision("deny", (f"The argument {error.argument} cannot be judged exactly by the policies in force.",))
+            return Decision(
+                "deny", (f"The argument {error.argument} cannot be judged exactly by the policies in force.",)
+            )
         request = {
             "principal": {"type": "Agent", "id": _agent(principal)},
             "action": {"type": "Action", "id": tool.name},
@@ -136,14 +138,18 @@ class PolicyBook:
     def _decision(self, answer: cedarpy.AuthzResult, tool: Tool) -> Decision:
         ids = tuple(sorted(answer.diagnostics.reasons))
         if answer.diagnostics.errors or answer.decision == cedarpy.Decision.NoDecision:
-            return Decision("deny", ("A policy could not be evaluated for this call, and then nothing is allowed.",), ids)
+            return Decision(
+                "deny", ("A policy could not be evaluated for this call, and then nothing is allowed.",), ids
+            )
         if not answer.allowed:
             reasons = self._reasons(ids) or (f"No policy permits {tool.name} ({tool.effect}) here.",)
             return Decision("deny", reasons, ids)
         approvers = [one for one in ids if "needs_approval" in self._policies[one].annotations]
         if approvers:
             who = ", ".join(self._policies[one].annotations["needs_approval"] or "a person" for one in approvers)
-            return Decision("needs_approval", (*self._reasons(tuple(approvers)), f"It needs the approval of: {who}."), ids)
+            return Decision(
+                "needs_approval", (*self._reasons(tuple(approvers)), f"It needs the approval of: {who}."), ids
+            )
         return Decision("allow", self._reasons(ids), ids)
 
     def _reasons(self, ids: tuple[str, ...]) -> tuple[str, ...]:

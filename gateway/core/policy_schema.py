@@ -168,7 +168,7 @@ def _kind(schema: Any, definitions: Mapping[str, Any], left: int) -> Kind | None
         return Kind("Set", item=item) if item is not None else None
     if kinds[0] == "object":
         return _record(schema, definitions, left - 1)
-    return _SCALARS.get(kinds[0])
+    return _SCALARS.get(str(kinds[0]))
 
 
 def _record(schema: Mapping[str, Any], definitions: Mapping[str, Any], left: int) -> Kind:

@@ -35,7 +35,7 @@ _DELIMITERS: Mapping[Style, tuple[str, str, str]] = {
 Encode = Callable[[str], str]
 
 
-class Unbuildable(Exception):  # noqa: N818 (what is said of an argument)
+class Unbuildable(Exception):
     """An argument whose value cannot be put on the wire: which, and what was expected of it."""
 
     def __init__(self, argument: str, expected: str) -> None:
@@ -44,7 +44,7 @@ class Unbuildable(Exception):  # noqa: N818 (what is said of an argument)
         self.expected = expected
 
 
-class Unwritable(Exception):  # noqa: N818
+class Unwritable(Exception):
     """A value that has no form on the wire: what was expected. Whoever knows the argument makes it Unbuildable."""
 
     def __init__(self, expected: str) -> None:

@@ -29,7 +29,9 @@ class StaticCredentials:
         secret = self._secrets.get(name, "")
         if not secret:
             variable = f"FACTOTUM_SECRET_{name.upper().replace('-', '_')}"
-            raise CredentialMissing(f"{manifest.name} needs the secret {name!r}; set {variable}, or put it in secrets_dir.")
+            raise CredentialMissing(
+                f"{manifest.name} needs the secret {name!r}; set {variable}, or put it in secrets_dir."
+            )
         auth, shown = _sign_with(manifest.auth, secret)
         return Credential(auth, f"{manifest.auth.__struct_config__.tag}:{name}", (secret, *shown))
 

@@ -39,8 +39,8 @@ class EventChange(Struct, frozen=True, forbid_unknown_fields=True):
     title: Title | UnsetType = UNSET
     start: datetime | UnsetType = UNSET
     end: datetime | UnsetType = UNSET
-    location: str | None | UnsetType = UNSET
-    description: str | None | UnsetType = UNSET
+    location: str | UnsetType | None = UNSET
+    description: str | UnsetType | None = UNSET
 
 
 class CalendarState:
@@ -52,7 +52,13 @@ class CalendarState:
         monday = today - timedelta(days=today.weekday())
         for week in (0, 7):
             for weekday, (title, hour) in enumerate(
-                (("Planning meeting", 9), ("Stand-up", 8), ("Dentist", 16), ("Review with Jonas", 10), ("One to one with Mira", 11))
+                (
+                    ("Planning meeting", 9),
+                    ("Stand-up", 8),
+                    ("Dentist", 16),
+                    ("Review with Jonas", 10),
+                    ("One to one with Mira", 11),
+                )
             ):
                 self._seed(monday + timedelta(days=week + weekday), title, hour)
         saturday = today + timedelta(days=(SATURDAY - today.weekday()) % 7)
@@ -64,7 +70,9 @@ class CalendarState:
     def add(self, new: NewEvent) -> Event:
         if new.end <= new.start:
             raise Refused(422, "An event must end after it starts.")
-        event = Event(f"evt-{len(self.events) + 1}", new.title, new.start, new.end, new.location, new.description, new.attendees)
+        event = Event(
+            f"evt-{len(self.events) + 1}", new.title, new.start, new.end, new.location, new.description, new.attendees
+        )
         self.events[event.id] = event
         return event
 
@@ -119,7 +127,13 @@ def routes(state: CalendarState) -> list[BaseRouteHandler]:
     async def export() -> str:
         lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//household//calendar//EN"]
         for one in state.events.values():
-            lines += ["BEGIN:VEVENT", f"UID:{one.id}", f"DTSTART:{one.start:%Y%m%dT%H%M%S}", f"SUMMARY:{one.title}", "END:VEVENT"]
+            lines += [
+                "BEGIN:VEVENT",
+                f"UID:{one.id}",
+                f"DTSTART:{one.start:%Y%m%dT%H%M%S}",
+                f"SUMMARY:{one.title}",
+                "END:VEVENT",
+            ]
         return "\r\n".join([*lines, "END:VCALENDAR", ""])
 
     return [list_events, create_event, get_event, update_event, delete_event, free_busy, export]

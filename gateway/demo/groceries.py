@@ -175,7 +175,9 @@ def routes(state: GroceriesState) -> list[BaseRouteHandler]:
     async def pay_order(request: AnyRequest, order_id: FromPath[str]) -> Response[bytes]:
         payment, order = await read(request, Payment), find(state.orders, order_id, "order")
         if payment.amount != order.total:
-            raise Refused(422, f"The amount must be the order's total, {order.total.cents} cents {order.total.currency}.")
+            raise Refused(
+                422, f"The amount must be the order's total, {order.total.cents} cents {order.total.currency}."
+            )
         return _settle(order_id, "paid")
 
     def _settle(order_id: str, becomes: Literal["paid", "cancelled"]) -> Response[bytes]:

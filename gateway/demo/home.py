@@ -92,7 +92,9 @@ class HomeState:
                 Thermostat("thermostat-2", "bedroom", 18.1, 18.0, "eco"),
             )
         }
-        self.locks = {one.id: one for one in (Lock("front-door", "Front door", True), Lock("back-door", "Back door", False, 35))}
+        self.locks = {
+            one.id: one for one in (Lock("front-door", "Front door", True), Lock("back-door", "Back door", False, 35))
+        }
         self.speakers = {one.id: one for one in (Speaker("speaker-1", "living-room"), Speaker("speaker-2", "kitchen"))}
 
 

@@ -85,7 +85,12 @@ class MailState:
     def send(self, new: NewMessage, in_reply_to: str | None = None) -> Message:
         for one in new.attachments:
             find(self.attachments, one, "attachment")
-        more: dict[str, Any] = {"folder": "sent", "read": True, "in_reply_to": in_reply_to, "attachments": new.attachments}
+        more: dict[str, Any] = {
+            "folder": "sent",
+            "read": True,
+            "in_reply_to": in_reply_to,
+            "attachments": new.attachments,
+        }
         return self.put(OWNER, new.to, new.subject, new.text, self.now, **more)
 
     def thread(self, message: Message) -> dict[str, Any]:
@@ -93,14 +98,16 @@ class MailState:
         return {"message": message, "replies": [self.thread(one) for one in replies]}
 
 
+def _count(name: str, messages: list[Message]) -> dict[str, Any]:
+    return {"name": name, "total": len(messages), "unread": sum(not one.read for one in messages)}
+
+
 def routes(state: MailState) -> list[BaseRouteHandler]:
     @get("/folders")
     async def list_folders() -> Response[bytes]:
         held = list(state.messages.values())
-        return answer([
-            {"name": name, "total": sum(m.folder == name for m in held), "unread": sum(m.folder == name and not m.read for m in held)}
-            for name in FOLDERS
-        ])  # fmt: skip
+        by_folder = {name: [message for message in held if message.folder == name] for name in FOLDERS}
+        return answer([_count(name, messages) for name, messages in by_folder.items()])
 
     @get("/messages")
     async def list_messages(request: AnyRequest) -> Response[bytes]:
@@ -111,7 +118,9 @@ def routes(state: MailState) -> list[BaseRouteHandler]:
         found = [
             one
             for one in sorted(state.messages.values(), key=lambda one: one.sent_at, reverse=True)
-            if one.folder == folder and not (unread == "true" and one.read) and query in f"{one.subject} {one.text} {one.sender}".lower()
+            if one.folder == folder
+            and not (unread == "true" and one.read)
+            and query in f"{one.subject} {one.text} {one.sender}".lower()
         ]
         page, size = number(request, "page", 1, 1, 1000), number(request, "per_page", 10, 1, 50)
         return answer({"messages": found[(page - 1) * size : page * size], "page": page, "total": len(found)})

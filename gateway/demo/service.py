@@ -31,9 +31,7 @@ class Money(Struct, frozen=True):
     currency: str = "EUR"
 
 
-def service(
-    routes: Sequence[BaseRouteHandler], document: Path, expects: tuple[str, str]
-) -> Litestar:
+def service(routes: Sequence[BaseRouteHandler], document: Path, expects: tuple[str, str]) -> Litestar:
     """An app with these routes behind one credential: `expects` is the header's name and its value. The document is open
     to all."""
     text, kind = document.read_bytes(), "application/json" if document.suffix == ".json" else "application/yaml"

@@ -47,7 +47,9 @@ class _Tour:
             "allow_addresses": ["127.0.0.0/8"],
         }
         report = self._expect(await self._post("/v1/connectors", told), 201).json()
-        return f"Added the weather's OpenAPI document: {len(report['tools'])} tools, {len(report['refusals'])} refusals."
+        return (
+            f"Added the weather's OpenAPI document: {len(report['tools'])} tools, {len(report['refusals'])} refusals."
+        )
 
     async def search(self) -> str:
         result = await self._mcp("search_tools", {"query": "turn off a light", "limit": 3})
@@ -109,7 +111,10 @@ class _Tour:
         return await self._client.post(path, json=body, headers={"authorization": f"Bearer {key or self._key}"})
 
     def _expect(self, answer: httpx.Response, status: int) -> httpx.Response:
-        self._check(answer.status_code == status, f"{answer.request.url.path} answered {answer.status_code}: {answer.text[:300]}")
+        self._check(
+            answer.status_code == status,
+            f"{answer.request.url.path} answered {answer.status_code}: {answer.text[:300]}",
+        )
         return answer
 
     def _check(self, held: bool, otherwise: str) -> None:

@@ -26,7 +26,11 @@ class Place(Struct, frozen=True):
 class WeatherState:
     def __init__(self, today: date) -> None:
         self.today = today
-        places = (Place("home", "Home", 52.52, 13.4), Place("hamburg", "Hamburg", 53.55, 9.99), Place("rome", "Rome", 41.9, 12.5))
+        places = (
+            Place("home", "Home", 52.52, 13.4),
+            Place("hamburg", "Hamburg", 53.55, 9.99),
+            Place("rome", "Rome", 41.9, 12.5),
+        )
         self.places = {place.id: place for place in places}
 
     def on(self, place: str, at: date) -> dict[str, Any]:
@@ -34,7 +38,13 @@ class WeatherState:
         find(self.places, place, "place")
         dice = sha256(f"{place} {at.isoformat()}".encode()).digest()
         high = dice[0] % 25 - 2
-        values = (SKIES[dice[1] % len(SKIES)], high, high - dice[2] % 9, dice[3] % 12 if dice[1] % 6 in (2, 4) else 0, dice[4] % 60)
+        values = (
+            SKIES[dice[1] % len(SKIES)],
+            high,
+            high - dice[2] % 9,
+            dice[3] % 12 if dice[1] % 6 in (2, 4) else 0,
+            dice[4] % 60,
+        )
         return {"date": at.isoformat(), **dict(zip(FIELDS, values, strict=True))}
 
 

@@ -27,7 +27,9 @@ def openapi_document() -> Json:
         "paths": _paths(),
         "components": {
             "schemas": _components() | {"Problem": PROBLEM, "OpenAiTools": OPENAI_TOOLS},
-            "securitySchemes": {BEARER: {"type": "http", "scheme": "bearer", "description": "An API key of this gateway."}},
+            "securitySchemes": {
+                BEARER: {"type": "http", "scheme": "bearer", "description": "An API key of this gateway."}
+            },
             "responses": {"Problem": _answer("What went wrong (RFC 9457).", "Problem", "application/problem+json")},
         },
     }
@@ -177,7 +179,9 @@ def _paths() -> Json:
                 "Read the audit log of your tenant",
                 {"200": _answer("Lines, oldest first.", "AuditPage")},
                 parameters=[
-                    _parameter("after", "query", {"type": "integer"}, "Lines after this sequence; the newest if left out."),
+                    _parameter(
+                        "after", "query", {"type": "integer"}, "Lines after this sequence; the newest if left out."
+                    ),
                     _parameter("limit", "query", {"type": "integer", "minimum": 1}, "Lines a page."),
                     _parameter("tool", "query", {"type": "string"}, "Only the calls of this tool."),
                     _parameter("subject", "query", {"type": "string"}, "Only the calls of this subject."),

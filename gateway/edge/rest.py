@@ -25,10 +25,10 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     rest = _rest_app(gateway)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == MCP_PATH:
+        if scope["path"] == MCP_PATH:
             await mcp(scope, receive, send)
         else:
-            await rest(scope, receive, send)  # type: ignore[arg-type]
+            await rest(scope, receive, send)
 
     return app
 

@@ -4,7 +4,7 @@
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -178,9 +178,8 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
 
     @asgi("/v1/tools", is_mount=True, copy_scope=True)
     async def tools_door(scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
         try:
-            reply = await reply_to(scope, receive)
+            reply = await reply_to(cast(HTTPScope, scope), receive)
         except GatewayError as error:
             reply = problem(error)
         except Disconnected:

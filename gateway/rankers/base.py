@@ -9,7 +9,8 @@ from gateway.core.tool import Tool
 
 
 class Ranked(Struct, frozen=True):
-    """`score` orders the tools of one answer and means nothing across rankers. `matched` are words of the query that the tool has."""
+    """`score` orders the tools of one answer and means nothing across rankers. `matched` are words of the
+    query that the tool has."""
 
     name: str
     score: float

@@ -15,8 +15,43 @@ QUERY_CHARACTERS_MAX = 2_000
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _STOP_WORDS = frozenset(
-    "a an and are as at be by for from in into is it of on or that the this to was which with i me my we our you your"
-    " please can could would".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "for",
+        "from",
+        "in",
+        "into",
+        "is",
+        "it",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "this",
+        "to",
+        "was",
+        "which",
+        "with",
+        "i",
+        "me",
+        "my",
+        "we",
+        "our",
+        "you",
+        "your",
+        "please",
+        "can",
+        "could",
+        "would",
+    ]
 )
 
 

@@ -27,7 +27,9 @@ PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108020000009
 
 def operation(name: str, media_type: str) -> dict[str, Any]:
     content = {media_type: {"schema": {"type": "string"}}}
-    return {"get": {"operationId": name, "summary": name, "responses": {"200": {"description": "ok", "content": content}}}}
+    return {
+        "get": {"operationId": name, "summary": name, "responses": {"200": {"description": "ok", "content": content}}}
+    }
 
 
 # The tools that the suite calls by name, as far as an HTTP backend has such answers.

@@ -41,13 +41,26 @@ def test_an_ipv4_address_is_judged_the_same_inside_ipv6(address: object) -> None
         assert not may_reach(f"64:ff9b::{address}", ())
 
 
-@pytest.mark.parametrize("url", ["https://api.example/x", "http://8.8.8.8/", "http://[2606:4700::1]:8080/", "http://127.1/"])
+@pytest.mark.parametrize(
+    "url", ["https://api.example/x", "http://8.8.8.8/", "http://[2606:4700::1]:8080/", "http://127.1/"]
+)
 def test_a_url_without_fault_is_left_to_the_resolver(url: str) -> None:
     assert refuse_url(url, ()) == ""
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x/", "//x", "x", "http://", "http://u:p@x/", "http://127.0.0.1/", "http://[::1]/", "http://[x/", "http://x:99999/"]
+    "url",
+    [
+        "ftp://x/",
+        "//x",
+        "x",
+        "http://",
+        "http://u:p@x/",
+        "http://127.0.0.1/",
+        "http://[::1]/",
+        "http://[x/",
+        "http://x:99999/",
+    ],
 )
 def test_a_url_with_a_fault_says_which(url: str) -> None:
     assert refuse_url(url, ())

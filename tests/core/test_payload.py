@@ -121,7 +121,9 @@ def test_a_form_field_is_written_by_its_encoding(field: Field, value: object, to
 def test_an_address_is_written_as_the_specification_shows() -> None:
     # OAS 3.1, "Support for x-www-form-urlencoded Request Bodies"; every reader takes %3A and %2C for the `:` and `,` there.
     address = {"streetAddress": "123 Example Dr.", "city": "Somewhere", "state": "CA", "zip": "99999+1234"}
-    told = form_of(Field("id", "id"), Field("address", "address"), id="f81d4fae-7dec-11d0-a765-00a0c91e6bf6", address=address)
+    told = form_of(
+        Field("id", "id"), Field("address", "address"), id="f81d4fae-7dec-11d0-a765-00a0c91e6bf6", address=address
+    )
     shown = (
         "id=f81d4fae-7dec-11d0-a765-00a0c91e6bf6&address=%7B%22streetAddress%22:%22123+Example+Dr.%22,%22city%22:"
         "%22Somewhere%22,%22state%22:%22CA%22,%22zip%22:%2299999%2B1234%22%7D"
@@ -148,7 +150,12 @@ def parts_of(kind: str, data: bytes) -> list[tuple[str, str | None, bytes]]:
 
 
 def test_a_multipart_body_is_written_as_rfc_7578_has_it() -> None:
-    fields = (Field("doc", "document", binary=True), Field("meta", "meta"), Field("note", "note"), Field("tags", "tags"))
+    fields = (
+        Field("doc", "document", binary=True),
+        Field("meta", "meta"),
+        Field("note", "note"),
+        Field("tags", "tags"),
+    )
     kind, data = built(
         Body(MULTIPART, True, fields=fields),
         doc=file(b"\0\xff%PDF", filename="a.pdf", media_type="application/pdf"),
@@ -186,7 +193,9 @@ def test_a_multipart_body_is_written_as_rfc_7578_has_it() -> None:
         (Field("v", "v"), None, []),
     ],
 )
-def test_a_part_has_the_media_type_that_is_told_or_fits(field: Field, value: object, told: list[tuple[str, bytes]]) -> None:
+def test_a_part_has_the_media_type_that_is_told_or_fits(
+    field: Field, value: object, told: list[tuple[str, bytes]]
+) -> None:
     kind, data = built(Body(MULTIPART, True, fields=(field, A)), v=value, a="end")
     form, files = MultiPartParser().parse(io.BytesIO(data), kind.rpartition("=")[2].encode(), len(data))
     if field.binary:
@@ -209,7 +218,9 @@ def test_the_same_arguments_give_the_same_bytes_and_others_another_boundary() ->
 
 @pytest.mark.parametrize("filename", ['a"; name="x', "a\r\nContent-Type: text/html\r\n\r\n", "é\0.txt", "a\\b", ""])
 def test_a_file_name_cannot_break_out_of_its_header(filename: str) -> None:
-    kind, data = built(Body(MULTIPART, True, fields=(Field("v", "v", binary=True),)), v=file(b"data", filename=filename))
+    kind, data = built(
+        Body(MULTIPART, True, fields=(Field("v", "v", binary=True),)), v=file(b"data", filename=filename)
+    )
     assert data.count(b"\r\n\r\n") == 1
     [(name, shown, content)] = parts_of(kind, data)
     assert (name, content) == ("v", b"data")

@@ -21,7 +21,9 @@ from gateway.core.request import Unbuildable, build_request
 SERVER = "https://api.example/v1"
 
 
-def operation(*parameters: Parameter, path: str = "/things", server: str = SERVER, body: Body | None = None) -> Operation:
+def operation(
+    *parameters: Parameter, path: str = "/things", server: str = SERVER, body: Body | None = None
+) -> Operation:
     return Operation("x", "POST", path, server, "/paths/x", parameters=parameters, body=body)
 
 
@@ -111,7 +113,9 @@ def test_a_path_value_stays_within_its_segment(value: object, told: str) -> None
     assert url(operation(in_path(), path="/things/{id}"), id=value) == f"{SERVER}/things/{told}"
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", None, [], {}, [""], "../admin", "a/../b", "x\\..\\y", "..\\", "\ud800"])
+@pytest.mark.parametrize(
+    "value", ["", ".", "..", None, [], {}, [""], "../admin", "a/../b", "x\\..\\y", "..\\", "\ud800"]
+)
 def test_a_path_value_that_is_nothing_or_would_climb_is_refused_by_name(value: object) -> None:
     assert refusal(operation(in_path(), path="/things/{id}"), id=value) == "id"
 
@@ -151,7 +155,11 @@ def test_a_label_and_a_matrix_path_are_written_in_their_styles() -> None:
         (Parameter("q", "q", "query"), "", "?q="),
         (Parameter("q", "q", "query"), [], ""),
         (Parameter("q", "$filter", "query", allow_reserved=True), "a/b eq 'c'", "?%24filter=a/b%20eq%20'c'"),
-        (Parameter("q", "q", "query", media_type="application/json"), {"a": [1, None]}, "?q=%7B%22a%22%3A%5B1%2Cnull%5D%7D"),
+        (
+            Parameter("q", "q", "query", media_type="application/json"),
+            {"a": [1, None]},
+            "?q=%7B%22a%22%3A%5B1%2Cnull%5D%7D",
+        ),
         (Parameter("q", "q", "query", media_type="application/json"), "a", "?q=%22a%22"),
         (Parameter("q", "q", "query", media_type="application/json"), None, "?q=null"),
         (Parameter("q", "q", "query", media_type="text/plain"), "a b", "?q=a%20b"),
@@ -174,7 +182,9 @@ def test_a_required_list_that_is_empty_is_refused_since_leaving_it_out_would_ask
     assert refusal(operation(Parameter("ids", "ids", "query", required=True))) == "ids"
 
 
-@pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "\x1b[0m", "a\x85b", "Ā", "\u2028", ["ok", "a\nb"], {"a\r": 1}])
+@pytest.mark.parametrize(
+    "value", ["a\r\nX-Evil: 1", "a\nb", "a\0b", "\x1b[0m", "a\x85b", "Ā", "\u2028", ["ok", "a\nb"], {"a\r": 1}]
+)
 def test_a_header_value_that_could_become_two_headers_is_refused_by_name(value: object) -> None:
     one = operation(Parameter("h", "X-Note", "header", style="simple", explode=False))
     assert refusal(one, h=value) == "h"
@@ -197,7 +207,9 @@ def test_a_header_value_is_one_line(media_type: str, value: object, told: str | 
     assert header(build_request(one, {"h": value}), "X-Note") == told
 
 
-@pytest.mark.parametrize("name", ["Host", "Content-Length", "transfer-encoding", "Authorization", "Content-Type", "Connection"])
+@pytest.mark.parametrize(
+    "name", ["Host", "Content-Length", "transfer-encoding", "Authorization", "Content-Type", "Connection"]
+)
 def test_a_header_of_the_connection_or_the_credential_is_never_an_argument(name: str) -> None:
     request = build_request(operation(Parameter("h", name, "header", style="simple")), {"h": "evil"})
     assert request.headers == (("Accept", "application/json, */*;q=0.5"),)
@@ -329,12 +341,18 @@ JUDGED = [
 
 def document(where: str, told: dict[str, Any], schema: Any) -> dict[str, Any]:
     parameter: dict[str, Any] = {"name": "color", "in": where, "required": True, **told}
-    parameter |= {"content": {"application/json": {"schema": schema}}} if parameter.get("content") else {"schema": schema}
+    parameter |= (
+        {"content": {"application/json": {"schema": schema}}} if parameter.get("content") else {"schema": schema}
+    )
     return {
         "openapi": "3.1.0",
         "info": {"title": "t", "version": "1"},
         "servers": [{"url": SERVER}],
-        "paths": {f"/a/{'{color}' if where == 'path' else 'b'}": {"get": {"parameters": [parameter], "responses": {"200": {"description": "ok"}}}}},
+        "paths": {
+            f"/a/{'{color}' if where == 'path' else 'b'}": {
+                "get": {"parameters": [parameter], "responses": {"200": {"description": "ok"}}}
+            }
+        },
     }
 
 

@@ -83,7 +83,9 @@ def test_json_in_another_charset_becomes_utf_8(content_type: str, body: bytes) -
     assert bytes(read(body, content_type).structured) == '{"a":"é"}'.encode()
 
 
-@pytest.mark.parametrize("body", [b'{"a":NaN}', b"{'a': 1}", b"<html>oops</html>", b'{"a":1} trailing', b"[" * 900, b"ok"])
+@pytest.mark.parametrize(
+    "body", [b'{"a":NaN}', b"{'a': 1}", b"<html>oops</html>", b'{"a":1} trailing', b"[" * 900, b"ok"]
+)
 def test_what_is_labelled_json_and_is_none_is_text_that_says_so(body: bytes) -> None:
     result = read(body, JSON_TYPE)
     assert (bytes(result.structured), result.is_error) == (b"", False)
@@ -130,7 +132,9 @@ def test_images_and_sounds_are_media_and_other_bytes_a_blob_with_an_address() ->
     assert blob == read(b"%PDF\0", "application/pdf").content[0]
 
 
-@pytest.mark.parametrize(("content_type", "body"), [("application/octet-stream", b"plain"), ("", b"a\0b"), ("", b"\xff\xd8\xff")])
+@pytest.mark.parametrize(
+    ("content_type", "body"), [("application/octet-stream", b"plain"), ("", b"a\0b"), ("", b"\xff\xd8\xff")]
+)
 def test_bytes_without_a_telling_type_are_a_blob(content_type: str, body: bytes) -> None:
     [blob] = read(body, content_type).content
     assert isinstance(blob, Blob)
@@ -146,7 +150,10 @@ def test_an_answer_without_content_says_so(status: int) -> None:
 
 
 def test_where_a_new_resource_is_reaches_the_caller_even_without_content() -> None:
-    assert text(read(b"", status=201, location="/things/7")) == "The backend answered 201 Created, with no content; location: /things/7"
+    assert (
+        text(read(b"", status=201, location="/things/7"))
+        == "The backend answered 201 Created, with no content; location: /things/7"
+    )
 
 
 def test_a_text_above_the_limit_is_cut_at_a_sensible_place_and_the_cut_is_told() -> None:
@@ -162,7 +169,7 @@ def test_a_text_above_the_limit_is_cut_at_a_sensible_place_and_the_cut_is_told()
 
 def test_a_cut_falls_between_characters() -> None:
     assert text(read("é".encode() * BYTES_MAX, "text/plain")).endswith("]\n" + "é" * (BYTES_MAX // 2))
-    assert text(read("x".encode() + "é".encode() * BYTES_MAX, "text/plain")).endswith("]\nx" + "é" * ((BYTES_MAX - 1) // 2))
+    assert text(read(b"x" + "é".encode() * BYTES_MAX, "text/plain")).endswith("]\nx" + "é" * ((BYTES_MAX - 1) // 2))
 
 
 def test_an_answer_that_was_not_read_to_its_end_is_never_taken_for_all_of_it() -> None:
@@ -172,7 +179,9 @@ def test_an_answer_that_was_not_read_to_its_end_is_never_taken_for_all_of_it() -
     assert text(result) == "[truncated: showing first 4 of more than 6 bytes]\n[1, "
 
 
-@pytest.mark.parametrize(("content_type", "shown"), [("image/png", "image/png"), ("application/octet-stream",) * 2, ("application/pdf",) * 2])
+@pytest.mark.parametrize(
+    ("content_type", "shown"), [("image/png", "image/png"), ("application/octet-stream",) * 2, ("application/pdf",) * 2]
+)
 def test_binary_data_above_the_limit_is_left_out_whole(content_type: str, shown: str) -> None:
     result = read(b"\x89" * (BYTES_MAX + 1), content_type)
     assert result.content == (Text(f"[left out: 1001 bytes of {shown}, which is above the limit of 1000 bytes]"),)
@@ -183,10 +192,16 @@ def test_binary_data_above_the_limit_is_left_out_whole(content_type: str, shown:
     ("body", "told"),
     [
         ({"title": "No such lamp", "detail": "Lamp 7 is gone.", "type": "about:blank"}, "No such lamp. Lamp 7 is gone"),
-        ({"title": "Invalid", "errors": [{"detail": "must be > 0", "pointer": "#/age"}]}, "Invalid. #/age: must be > 0"),
+        (
+            {"title": "Invalid", "errors": [{"detail": "must be > 0", "pointer": "#/age"}]},
+            "Invalid. #/age: must be > 0",
+        ),
         ({"error": {"message": "bad key", "code": 7}}, "bad key"),
         ({"error": "invalid_grant", "error_description": "expired"}, "invalid_grant. expired"),
-        ({"message": "Validation Failed", "errors": [{"field": "name", "message": "is taken"}]}, "Validation Failed. name: is taken"),
+        (
+            {"message": "Validation Failed", "errors": [{"field": "name", "message": "is taken"}]},
+            "Validation Failed. name: is taken",
+        ),
         ({"errors": ["one", "two"]}, "one. two"),
         ({"errors": {"name": ["is blank", "is short"]}}, "name: is blank. name: is short"),
         ({"detail": [{"loc": ["body", "age"], "msg": "field required"}]}, "body.age: field required"),
@@ -211,7 +226,9 @@ def test_what_an_error_document_says_comes_first(body: Any, told: str) -> None:
 
 def test_an_error_without_a_document_is_told_with_what_there_is() -> None:
     assert text(read(b"<h1>Oops</h1>", "text/html", 500)).endswith("\n<h1>Oops</h1>")
-    assert read(b"", "", 599).content == (Text("The backend answered 599. The fault is the backend's; it may well fail again."),)
+    assert read(b"", "", 599).content == (
+        Text("The backend answered 599. The fault is the backend's; it may well fail again."),
+    )
 
 
 def test_the_words_of_an_error_are_bounded() -> None:
@@ -274,7 +291,10 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float 
 
 
 HEADER = st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=60)
-TYPES = st.sampled_from([JSON_TYPE, "text/plain", "text/html; charset=utf-16", "image/png", "application/octet-stream", ""]) | HEADER
+TYPES = (
+    st.sampled_from([JSON_TYPE, "text/plain", "text/html; charset=utf-16", "image/png", "application/octet-stream", ""])
+    | HEADER
+)
 BODIES = st.binary(max_size=300) | st.text().map(str.encode) | st.recursive(
     st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
 ).map(lambda value: json.dumps(value).encode())  # fmt: skip

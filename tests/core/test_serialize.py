@@ -33,7 +33,9 @@ def cells(table: list[Any]) -> list[Any]:
     return [
         pytest.param(style, explode, value, told, id=f"{style}-{'explode' if explode else 'plain'}-{kind}")
         for style, explode, *row in table
-        for kind, value, told in zip(("empty", "string", "array", "object"), ("", STRING, ARRAY, OBJECT), row, strict=True)
+        for kind, value, told in zip(
+            ("empty", "string", "array", "object"), ("", STRING, ARRAY, OBJECT), row, strict=True
+        )
         if told is not None
     ]
 

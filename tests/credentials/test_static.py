@@ -1,5 +1,7 @@
 """Credentials of an operator: what each scheme adds, and that a secret is named and never shown."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -12,7 +14,9 @@ from gateway.credentials.static import StaticCredentials
 pytestmark = pytest.mark.anyio
 
 SECRET = "s3cret/+ü"
-REQUEST = HttpRequest("GET", "https://x.example/a%2Fb?q=1", (("Accept", "*/*"), ("authorization", "mine"), ("x-key", "mine")))
+REQUEST = HttpRequest(
+    "GET", "https://x.example/a%2Fb?q=1", (("Accept", "*/*"), ("authorization", "mine"), ("x-key", "mine"))
+)
 SCHEMES: list[tuple[Auth, str, str]] = [
     (BearerAuth("token"), "header authorization", f"Bearer {SECRET}"),
     (HeaderAuth("X-Key", "token"), "header x-key", SECRET),
@@ -39,8 +43,9 @@ async def test_a_scheme_adds_its_secret_in_one_place_and_nothing_else(auth: Auth
 
 
 @pytest.mark.parametrize("auth", [auth for auth, _, _ in SCHEMES if not isinstance(auth, BearerAuth | HeaderAuth)])
-async def test_a_scheme_is_an_httpx_auth_too(auth: Auth) -> None:
-    credential = await StaticCredentials({"token": SECRET}).connect(OPERATOR, Manifest(name="x", auth=auth))
+def test_a_scheme_is_an_httpx_auth_too(auth: Auth) -> None:
+    found = StaticCredentials({"token": SECRET}).connect(OPERATOR, Manifest(name="x", auth=auth))
+    credential = asyncio.run(found)
     assert credential.auth is not None
     seen: list[httpx.Request] = []
     transport = httpx.MockTransport(lambda request: (seen.append(request), httpx.Response(200))[1])

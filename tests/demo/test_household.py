@@ -127,7 +127,9 @@ async def test_homes_answers_fit_the_schemas_of_its_swagger_document(household: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_documented_operation_is_served_and_asks_for_its_credential(household: Household, name: str) -> None:
+async def test_every_documented_operation_is_served_and_asks_for_its_credential(
+    household: Household, name: str
+) -> None:
     for path, item in tree_of(name)["paths"].items():
         for method in METHODS:
             if method not in item:
@@ -151,8 +153,12 @@ async def test_saturdays_dinner_can_be_bought(household: Household) -> None:
         assert products, name
         await ask(household, "groceries", "PUT", f"/basket/items/{products[0]['sku']}", json={"quantity": 1})
     key = {"idempotency-key": "dinner-1"}
-    order = (await ask(household, "groceries", "POST", "/orders", json={"deliver_on": "2026-03-07"}, headers=key)).json()
-    again = (await ask(household, "groceries", "POST", "/orders", json={"deliver_on": "2026-03-07"}, headers=key)).json()
+    order = (
+        await ask(household, "groceries", "POST", "/orders", json={"deliver_on": "2026-03-07"}, headers=key)
+    ).json()
+    again = (
+        await ask(household, "groceries", "POST", "/orders", json={"deliver_on": "2026-03-07"}, headers=key)
+    ).json()
     assert (order["id"], order["state"], len(order["items"])) == (again["id"], "open", 6)
     wrong = {"method": "card", "amount": {"cents": 1, "currency": "EUR"}}
     assert (await ask(household, "groceries", "POST", f"/orders/{order['id']}/payment", json=wrong)).status_code == 422

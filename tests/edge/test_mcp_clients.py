@@ -50,9 +50,11 @@ async def served(door: Door) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def client(url: str, token: str, mode: str) -> AsyncIterator[mcp.Client]:
-    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
-        async with mcp.Client(streamable_http_client(url, http_client=http), mode=mode) as one:
-            yield one
+    async with (
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http,
+        mcp.Client(streamable_http_client(url, http_client=http), mode=mode) as one,
+    ):
+        yield one
 
 
 @pytest.fixture
@@ -74,7 +76,9 @@ async def test_the_official_client_lists_and_calls(lamps: Door, backend: Backend
 
 
 @pytest.mark.parametrize("mode", MODES)
-async def test_it_is_told_what_is_wrong_with_its_arguments_in_a_result(lamps: Door, backend: Backend, mode: str) -> None:
+async def test_it_is_told_what_is_wrong_with_its_arguments_in_a_result(
+    lamps: Door, backend: Backend, mode: str
+) -> None:
     async with served(lamps) as url, client(url, await lamps.key(), mode) as one:
         result = await one.call_tool("lamps_set_lamp", {"id": "1", "onn": True})
         text = result.content[0].text

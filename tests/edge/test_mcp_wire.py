@@ -28,7 +28,9 @@ async def lamps(door: Door, backend: Backend) -> Door:
     return door
 
 
-async def send(door: Door, body: Any, headers: dict[str, str | None] | None = None, path: str = "/mcp") -> httpx.Response:
+async def send(
+    door: Door, body: Any, headers: dict[str, str | None] | None = None, path: str = "/mcp"
+) -> httpx.Response:
     """Post one body as it is; a header of None is left out."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     told = {"authorization": f"Bearer {await door.key()}", "content-type": "application/json", **(headers or {})}
@@ -95,7 +97,9 @@ async def test_headers_must_say_what_the_body_says(
     assert (code(answer), backend.seen) == (expected, [])
 
 
-@pytest.mark.parametrize("name", ["  lamps_get_lamp \t", "=?base64?" + base64.b64encode(b"lamps_get_lamp").decode() + "?="])
+@pytest.mark.parametrize(
+    "name", ["  lamps_get_lamp \t", "=?base64?" + base64.b64encode(b"lamps_get_lamp").decode() + "?="]
+)
 async def test_a_name_header_may_be_padded_or_encoded(lamps: Door, name: str) -> None:
     params = {"name": "lamps_get_lamp", "arguments": {"id": "1"}}
     assert (await modern(lamps, "tools/call", params, mcp_name=name)).status_code == 200
@@ -135,7 +139,8 @@ async def test_a_version_that_is_not_spoken_is_told_which_are(lamps: Door) -> No
 
 
 @pytest.mark.parametrize(
-    "method", ["initialize", "ping", "logging/setLevel", "resources/list", "prompts/list", "subscriptions/listen", "x/y"]
+    "method",
+    ["initialize", "ping", "logging/setLevel", "resources/list", "prompts/list", "subscriptions/listen", "x/y"],
 )
 async def test_a_method_that_is_not_of_the_modern_era_is_not_found(lamps: Door, method: str) -> None:
     assert code(await modern(lamps, method)) == (404, -32601)
@@ -147,7 +152,9 @@ async def test_a_method_that_is_not_there_is_a_legacy_error_at_200(lamps: Door, 
     assert code(answer) == (200, -32601)
 
 
-@pytest.mark.parametrize(("asked", "told"), [*((one, one) for one in LEGACY), ("2024-11-05", LEGACY[0]), ("x", LEGACY[0])])
+@pytest.mark.parametrize(
+    ("asked", "told"), [*((one, one) for one in LEGACY), ("2024-11-05", LEGACY[0]), ("x", LEGACY[0])]
+)
 async def test_initialize_echoes_a_version_it_knows_and_makes_no_session(lamps: Door, asked: str, told: str) -> None:
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     answer = await send(lamps, request("initialize", params))
@@ -169,7 +176,12 @@ async def test_notifications_are_accepted_without_a_body_in_both_eras(lamps: Doo
 
 
 async def test_batches_are_of_2025_03_26_alone(lamps: Door) -> None:
-    batch = [request("ping"), {"jsonrpc": "2.0", "method": "notifications/x"}, {"jsonrpc": "2.0", "id": 9}, request("no")]
+    batch = [
+        request("ping"),
+        {"jsonrpc": "2.0", "method": "notifications/x"},
+        {"jsonrpc": "2.0", "id": 9},
+        request("no"),
+    ]
     answers = (await send(lamps, batch)).json()
     assert [(one["id"], one.get("error", {}).get("code")) for one in answers] == [(1, None), (9, -32600), (1, -32601)]
     for version in ("2025-06-18", "2025-11-25", MODERN):
@@ -251,7 +263,12 @@ async def test_a_dry_run_can_be_asked_for_in_the_meta(lamps: Door, backend: Back
 
 @pytest.mark.parametrize(
     ("params", "expected"),
-    [({"name": "nothing"}, -32602), ({}, -32602), ({"name": 7}, -32602), ({"name": "lamps_get_lamp", "arguments": []}, -32602)],
+    [
+        ({"name": "nothing"}, -32602),
+        ({}, -32602),
+        ({"name": 7}, -32602),
+        ({"name": "lamps_get_lamp", "arguments": []}, -32602),
+    ],
 )
 async def test_a_call_that_is_no_call_is_invalid(lamps: Door, params: dict[str, Any], expected: int) -> None:
     assert (await send(lamps, request("tools/call", params))).json()["error"]["code"] == expected
@@ -296,8 +313,10 @@ MESSAGES = st.fixed_dictionaries(
     {"jsonrpc": st.just("2.0")},
     optional={
         "id": JSON,
-        "method": st.sampled_from(["tools/call", "tools/list", "initialize", "ping", "server/discover"]) | st.text(max_size=9),
-        "params": st.fixed_dictionaries({}, optional={"name": JSON, "arguments": JSON, "cursor": JSON, "_meta": JSON}) | JSON,
+        "method": st.sampled_from(["tools/call", "tools/list", "initialize", "ping", "server/discover"])
+        | st.text(max_size=9),
+        "params": st.fixed_dictionaries({}, optional={"name": JSON, "arguments": JSON, "cursor": JSON, "_meta": JSON})
+        | JSON,
     },
 )
 
@@ -316,7 +335,9 @@ async def test_a_client_that_goes_away_ends_its_call_at_the_backend(lamps: Door,
     backend.held = True
     token = await lamps.key()
     body = json.dumps(request("tools/call", {"name": "lamps_set_lamp", "arguments": {"id": "1", "on": True}})).encode()
-    head = f"POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST /mcp HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
     with bind("127.0.0.1", 0) as listening:
         async with serving(lamps.gateway, listening), asyncio.timeout(10):
             _, writer = await asyncio.open_connection(*listening.getsockname())
@@ -327,6 +348,8 @@ async def test_a_client_that_goes_away_ends_its_call_at_the_backend(lamps: Door,
             lines = ()
             while len(lines) < 2:
                 lines = tuple(
-                    one for one in await lamps.gateway.store.read_audit(AuditFilter(None)) if one.phase != "administered"
+                    one
+                    for one in await lamps.gateway.store.read_audit(AuditFilter(None))
+                    if one.phase != "administered"
                 )
     assert [line.phase for line in lines] == ["sending", "uncertain"]

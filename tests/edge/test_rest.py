@@ -153,9 +153,14 @@ async def test_bad_input_is_a_problem_document_and_never_a_defect(
         assert answer.json()["detail"]
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda deeper: st.lists(deeper, max_size=3) | st.dictionaries(st.text(max_size=8), deeper, max_size=3),
+)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=st.binary(max_size=200) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda deeper:
-       st.lists(deeper, max_size=3) | st.dictionaries(st.text(max_size=8), deeper, max_size=3)).map(json.dumps).map(str.encode))  # fmt: skip
+@given(body=st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode))
 async def test_no_body_makes_a_defect(notes: Door, body: bytes) -> None:
     headers = {"authorization": f"Bearer {await notes.key()}"}
     for path in ("/v1/tools/notes_add_note:call", "/v1/tools:search", "/v1/connectors"):

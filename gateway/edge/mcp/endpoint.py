@@ -2,6 +2,7 @@
 Knows the transport; the eras know the methods. Keeps nothing between two requests."""
 
 from datetime import datetime
+from typing import cast
 from urllib.parse import parse_qs
 
 import structlog
@@ -73,9 +74,8 @@ def mcp_endpoint(
     endpoint = _Endpoint(calls, discovery, authenticator, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
         try:
-            reply = await endpoint.reply(scope, receive)
+            reply = await endpoint.reply(cast(HTTPScope, scope), receive)
         except Disconnected:
             return
         await send_reply(send, reply)

@@ -51,7 +51,9 @@ class Legacy:
                 listing = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
                 return Raw(b"{" + self._toolbox.list_page(principal, listing.cursor, every=every) + b"}")
             case "tools/call":
-                call = decode_params(_call_params, message.params, "tools/call takes a name, and arguments as an object")
+                call = decode_params(
+                    _call_params, message.params, "tools/call takes a name, and arguments as an object"
+                )
                 result = await self._toolbox.call(principal, call, VERSIONS[version], dry_run=meta.dry_run)
                 return Raw(msgspec.json.encode(result))
             case _:

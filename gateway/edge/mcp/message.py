@@ -148,7 +148,9 @@ def decode_meta(params: Raw) -> RequestMeta:
     try:
         return _metas.decode(found)
     except msgspec.DecodeError as error:
-        raise Fault(INVALID_PARAMS, "params._meta must be an object; io.factotum/dryRun in it, true or false.") from error
+        raise Fault(
+            INVALID_PARAMS, "params._meta must be an object; io.factotum/dryRun in it, true or false."
+        ) from error
 
 
 def decode_params(decoder: msgspec.json.Decoder[_T], params: Raw, expected: str) -> _T:

@@ -6,7 +6,6 @@ from litestar.types import HTTPScope
 from msgspec import UNSET, Raw
 
 from gateway.core.principal import Principal
-from gateway.edge.asgi import Reply
 from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
 from gateway.edge.mcp.message import (
     INVALID_PARAMS,
@@ -64,7 +63,9 @@ class Modern:
                 page = self._toolbox.list_page(principal, asked.cursor, every=every)
                 return Raw(self._head + self._cached + b"," + page + b"}")
             case "tools/call":
-                call = decode_params(_call_params, message.params, "tools/call takes a name, and arguments as an object")
+                call = decode_params(
+                    _call_params, message.params, "tools/call takes a name, and arguments as an object"
+                )
                 result = await self._toolbox.call(principal, call, "any", dry_run=meta.dry_run)
                 return self._complete(result)
             case _:

@@ -142,7 +142,9 @@ class Toolbox:
             for number, page in enumerate(pages, 1)
         ]
 
-    async def call(self, principal: Principal, params: CallParams, structured: Structured, *, dry_run: bool) -> CallResult:
+    async def call(
+        self, principal: Principal, params: CallParams, structured: Structured, *, dry_run: bool
+    ) -> CallResult:
         """The result of tools/call. What a model can act on is a result with `isError`; raised are only Fault (there is no
         such tool), ScopeMissing and StoreFailed."""
         try:
@@ -175,7 +177,7 @@ class Toolbox:
 
 
 def _define(tool: Tool) -> Definition:
-    meta = {"io.factotum/effect": tool.effect}
+    meta: dict[str, str] = {"io.factotum/effect": tool.effect}
     return Definition(tool.name, tool.title, tool.description, tool.input_schema, tool.annotations, meta)
 
 
