@@ -1,5 +1,6 @@
 """The charset of a text on the wire, as a codec that is safe to use. Reads and writes no text itself."""
 
+import codecs
 import re
 
 # Charsets of the WHATWG Encoding Standard by their common labels. Python has codecs beside these that are no charsets
@@ -15,10 +16,18 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\xff\x
 
 
 def charset_of(media_type: str, data: bytes = b"") -> str:
-    """The codec of a byte order mark at the start of `data`, that which the media type names, or UTF-8."""
+    """The codec of a byte order mark at the start of `data`, that which the media type names, or UTF-8. `data` is what
+    is to be read: without a mark, its UTF-16 is little-endian, as the Encoding Standard has it."""
     marked = next((codec for mark, codec in _MARKS if data.startswith(mark)), "")
     if marked or ";" not in media_type:
         return marked or UTF_8
     named = _NAMED.search(media_type)
-    known = named[1].lower() if named and _KNOWN.fullmatch(named[1]) else UTF_8
-    return UTF_8 if known in ("utf8", "utf_8", "ascii", "us-ascii", "us_ascii") else known
+    if named is None or not _KNOWN.fullmatch(named[1]):
+        return UTF_8
+    try:
+        codec = codecs.lookup(named[1]).name
+    except LookupError:
+        return UTF_8
+    if data and codec in ("utf-16", "utf-32"):
+        return f"{codec}-le"
+    return UTF_8 if codec == "ascii" else codec

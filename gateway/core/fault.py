@@ -11,6 +11,7 @@ from gateway.core.tool import Tool
 
 PROBLEM_CHARACTERS_MAX = 1_000
 PARTS_MAX = 5
+LEVELS_MAX = 4
 
 # The request was not taken up (RFC 9110 section 15.6.4, RFC 6585 section 4, RFC 8470 section 5.2): even a write may be
 # sent again.
@@ -59,16 +60,14 @@ _PLACES = ("pointer", "field", "loc", "path", "parameter")
 
 
 def _texts(told: Any, depth: int = 0) -> Iterator[str]:
-    if isinstance(told, str):
-        if text := plain(told, PROBLEM_CHARACTERS_MAX):
+    match told:
+        case str() if text := plain(told, PROBLEM_CHARACTERS_MAX):
             yield text
-    elif depth > 3:
-        return
-    elif isinstance(told, list):
-        for part in told[:PARTS_MAX]:
-            yield from _texts(part, depth + 1)
-    elif isinstance(told, dict):
-        yield from _members(told, depth)
+        case list() if depth < LEVELS_MAX:
+            for part in told[:PARTS_MAX]:
+                yield from _texts(part, depth + 1)
+        case dict() if depth < LEVELS_MAX:
+            yield from _members(told, depth)
 
 
 def _members(told: dict[str, Any], depth: int) -> Iterator[str]:

@@ -96,12 +96,16 @@ def _given(body: Body, arguments: Mapping[str, object]) -> list[tuple[Field, Any
 
 def _at_fault(body: Body, given: list[tuple[Field, Any]]) -> str:
     """The argument whose value alone cannot be written either."""
-    for field, value in given:
-        try:
-            _of_fields(body, [(field, value)])
-        except UNWRITABLE:
-            return field.argument
-    return given[0][0].argument if given else "body"
+    alone = (field.argument for field, value in given if not _is_writable(body, field, value))
+    return next(alone, given[0][0].argument)
+
+
+def _is_writable(body: Body, field: Field, value: object) -> bool:
+    try:
+        _of_fields(body, [(field, value)])
+    except UNWRITABLE:
+        return False
+    return True
 
 
 def _of_fields(body: Body, given: list[tuple[Field, Any]]) -> tuple[str, bytes]:

@@ -1,9 +1,8 @@
-"""What a policy may read: the Cedar schema, generic for all tools and typed for those that some policy names; and arguments
-as Cedar values of those types. Values in, values out."""
+"""What a policy may read: the published Cedar schema, and on top of it an action with typed arguments for each tool
+that some policy names. Types only: values are made in policy_context."""
 
 import json
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -11,17 +10,18 @@ from msgspec import Struct
 
 from gateway.core.tool import Tool
 
+EFFECTS = ("read", "write", "destructive")
 LEVELS_MAX = 4
 ATTRIBUTES_MAX = 500
-DECIMAL_PLACES = 4
-LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
-# Cedar's decimal is a 64-bit integer of ten-thousandths.
-DECIMAL_MAX = Decimal(LONG_MAX).scaleb(-DECIMAL_PLACES)
 
-# INVARIANT: policies/factotum.cedarschema is this text; a test holds it.
+# INVARIANT: policies/factotum.cedarschema is this text, and AGENT, TOOL and FACTS are its attributes; tests hold it.
 GENERIC = """\
-// What every policy may rely on. An action of its own for each tool is a member of the action of its effect:
+// What every policy may rely on. Each tool is an action of its own, a member of the action of its effect:
 // `action in Action::"write"` is every tool that writes, `action == Action::"home_set_light"` is that tool alone.
+// A policy that names its tools like that may also read `context.arguments`, typed as the tool's input schema says.
+
+// Agent::"<tenant>/<subject>", Group::"<tenant>/<group>", Tenant::"<tenant>". In a tenant's name before a slash, `%` is
+// written %25 and `/` is written %2F.
 entity Tenant;
 entity Group in [Tenant];
 entity Agent in [Group, Tenant] = {
@@ -32,15 +32,18 @@ entity Agent in [Group, Tenant] = {
   scopes: Set<String>,
   groups: Set<String>,
 };
+
+// Tool::"<tool name>" in Connector::"<connector name>". `effect` is "read", "write" or "destructive".
 entity Connector;
 entity Tool in [Connector] = {
   connector: String,
   effect: String,
   deprecated: Bool,
+  tags: Set<String>,
 };
 
-// `now` is seconds since 1970; `hour` is 0 to 23 and `weekday` 1 (Monday) to 7, both in UTC. `in_scope`: the caller holds
-// the scopes that the tool needs. `door` is how the call came in: "mcp", "rest" or "cli".
+// `now` is milliseconds since 1970; `hour` is 0 to 23 and `weekday` 1 (Monday) to 7, both in UTC. `door` is how the
+// call came in: "mcp", "rest" or "cli". `in_scope`: the caller holds the scopes that the tool needs.
 type Facts = {
   now: Long,
   hour: Long,
@@ -54,7 +57,10 @@ action "write" appliesTo { principal: [Agent], resource: [Tool], context: Facts 
 // What is destructive is a write too: whoever forbids writing forbids destroying.
 action "destructive" in ["write"] appliesTo { principal: [Agent], resource: [Tool], context: Facts };
 """
-FACTS = "now: Long, hour: Long, weekday: Long, door: String, in_scope: Bool"
+AGENT = frozenset({"tenant", "subject", "client", "method", "scopes", "groups"})
+TOOL = frozenset({"connector", "effect", "deprecated", "tags"})
+FACTS = frozenset({"now", "hour", "weekday", "door", "in_scope"})
+_FACTS = "now: Long, hour: Long, weekday: Long, door: String, in_scope: Bool"
 
 
 class Kind(Struct, frozen=True):
@@ -62,81 +68,34 @@ class Kind(Struct, frozen=True):
 
     name: str
     item: "Kind | None" = None
-    members: tuple[tuple[str, "Kind", bool], ...] = ()
+    members: Mapping[str, "Member"] = {}
 
 
-class Unrepresentable(Exception):
-    """An argument that Cedar cannot hold exactly, so that no policy can be trusted to judge it."""
+class Member(Struct, frozen=True):
+    """An attribute of a record. One that may be null is not required: null is no value to Cedar."""
 
-    def __init__(self, argument: str) -> None:
-        super().__init__(argument)
-        self.argument = argument
+    kind: Kind
+    required: bool
 
 
-def schema_text(named: Iterable[Tool]) -> str:
-    """The schema for policies that name these tools: the generic part, and an action with typed arguments for each."""
-    return GENERIC + "".join(_action(tool) for tool in named)
+def schema_text(named: Iterable[Tool], absent: Iterable[str] = ()) -> str:
+    """The schema for policies that name these tools: the generic part, an action with typed arguments for each of them,
+    and one with no arguments in place of each that is not there."""
+    actions = [_action(tool.name, tool.effect, argument_kinds(tool)) for tool in named]
+    return GENERIC + "".join(actions) + "".join(_action(name, "write", None) for name in absent)
 
 
 def argument_kinds(tool: Tool) -> Kind:
-    """The types of a tool's arguments, as far as Cedar has one for them; what it has none for, no policy can read."""
+    """The types of a tool's arguments, as far as Cedar has one for them; what it has none for, no policy can read.
+    At most LEVELS_MAX levels deep and ATTRIBUTES_MAX attributes in all."""
     schema = msgspec.json.decode(tool.input_schema)
-    return _record(schema, schema.get("$defs", {}), LEVELS_MAX)
+    return _Reader(schema.get("$defs", {})).record(schema, LEVELS_MAX)
 
 
-def to_cedar(value: object, kind: Kind, argument: str = "arguments") -> Any:
-    """A JSON value as Cedar's JSON form of that type. Members that the type does not have are left out, and so is null.
-    Raises Unrepresentable where a value is there and cannot be said exactly."""
-    match kind.name, value:
-        case "Record", dict():
-            return {
-                name: to_cedar(value[name], member, name if argument == "arguments" else argument)
-                for name, member, _ in kind.members
-                if value.get(name) is not None
-            }
-        case "Set", list() if kind.item is not None:
-            return [to_cedar(item, kind.item, argument) for item in value]
-        case "String", str() if value.isprintable() or value.isascii() or _encodable(value):
-            return value
-        case "Bool", bool():
-            return value
-        case "Long", int() if not isinstance(value, bool) and LONG_MIN <= value <= LONG_MAX:
-            return value
-        case "Long", float() if value.is_integer() and LONG_MIN <= value <= LONG_MAX:
-            return int(value)
-        case "decimal", int() | float() if not isinstance(value, bool):
-            return {"__extn": {"fn": "decimal", "arg": _decimal(value, argument)}}
-        case _:
-            raise Unrepresentable(argument)
-
-
-def _decimal(value: float, argument: str) -> str:
-    """Four places at most. More cannot be rounded without letting somebody slip under one limit or over another."""
-    try:
-        exact = Decimal(repr(value))
-        scaled = exact.quantize(Decimal(1).scaleb(-DECIMAL_PLACES))
-    except InvalidOperation as error:
-        raise Unrepresentable(argument) from error
-    if scaled != exact or abs(exact) > DECIMAL_MAX:
-        raise Unrepresentable(argument)
-    return f"{scaled:f}"
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _action(tool: Tool) -> str:
-    arguments = _say(argument_kinds(tool))
-    context = f"{{ {FACTS}, arguments: {arguments} }}"
-    return (
-        f'action {json.dumps(tool.name)} in ["{tool.effect}"] appliesTo '
-        f"{{ principal: [Agent], resource: [Tool], context: {context} }};\n"
-    )
+def _action(name: str, effect: str, arguments: Kind | None) -> str:
+    context = "Facts" if arguments is None else f"{{ {_FACTS}, arguments: {_say(arguments)} }}"
+    applies = f"{{ principal: [Agent], resource: [Tool], context: {context} }}"
+    return f'action {_quote(name)} in ["{effect}"] appliesTo {applies};\n'
 
 
 def _say(kind: Kind) -> str:
@@ -144,38 +103,75 @@ def _say(kind: Kind) -> str:
         case Kind(name="Set", item=Kind() as item):
             return f"Set<{_say(item)}>"
         case Kind(name="Record", members=members):
-            told = (f"{json.dumps(name)}{'' if required else '?'}: {_say(one)}" for name, one, required in members)
+            told = (f"{_quote(name)}{'' if one.required else '?'}: {_say(one.kind)}" for name, one in members.items())
             return "{ " + ", ".join(told) + " }"
         case _:
             return kind.name
 
 
+def _quote(name: str) -> str:
+    """A name as Cedar writes it. Only printable ones come here: Cedar's escapes of others are not those of JSON."""
+    return json.dumps(name, ensure_ascii=False)
+
+
 _SCALARS = {"string": Kind("String"), "integer": Kind("Long"), "boolean": Kind("Bool"), "number": Kind("decimal")}
 
 
-def _kind(schema: Any, definitions: Mapping[str, Any], left: int) -> Kind | None:
-    """The Cedar type of a schema, where it has one."""
-    if isinstance(schema, dict) and isinstance(schema.get("$ref"), str):
-        schema = definitions.get(schema["$ref"].removeprefix("#/$defs/"))
-    if not isinstance(schema, dict) or left == 0:
-        return None
-    declared = schema.get("type")
-    kinds = [one for one in (declared if isinstance(declared, list) else [declared]) if one != "null"]
-    if len(kinds) != 1:
-        return None
-    if kinds[0] == "array":
-        item = _kind(schema.get("items"), definitions, left - 1)
-        return Kind("Set", item=item) if item is not None else None
-    if kinds[0] == "object":
-        return _record(schema, definitions, left - 1)
-    return _SCALARS.get(str(kinds[0]))
+class _Reader:
+    """Reads the types of one input schema, within its allowance of attributes."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._left = ATTRIBUTES_MAX
+
+    def record(self, schema: Mapping[str, Any], levels: int) -> Kind:
+        required = schema.get("required", ())
+        members: dict[str, Member] = {}
+        for name, one in schema.get("properties", {}).items():
+            if not _is_sayable(name) or self._left <= 0:
+                continue
+            self._left -= 1
+            kind, nullable = self._kind(one, levels)
+            if kind is not None:
+                members[name] = Member(kind, name in required and not nullable)
+        return Kind("Record", members=members)
+
+    def _kind(self, schema: Any, levels: int) -> tuple[Kind | None, bool]:
+        """The Cedar type of a schema, None where it has none, and whether null fits too."""
+        told, nullable = self._bare(schema)
+        if not isinstance(told, dict) or levels == 0:
+            return None, True
+        declared = told.get("type")
+        kinds = declared if isinstance(declared, list) else [declared]
+        proper = [one for one in kinds if one != "null"]
+        return (self._of_type(proper[0], told, levels) if len(proper) == 1 else None), nullable or "null" in kinds
+
+    def _bare(self, schema: Any) -> tuple[Any, bool]:
+        """What a schema comes down to that only refers to another, or offers null beside it; and whether null fits."""
+        nullable = False
+        for _ in range(LEVELS_MAX):
+            match schema:
+                case {"$ref": str() as name}:
+                    schema = self._definitions.get(name.removeprefix("#/$defs/"))
+                case {"allOf": [only]} if "type" not in schema:
+                    schema = only
+                case {"anyOf": [one, {"type": "null"}] | [{"type": "null"}, one]} if "type" not in schema:
+                    schema, nullable = one, True
+        return schema, nullable
+
+    def _of_type(self, declared: str | None, schema: Mapping[str, Any], levels: int) -> Kind | None:
+        match declared:
+            case "object":
+                return self.record(schema, levels - 1)
+            case "array":
+                item, nullable = self._kind(schema.get("items"), levels - 1)
+                return None if item is None or nullable else Kind("Set", item=item)
+            case str():
+                return _SCALARS.get(declared)
+            case _:
+                return None
 
 
-def _record(schema: Mapping[str, Any], definitions: Mapping[str, Any], left: int) -> Kind:
-    members = []
-    for name, one in list(schema.get("properties", {}).items())[:ATTRIBUTES_MAX]:
-        kind = _kind(one, definitions, left)
-        if kind is not None and name.isprintable():
-            nullable = isinstance(one, dict) and isinstance(one.get("type"), list) and "null" in one["type"]
-            members.append((name, kind, name in schema.get("required", ()) and not nullable))
-    return Kind("Record", members=tuple(members))
+def _is_sayable(name: str) -> bool:
+    """Names that start with `__` are Cedar's own: in a value, `__extn` and `__entity` mean something else to it."""
+    return name.isprintable() and not name.startswith("__")

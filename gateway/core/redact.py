@@ -108,7 +108,7 @@ def _forms(secrets: Iterable[str]) -> list[str]:
     for secret in secrets:
         if len(secret) >= SECRET_CHARACTERS_MIN:
             in_json = msgspec.json.encode(secret).decode()[1:-1]
-            forms |= dict.fromkeys((secret, quote(secret, ""), quote_plus(secret), in_json))
+            forms |= dict.fromkeys((secret, quote(secret), quote(secret, ""), quote_plus(secret), in_json))
     return sorted(forms, key=len, reverse=True)
 
 

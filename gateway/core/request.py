@@ -30,8 +30,8 @@ TEMPLATES_MAX = 16_384
 # Headers that belong to the connection, to the body as it is built here, or to the credential: a parameter of such a
 # name is not sent (OAS 3.1 section 4.8.12.2.1 for three of them; RFC 9110 sections 7.2, 7.6.1 and 8.6 for the rest).
 NEVER_SENT = frozenset({"accept", "authorization", "content-type"}) | frozenset(
-    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te"}
-    | {"trailer", "transfer-encoding", "upgrade"}
+    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection"}
+    | {"te", "trailer", "transfer-encoding", "upgrade"}  # codespell:ignore te
 )
 # What a path and a query may hold as written (RFC 3986 sections 3.3 and 3.4). A `?` in a path template starts a query.
 _WRITTEN = "/:@!$&'()*+,;=%~?"
@@ -66,7 +66,7 @@ def build_request(operation: Operation, arguments: Mapping[str, object]) -> Http
                     query.append(_query_text(parameter, value))
                 case "header":
                     headers += _headers(parameter, value)
-                case "cookie":
+                case _:
                     cookies += _cookies(parameter, value)
         except UNWRITABLE as error:
             raise unbuildable(parameter.argument, error) from error

@@ -77,7 +77,7 @@ def _exact_json(body: bytes, content_type: str, *, labelled: bool) -> bytes | No
         if not labelled and exact.lstrip()[:1] not in (b"{", b"["):
             return None
         _JSON.decode(exact)
-    except (msgspec.DecodeError, RecursionError, UnicodeError, LookupError):
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
         return None
     return exact
 
@@ -97,13 +97,11 @@ def _decode(body: bytes, content_type: str, *, unfinished: bool = False) -> str:
     """The text; where bytes had to be replaced, it says so first. `unfinished`: half a character at the end is left
     out."""
     charset = charset_of(content_type, body)
+    decoder = codecs.getincrementaldecoder(charset)
     try:
-        try:
-            return codecs.getincrementaldecoder(charset)().decode(body, not unfinished)
-        except UnicodeDecodeError:
-            text = codecs.getincrementaldecoder(charset)("replace").decode(body, not unfinished)
-    except LookupError:
-        charset, text = UTF_8, body.decode(UTF_8, "replace")
+        return decoder().decode(body, not unfinished)
+    except UnicodeDecodeError:
+        text = decoder("replace").decode(body, not unfinished)
     return f"[not all of this is valid {charset}: what is not is shown as \N{REPLACEMENT CHARACTER}]\n{text}"
 
 

@@ -119,7 +119,7 @@ def test_a_form_field_is_written_by_its_encoding(field: Field, value: object, to
 
 
 def test_an_address_is_written_as_the_specification_shows() -> None:
-    # OAS 3.1, "Support for x-www-form-urlencoded Request Bodies"; every reader takes %3A and %2C for the `:` and `,` there.
+    # OAS 3.1, "Support for x-www-form-urlencoded Request Bodies"; %3A and %2C mean the `:` and `,` there.
     address = {"streetAddress": "123 Example Dr.", "city": "Somewhere", "state": "CA", "zip": "99999+1234"}
     told = form_of(
         Field("id", "id"), Field("address", "address"), id="f81d4fae-7dec-11d0-a765-00a0c91e6bf6", address=address
@@ -269,6 +269,8 @@ def test_a_binary_body_is_the_bytes_of_the_file(media_type: str, value: object, 
         ("text/plain; charset=iso-8859-1", "é", b"\xe9"),
         ("text/plain; charset=utf-16le", "é", b"\xe9\0"),
         ("text/plain; charset=idna", "é", "é".encode()),
+        ("text/plain; charset=cp9999", "é", "é".encode()),
+        ("text/plain; charset=us-ascii", "é", "é".encode()),
         ("text/csv", 7, b"7"),
     ],
 )
