@@ -24,10 +24,11 @@ from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
 from gateway.ingest import Bounds, Ingestion, read_folder
+from gateway.policy_files import read_policies
 from gateway.published import Edition, Published
 from gateway.rankers.base import RankerFactory
 from gateway.rankers.lexical import LexicalRankers
-from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore, shipped
+from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.memory import open_memory
 from gateway.stores.sql import open_sql
@@ -111,21 +112,6 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         ),
     )
     return doors(gateway, endpoint)
-
-
-def read_policies(settings: Settings) -> dict[str, str]:
-    """The policies in force by file name: those of `policies_dir` (the shipped default where none is set), and the
-    shipped packs that `policy_packs` names. Raises SettingsBroken."""
-    folder = Path(settings.policies_dir) if settings.policies_dir else shipped("policies")
-    if not folder.is_dir():
-        raise SettingsBroken(f"policies_dir {folder} is not a folder.")
-    paths = sorted(folder.glob("*.cedar"))
-    paths += [shipped("policies") / "packs" / f"{name}.cedar" for name in settings.policy_packs]
-    try:
-        return {path.name: path.read_text(encoding="utf-8") for path in paths}
-    except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(sorted(path.stem for path in (shipped("policies") / "packs").glob("*.cedar")))
-        raise SettingsBroken(f"A policy file cannot be read. The packs that ship are: {known}.") from error
 
 
 def _rankers(settings: Settings) -> RankerFactory:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway import __version__
-from gateway.app import open_gateway, open_store, read_policies
+from gateway.app import open_gateway, open_store
 from gateway.auth.api_key import new_key
 from gateway.call import Asked
 from gateway.core.audit import AuditEntry
@@ -33,6 +33,7 @@ from gateway.core.tool import Tool
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.ingest import Offered
+from gateway.policy_files import read_policies, run_tables
 from gateway.serve import run, serve_forever
 from gateway.settings import Settings, SettingsBroken, load_secrets, load_settings
 from gateway.stores.base import AuditFilter
@@ -347,12 +348,20 @@ def policy() -> None:
 @policy.command("check")
 @asynchronous
 async def check_policies() -> None:
-    """Parse the policies and validate them against the catalog."""
+    """Validate the policies against the catalog, and run the case tables beside them."""
     settings = _settings()
     async with _gateway() as gateway:
         book = gateway.published.current.policies
     for warning in book.warnings:
         err.print(f"warning: {warning}", markup=False)
+    failed = 0
+    for name, count, failures in run_tables(settings):
+        out.print(f"{name}: {count - len(failures)} of {count} cases hold", markup=False)
+        for failure in failures:
+            out.print(f"  {failure}", markup=False)
+        failed += len(failures)
+    if failed:
+        raise BadRequest(f"{failed} cases came out otherwise than written.")
     out.print(f"{', '.join(read_policies(settings))}: valid, version {book.version}")
 
 

@@ -91,6 +91,21 @@ def test_a_setting_that_does_not_fit_stops_the_start(factotum) -> None:
     assert "Traceback" not in run.stderr
 
 
+def test_the_policies_are_checked_with_their_case_tables(factotum, tmp_path: Path) -> None:
+    fine = factotum("policy", "check", FACTOTUM_POLICY_PACKS="read-only-agents,business-hours")
+    assert fine.returncode == 0, fine.stderr
+    assert "read-only-agents.cedar: " in fine.stdout
+    assert "cases hold" in fine.stdout
+    assert "read-only-agents" in factotum("policy", "check", FACTOTUM_POLICY_PACKS="nonsense").stderr
+    policies = tmp_path / "mine"
+    policies.mkdir()
+    (policies / "a.cedar").write_text('@id("a") permit (principal, action, resource);')
+    table = "tools: [{name: t, connector: c, effect: read}]\ncases: [{name: nobody reads, tool: t, expect: deny}]\n"
+    (policies / "a.cases.yaml").write_text(table)
+    wrong = factotum("policy", "check", FACTOTUM_POLICIES_DIR="mine")
+    assert (wrong.returncode, "nobody reads" in wrong.stdout) == (1, True)
+
+
 def test_the_published_schemas_are_what_the_code_says() -> None:
     from gateway.schemas import stale_schemas
 
