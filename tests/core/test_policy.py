@@ -38,6 +38,8 @@ TOOLS = (
     CaseTool("home_look", "home", "read", deprecated=True),
     CaseTool("write", "home", "read"),
 )
+PAYS = 'principal, action == Action::"bank_pay", resource'
+IN_ROME = 'context.arguments has receiver.city && context.arguments.receiver.city == "Rome"'
 ALLOW = '@id("all") @reason("Everybody may.") permit (principal, action, resource);'
 
 
@@ -82,7 +84,7 @@ def test_a_forbid_beats_an_approval_and_an_approval_beats_a_permit(
 ) -> None:
     annotation = {"approval": '@needs_approval("the owner")', "permit": "", "forbid": ""}
     texts = [
-        f'@id("{one}{number}") {annotation[one]} {"forbid" if one == "forbid" else "permit"} (principal, action, resource);'
+        f'@id("{one}{number}") {annotation[one]} {one.replace("approval", "permit")} (principal, action, resource);'
         for number, one in enumerate(policies)
     ]
     decision = decide(book_of(*texts), "bank_pay")
@@ -111,8 +113,9 @@ def test_a_policy_that_fails_to_evaluate_denies_whatever_else_permits(effect: st
 
 
 def test_a_reason_never_repeats_the_value_of_an_argument() -> None:
-    failing = '@id("f") permit (principal, action == Action::"bank_pay", resource) when { context.arguments has count && context.arguments.count * 9223372036854775807 == 1 };'
-    secret = '@id("g") forbid (principal, action == Action::"bank_pay", resource) when { context.arguments has to && context.arguments.to == "x" };'
+    overflow = "context.arguments has count && context.arguments.count * 9223372036854775807 == 1"
+    failing = f'@id("f") permit ({PAYS}) when {{ {overflow} }};'
+    secret = f'@id("g") forbid ({PAYS}) when {{ context.arguments has to && context.arguments.to == "x" }};'
     for arguments in ({"count": 424242}, {"count": 2**70 + 424242}, {"to": "\ud800424242"}, {"to": "424242"}):
         assert "424242" not in str(decide(book_of(ALLOW, failing, secret), "bank_pay", arguments))
 
@@ -182,8 +185,9 @@ def test_a_slash_in_a_name_makes_nobody_somebody_else() -> None:
         ('context.arguments.to like "A*"', {"to": "Ana \U0001f600"}, "allow"),
         ('context.arguments.labels.containsAll(["a", "b"])', {"labels": ["b", "a", "c", "a"]}, "allow"),
         ("context.arguments.labels.isEmpty()", {"labels": []}, "allow"),
-        ('context.arguments has receiver.city && context.arguments.receiver.city == "Rome"', {"receiver": {"city": "Rome"}}, "allow"),
-        ('context.arguments has receiver.city && context.arguments.receiver.city == "Rome"', {"receiver": {}}, "deny"),
+        (IN_ROME, {"receiver": {"city": "Rome"}}, "allow"),
+        (IN_ROME, {"receiver": {"city": "Roma"}}, "deny"),
+        (IN_ROME, {"receiver": {}}, "deny"),
         ('context.arguments has place && context.arguments.place.lessThan(decimal("1.0"))', {"place": 0.5}, "allow"),
         ("!(context.arguments has place)", {"place": None}, "allow"),
         ('context.arguments["größe"].lessThan(decimal("1.0"))', {"größe": 0.5}, "allow"),
@@ -194,7 +198,7 @@ def test_a_policy_that_names_its_tool_judges_its_arguments(
 ) -> None:
     name = next(iter(arguments))
     guard = "" if " has " in condition else f'context.arguments has "{name}" && '
-    policy = f'@id("x") permit (principal, action == Action::"bank_pay", resource) when {{ {guard}{condition} }};'
+    policy = f'@id("x") permit ({PAYS}) when {{ {guard}{condition} }};'
     assert decide(book_of(policy), "bank_pay", arguments).verdict == verdict
 
 
@@ -226,14 +230,14 @@ def test_a_policy_that_names_its_tool_judges_its_arguments(
     ],
 )
 def test_what_cannot_be_judged_exactly_is_denied_and_never_rounded_past_a_limit(name: str, value: object) -> None:
-    forbid = f'@id("limit") forbid (principal, action == Action::"bank_pay", resource) when {{ context.arguments has {name} && 1 == 2 }};'
+    forbid = f'@id("limit") forbid ({PAYS}) when {{ context.arguments has {name} && 1 == 2 }};'
     decision = decide(book_of(ALLOW, forbid), "bank_pay", {name: value})
     assert (decision.verdict, decision.policies) == ("deny", ("limit",))
     assert f"the argument {name}," in decision.reasons[0]
 
 
 def test_an_argument_that_no_policy_on_its_tool_reads_is_nobodys_business() -> None:
-    forbid = '@id("limit") forbid (principal, action == Action::"bank_pay", resource) when { context.arguments has count && context.arguments.count > 5 };'
+    forbid = f'@id("limit") forbid ({PAYS}) when {{ context.arguments has count && context.arguments.count > 5 }};'
     book = book_of(ALLOW, forbid)
     assert decide(book, "bank_pay", {"amount": 1e300, "to": "\udc00", "unheard-of": b"", "count": 5}).allowed
     assert decide(book, "home_lamp", {"count": 6}).allowed
@@ -241,8 +245,7 @@ def test_an_argument_that_no_policy_on_its_tool_reads_is_nobodys_business() -> N
 
 
 def test_an_object_that_looks_like_cedars_own_notation_is_only_an_object() -> None:
-    policy = '@id("x") forbid (principal, action == Action::"bank_pay", resource) when { context.arguments has receiver.city && context.arguments.receiver.city == "Rome" };'
-    book = book_of(ALLOW, policy)
+    book = book_of(ALLOW, f'@id("x") forbid ({PAYS}) when {{ {IN_ROME} }};')
     forged = {"__extn": {"fn": "decimal", "arg": "1.0"}, "__entity": {"type": "Agent", "id": "acme/root"}}
     assert decide(book, "bank_pay", {"receiver": {**forged, "city": "Rome"}}).policies == ("x",)
     assert decide(book, "bank_pay", {"receiver": forged}).allowed
@@ -395,7 +398,8 @@ def test_no_number_slips_past_a_limit(amount: float, ten_thousandths: int) -> No
         ("lessThanOrEqual", amount <= float(limit)),
         ("greaterThanOrEqual", amount >= float(limit)),
     ):
-        policy = f'@id("x") permit (principal, action == Action::"bank_pay", resource) when {{ context.arguments has amount && context.arguments.amount.{comparison}(decimal("{limit}")) }};'
-        decision = decide(book_of(policy), "bank_pay", {"amount": amount})
+        condition = f'context.arguments has amount && context.arguments.amount.{comparison}(decimal("{limit}"))'
+        book = book_of(f'@id("x") permit ({PAYS}) when {{ {condition} }};')
+        decision = decide(book, "bank_pay", {"amount": amount})
         assert holds or not decision.allowed
         assert decision.allowed == holds or "at most four decimal places" in decision.reasons[0]

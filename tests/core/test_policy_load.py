@@ -31,6 +31,11 @@ def on(scope: str, condition: str) -> str:
 
 ANY = "principal, action, resource"
 PAY = 'principal, action == Action::"bank_pay", resource'
+PAY_OR_READ = 'principal, action in [Action::"bank_pay", Action::"read"], resource'
+WRITES = 'principal, action in Action::"write", resource'
+START = 'principal, action == Action::"car_start", resource'
+START_OR_PAY = 'principal, action in [Action::"car_start", Action::"bank_pay"], resource'
+MISSPELT = 'principal, action in Action::"wriite", resource'
 LEND_OR_PAY = 'principal, action in [Action::"bank_pay", Action::"bank_lend"], resource'
 
 
@@ -46,21 +51,21 @@ LEND_OR_PAY = 'principal, action in [Action::"bank_pay", Action::"bank_lend"], r
         (on(ANY, 'context.hour == "noon"'), "x", "Long and String are not compatible"),
         (on(ANY, "context.houre == 1"), "x", "there is no 'houre' in context; did you mean 'hour'?"),
         (on(ANY, "context has houre && context.houre == 1"), "x", "there is no 'houre' in context"),
-        (on(ANY, 'principal has group && principal.group == "a"'), "x", "no 'group' in principal; did you mean 'groups'?"),
-        (on(ANY, 'resource["efect"] == "read"'), "x", "no 'efect' in resource"),
+        (on(ANY, 'principal has group && principal.group == "a"'), "x", "in principal; did you mean 'groups'?"),
+        (on(ANY, 'resource["effects"] == "read"'), "x", "no 'effects' in resource"),
         (on(ANY, "context has arguments"), "x", "its scope must name its tools"),
         (on(PAY, "context == context"), "x", "it reads all of context; name what it reads"),
         (on(PAY, "context.arguments == {}"), "x", "it reads all of context.arguments"),
         (on(ANY, "context.arguments has amount"), "x", "its scope must name its tools"),
-        (on('principal, action in Action::"write", resource', "context has arguments.amount"), "x", "must name its tools"),
+        (on(WRITES, "context has arguments.amount"), "x", "must name its tools"),
         (on('principal, action, resource == Tool::"bank_pay"', "context has arguments.amount"), "x", "must name its"),
-        (on('principal, action in [Action::"bank_pay", Action::"read"], resource', "context has arguments.amount"), "x", "must name"),
+        (on(PAY_OR_READ, "context has arguments.amount"), "x", "must name"),
         (on(PAY, "context.arguments has amuont"), "x", "no 'amuont' in context.arguments; did you mean 'amount'?"),
         (on(PAY, 'context.arguments["amuont"] == 1'), "x", "did you mean 'amount'?"),
         (on(PAY, "context.arguments has to.town"), "x", "there is no 'town' in context.arguments.to"),
         (on(PAY, 'context.arguments.note == ""'), "x", "unable to guarantee safety of access to optional attribute"),
         (on(PAY, "context.arguments.amount > 5"), "x", "expected Long"),
-        (on(LEND_OR_PAY, "context.arguments has nota"), "x", "there is no 'nota' in context.arguments; did you mean 'note'?"),
+        (on(LEND_OR_PAY, "context.arguments has nota"), "x", "no 'nota' in context.arguments; did you mean 'note'?"),
         (on("principal is Tool, action, resource", "true"), "x", "unable to find an applicable action"),
         (on(ANY, 'principal in Grupo::"a"'), "x", "unrecognized entity type"),
         (on('principal, action == Action::"bank pay", resource', "true"), "x", "'bank pay' is no name of a tool"),
@@ -92,10 +97,7 @@ def test_where_a_text_is_not_cedar_is_told_by_line(before: str, after: str) -> N
 
 
 def test_what_a_policy_of_one_tool_may_read_the_policy_of_several_reads_behind_has() -> None:
-    assert (
-        load(on(LEND_OR_PAY, "context.arguments has note && context.arguments.note == ''".replace("'", '"'))).warnings
-        == ()
-    )
+    assert load(on(LEND_OR_PAY, 'context.arguments has note && context.arguments.note == ""')).warnings == ()
     with pytest.raises(PolicyBroken, match=r"attribute `arguments\.note` in context for Action::.bank_lend. not found"):
         load(on(LEND_OR_PAY, 'context.arguments.note == ""'))
 
@@ -103,17 +105,20 @@ def test_what_a_policy_of_one_tool_may_read_the_policy_of_several_reads_behind_h
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        (on('principal, action == Action::"car_start", resource', "true"), "the tool 'car_start' is not there."),
-        (on('principal, action in Action::"wirte", resource', "true"), "the tool 'wirte' is not there; did you mean 'write'?"),
-        (on('principal, action, resource == Tool::"bank_pai"', "true"), "the tool 'bank_pai' is not there; did you mean 'bank_pay'?"),
+        (on(START, "true"), "the tool 'car_start' is not there."),
+        (on(MISSPELT, "true"), "the tool 'wriite' is not there; did you mean 'write'?"),
+        (
+            on('principal, action, resource == Tool::"bank_pai"', "true"),
+            "the tool 'bank_pai' is not there; did you mean 'bank_pay'?",
+        ),
         (on('principal, action, resource in Connector::"car"', "true"), "the connector 'car' is not there."),
         (on(ANY, 'action == Action::"car_start"'), "the tool 'car_start' is not there."),
         (
-            on('principal, action == Action::"car_start", resource', "context.arguments has speed"),
+            on(START, "context.arguments has speed"),
             "the tool 'car_start' is not there. Its conditions can be checked only when it is.",
         ),
         (
-            on('principal, action in [Action::"car_start", Action::"bank_pay"], resource', "context.arguments has speed"),
+            on(START_OR_PAY, "context.arguments has speed"),
             "the tool 'car_start' is not there.",
         ),
     ],
@@ -139,8 +144,8 @@ def test_a_policy_on_tools_of_which_one_is_gone_still_holds_for_the_other() -> N
 @pytest.mark.parametrize(
     "scope",
     [
-        'principal, action == Action::"car_start", resource',
-        'principal, action in [Action::"car_start", Action::"bank_pay"], resource',
+        START,
+        START_OR_PAY,
         'principal, action, resource in Connector::"car"',
     ],
 )
