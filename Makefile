@@ -27,7 +27,7 @@ serve: $(VENV)/.installed
 	$(BIN)/factotum serve
 
 test: $(VENV)/.installed-dev node
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 check: lint types contracts schemas spelling test
 

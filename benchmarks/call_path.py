@@ -93,7 +93,7 @@ async def serve_gateway(base_url: str, durability: str) -> None:
     from gateway.core.manifest import Limits, Manifest
     from gateway.core.principal import OPERATOR
     from gateway.demo.run import make_key
-    from gateway.ingest import Offered
+    from gateway.fetch import Offered
     from gateway.settings import Secrets, Settings, SqliteStore
     from gateway.telemetry import set_up_logging
 

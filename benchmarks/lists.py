@@ -18,7 +18,7 @@ from gateway.core.catalog import all_scopes
 from gateway.core.manifest import Manifest
 from gateway.core.principal import OPERATOR
 from gateway.demo.run import make_key
-from gateway.ingest import Offered
+from gateway.fetch import Offered
 from gateway.settings import McpSettings, Secrets, Settings, SqliteStore
 from gateway.telemetry import set_up_logging
 

@@ -23,7 +23,8 @@ from gateway.discover import Discovery
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
-from gateway.ingest import Bounds, Ingestion, read_folder
+from gateway.fetch import Bounds, DocumentReader
+from gateway.ingest import Ingestion, read_folder
 from gateway.policy_files import read_policies
 from gateway.published import Edition, Published
 from gateway.rankers.base import RankerFactory
@@ -47,15 +48,9 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         upstream = await opened.enter_async_context(open_upstream())
         policies = read_policies(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
-        ingestion = Ingestion(
-            published,
-            store,
-            upstream,
-            audit,
-            policies=policies,
-            bounds=Bounds(settings.documents.bytes_max, settings.documents.files_max, settings.documents.timeout_s),
-            clock=_now,
-        )
+        documents = settings.documents
+        reader = DocumentReader(upstream, Bounds(documents.bytes_max, documents.files_max, documents.timeout_s))
+        ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         following = asyncio.create_task(ingestion.follow(settings.follow_s))

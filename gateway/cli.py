@@ -32,7 +32,7 @@ from gateway.core.scope import expand_scopes
 from gateway.core.tool import Tool
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, GatewayError, NotFound
-from gateway.ingest import Offered
+from gateway.fetch import Offered
 from gateway.policy_files import read_policies, run_tables
 from gateway.serve import run, serve_forever
 from gateway.settings import Settings, SettingsBroken, load_secrets, load_settings

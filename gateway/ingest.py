@@ -8,56 +8,33 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import msgspec
 import structlog
 import yaml
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, structs
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, Connector, build_catalog, hash_manifest
 from gateway.core.compile import compile_document
-from gateway.core.document import DocumentBroken, Tree, external_references, parse_document
+from gateway.core.document import DocumentBroken, Tree
 from gateway.core.manifest import Manifest
 from gateway.core.policy import PolicyBook, PolicyBroken, load_policies
 from gateway.core.principal import Principal
 from gateway.core.references import Documents
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
+from gateway.fetch import DocumentReader, Offered, parse_all
 from gateway.published import Edition, Published
 from gateway.stores.base import ConnectorStore, StoredConnector, StoredDocument
-from gateway.upstream import Upstream
 
 log = structlog.get_logger(__name__)
 
 MANIFEST_FILE = "connector.yaml"
 RESERVED_NAMES = frozenset({"factotum"})
 _NAME = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
-
-
-class Bounds(Struct, frozen=True):
-    """How much one connector's documents may take: all files together in bytes, files, seconds a fetch."""
-
-    bytes_max: int
-    files_max: int
-    timeout_s: float
-
-
-class Offered(Struct, frozen=True):
-    """A connector as somebody offers it. A manifest without a name takes one from the document's title.
-
-    `folder` is what a relative `document` starts from; None means that the offer came over a network, and that no file
-    of ours may be read for it. `content` is the document itself, where it came along.
-    """
-
-    manifest: Manifest
-    folder: Path | None = None
-    content: bytes | None = None
 
 
 class Ingestion:
@@ -67,19 +44,17 @@ class Ingestion:
         self,
         published: Published,
         store: ConnectorStore,
-        upstream: Upstream,
+        reader: DocumentReader,
         audit: AuditLog,
         *,
         policies: Mapping[str, str],
-        bounds: Bounds,
         clock: Callable[[], datetime],
     ) -> None:
         self._published = published
         self._store = store
-        self._upstream = upstream
+        self._reader = reader
         self._audit = audit
         self._policies = policies
-        self._bounds = bounds
         self._clock = clock
         self._local: dict[str, Connector] = {}
         self._stored: dict[str, Connector] = {}
@@ -108,7 +83,7 @@ class Ingestion:
 
         Raises Conflict, DocumentRejected, BadRequest, UpstreamFailed or StoreFailed; then nothing has changed.
         """
-        document, trees = await self._fetch(offered)
+        document, trees = await self._reader.read(offered, self._clock())
         manifest = _named(offered.manifest, trees[document.entry])
         async with self._one_at_a_time:
             self._refuse_taken(manifest.name, replace)
@@ -154,7 +129,7 @@ class Ingestion:
     async def _open_local(self, offered: Offered) -> None:
         name = offered.manifest.name
         try:
-            document, trees = await self._fetch(offered)
+            document, trees = await self._reader.read(offered, self._clock())
             self._local[name] = await _compile(offered.manifest, document, trees)
         except GatewayError as error:
             self._problems[name] = error.detail
@@ -172,52 +147,12 @@ class Ingestion:
 
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
-            trees = await asyncio.to_thread(_parse_all, stored.document)
+            trees = await asyncio.to_thread(parse_all, stored.document)
             self._stored[name] = await _compile(stored.manifest, stored.document, trees)
             self._problems.pop(name, None)
         except DocumentRejected as error:
             self._problems[name] = error.detail
             log.warning("connector left out", connector=name, reason=error.detail)
-
-    async def _fetch(self, offered: Offered) -> tuple[StoredDocument, dict[str, Tree]]:
-        """The document's files, the entry first, then whatever it refers to, within bounds. A file that is referred to
-        and cannot be read is left out: the operations that need it will be refused by name."""
-        entry = _entry_uri(offered)
-        files: dict[str, bytes] = {}
-        trees: dict[str, Tree] = {}
-        left_out: set[str] = set()
-        waiting = [entry]
-        while waiting:
-            uri = waiting.pop()
-            if uri in files or uri in left_out:
-                continue
-            try:
-                files[uri] = await self._read(uri, entry, offered, self._bounds.bytes_max - _size(files))
-                trees[uri] = await asyncio.to_thread(_parse, files[uri], uri)
-            except GatewayError:
-                if uri == entry:
-                    raise
-                files.pop(uri, None)
-                left_out.add(uri)
-                continue
-            waiting += sorted(external_references(trees[uri], uri))
-            if len(files) + len(waiting) > self._bounds.files_max:
-                raise DocumentRejected(f"it refers to more than {self._bounds.files_max} files (documents.files_max).")
-        return StoredDocument(_digest(files), entry, files, self._clock()), trees
-
-    async def _read(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
-        if offered.content is not None and uri == entry:
-            return _within(offered.content, bytes_left)
-        if uri.startswith("file:"):
-            return await asyncio.to_thread(_read_file, uri, entry, bytes_left)
-        fetched = await self._upstream.fetch(
-            uri,
-            bytes_max=bytes_left,
-            timeout_s=self._bounds.timeout_s,
-            allow_addresses=offered.manifest.allow_addresses,
-        )
-        assert fetched is not None, "only a fetch with a tag can find nothing new"
-        return fetched.content
 
     async def _check(self, connectors: Sequence[Connector]) -> Edition:
         """A catalog of these, and the policies checked against it. Raises BadRequest where they no longer fit."""
@@ -284,17 +219,6 @@ async def _compile(manifest: Manifest, document: StoredDocument, trees: Mapping[
         raise DocumentRejected(error.detail, error.place) from error
 
 
-def _parse(data: bytes, uri: str) -> Tree:
-    try:
-        return parse_document(data, uri)
-    except DocumentBroken as error:
-        raise DocumentRejected(error.detail, error.place) from error
-
-
-def _parse_all(document: StoredDocument) -> dict[str, Tree]:
-    return {uri: _parse(data, uri) for uri, data in document.files.items()}
-
-
 def _load_policies(files: Mapping[str, str], catalog: Catalog) -> PolicyBook:
     try:
         return load_policies(files, catalog)
@@ -308,49 +232,6 @@ def _same(connector: Connector | None, stored: StoredConnector) -> bool:
         and connector.digest == stored.document.digest
         and hash_manifest(connector.manifest) == hash_manifest(stored.manifest)
     )
-
-
-def _entry_uri(offered: Offered) -> str:
-    document = offered.manifest.document
-    if offered.content is not None:
-        return document if urlsplit(document).scheme in ("http", "https") else "upload:/openapi"
-    if urlsplit(document).scheme in ("http", "https"):
-        return document
-    if not document:
-        raise BadRequest("A connector needs its document: a URL, or the document itself as `content`.")
-    if offered.folder is None:
-        raise BadRequest("`document` must be an http or https URL here; send a file's text as `content`.")
-    return (offered.folder / document).resolve().as_uri()
-
-
-def _read_file(uri: str, entry: str, bytes_left: int) -> bytes:
-    """A file at or below the folder of the entry file. Raises DocumentRejected."""
-    path = Path(url2pathname(urlsplit(uri).path)).resolve()
-    root = Path(url2pathname(urlsplit(entry).path)).parent
-    if not entry.startswith("file:") or not path.is_relative_to(root):
-        raise DocumentRejected(f"it refers to {path.name}, which is outside its folder.")
-    try:
-        with path.open("rb") as file:
-            return _within(file.read(bytes_left + 1), bytes_left)
-    except OSError as error:
-        raise DocumentRejected(f"there is no readable file {path}.") from error
-
-
-def _within(data: bytes, bytes_left: int) -> bytes:
-    if len(data) > bytes_left:
-        raise DocumentRejected("its files are larger than documents.bytes_max allows.")
-    return data
-
-
-def _size(files: Mapping[str, bytes]) -> int:
-    return sum(map(len, files.values()))
-
-
-def _digest(files: Mapping[str, bytes]) -> str:
-    digest = sha256()
-    for uri, data in sorted(files.items()):
-        digest.update(f"{len(uri)} {uri} {len(data)} ".encode() + data)
-    return digest.hexdigest()
 
 
 def _named(manifest: Manifest, tree: Tree) -> Manifest:

@@ -11,7 +11,7 @@ import pytest
 from gateway.core.manifest import Manifest
 from gateway.core.principal import OPERATOR
 from gateway.errors import DocumentRejected
-from gateway.ingest import Offered
+from gateway.fetch import Offered
 from tests.conftest import Backend, Door, open_door
 
 pytestmark = pytest.mark.anyio

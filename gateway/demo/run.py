@@ -20,7 +20,8 @@ from gateway.demo.household import NAMES, Household, folder_of, open_household
 from gateway.demo.tour import take_tour
 from gateway.edge.parts import Gateway
 from gateway.errors import Conflict
-from gateway.ingest import MANIFEST_FILE, Offered, read_manifest
+from gateway.fetch import Offered
+from gateway.ingest import MANIFEST_FILE, read_manifest
 from gateway.serve import bind, serving
 from gateway.settings import Secrets, Settings, SqliteStore
 

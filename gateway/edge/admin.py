@@ -16,7 +16,7 @@ from gateway.core.principal import Principal
 from gateway.core.tool import Refusal, Repair
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, NotFound, ScopeMissing
-from gateway.ingest import Offered
+from gateway.fetch import Offered
 from gateway.stores.base import AuditFilter
 
 READ_CONNECTORS = "factotum:connectors.read"
