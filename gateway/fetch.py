@@ -101,16 +101,24 @@ def parse_all(document: StoredDocument) -> Trees:
 
 
 def _entry_uri(offered: Offered) -> str:
+    """Where the document is: a URL as it stands, a file's, or that of an upload. Raises BadRequest."""
     document = offered.manifest.document
-    if offered.content is not None:
-        return document if urlsplit(document).scheme in ("http", "https") else "upload:/openapi"
-    if urlsplit(document).scheme in ("http", "https"):
+    if _is_url(document):
         return document
+    if offered.content is not None:
+        return "upload:/openapi"
     if not document:
         raise BadRequest("A connector needs its document: a URL, or the document itself as `content`.")
     if offered.folder is None:
         raise BadRequest("`document` must be an http or https URL here; send a file's text as `content`.")
     return (offered.folder / document).resolve().as_uri()
+
+
+def _is_url(document: str) -> bool:
+    try:
+        return urlsplit(document).scheme in ("http", "https")
+    except ValueError as error:
+        raise BadRequest("`document` is no URL.") from error
 
 
 def _read_file(uri: str, entry: str, bytes_left: int) -> bytes:
