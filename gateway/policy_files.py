@@ -17,7 +17,14 @@ CASES_SUFFIX = ".cases.yaml"
 def read_policies(settings: Settings) -> dict[str, str]:
     """The policies in force by file name: those of `policies_dir` (the shipped default where none is set), and the
     shipped packs that `policy_packs` names. Raises SettingsBroken."""
-    return {path.name: _read(path) for path in policy_paths(settings)}
+    paths = policy_paths(settings)
+    names = [path.name for path in paths]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsBroken(
+            f"Two policy files in force are named {twice[0]}; give yours another name than the pack's."
+        )
+    return {path.name: _read(path) for path in paths}
 
 
 def policy_paths(settings: Settings) -> list[Path]:

@@ -65,7 +65,9 @@ async def test_a_document_on_a_private_address_is_not_fetched(door: Door, backen
     assert (answer.status_code, backend.seen) == (502, [])
 
 
-@pytest.mark.parametrize("document", ["/etc/passwd", "file:///etc/passwd", "connector.yaml", "gopher://x/", "http://[x"])
+@pytest.mark.parametrize(
+    "document", ["/etc/passwd", "file:///etc/passwd", "connector.yaml", "gopher://x/", "http://[x"]
+)
 async def test_a_caller_over_the_network_cannot_have_a_file_of_ours_read(door: Door, document: str) -> None:
     answer = await door.post("/v1/connectors", await door.key(), {"name": "x", "document": document})
     assert (answer.status_code, answer.json()["title"]) == (400, "Bad request")

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 NAME_CHARACTERS_MAX = 64
 HASH_CHARACTERS = 6
-RESERVED = frozenset({"search_tools", "describe_tool", "call_tool"})
+# What stands for the whole catalog, and the actions that policies know effects by.
+RESERVED = frozenset({"search_tools", "describe_tool", "call_tool", "read", "write", "destructive"})
 
 # The plural of an acronym (`IDs`, `URLs`) is one word.
 _WORDS = re.compile(r"[A-Z]{2,}s(?![a-z0-9])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z0-9]+|[A-Z]+")

@@ -136,8 +136,8 @@ class PolicyBook:
 
     def _failed(self, held: _Slice, tool: Tool, errors: list[str]) -> Decision:
         """Cedar's own words repeat values, so only the name of the policy is taken from them."""
-        told = "".join(errors)
-        ids = tuple(one for one in sorted(held.ids) if f"while evaluating policy `{one}`:" in told)
+        starts = {one: f"error while evaluating policy `{one}`:" for one in sorted(held.ids)}
+        ids = tuple(one for one, start in starts.items() if any(error.startswith(start) for error in errors))
         which = ", ".join(f"{one} ({self._policies[one].file})" for one in ids) or "one of them"
         return Decision(
             "deny", (f"{tool.name} is denied because a policy could not be evaluated for this call: {which}.",), ids

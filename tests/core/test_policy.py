@@ -1,5 +1,6 @@
 """What policies decide about a call, and why."""
 
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -217,6 +218,7 @@ def test_a_policy_that_names_its_tool_judges_its_arguments(
         ("count", 2**63),
         ("count", -(2**63) - 1),
         ("count", 4.5),
+        ("count", True),
         ("count", float("inf")),
         ("count", float("nan")),
         ("to", "lone \udc00"),
@@ -297,13 +299,16 @@ def test_a_policy_on_the_moment_follows_the_clock() -> None:
     assert [decide(book, "home_look", now=now).allowed for now in moments] == [True, False, True]
 
 
-def test_more_callers_than_are_kept_are_all_judged() -> None:
+def test_more_callers_than_are_kept_are_all_judged_and_the_first_are_forgotten() -> None:
     book = book_of('@id("x") permit (principal == Agent::"acme/7", action, resource);')
-    allowed = [
-        number for number in range(5_000) if decide(book, "home_look", who=Principal("acme", str(number), "k")).allowed
-    ]
-    assert allowed == [7]
-    assert decide(book, "home_look", who=Principal("acme", "7", "k")).allowed
+    who = [Principal("acme", str(number), "k") for number in range(5_000)]
+    counts = [sys.getrefcount(who[7])]
+    assert decide(book, "home_look", who=who[7]).allowed
+    counts.append(sys.getrefcount(who[7]))
+    assert [one.subject for one in who if decide(book, "home_look", who=one).allowed] == ["7"]
+    counts.append(sys.getrefcount(who[7]))
+    assert counts[0] == counts[2] < counts[1]
+    assert decide(book, "home_look", who=who[7]).allowed
 
 
 def test_a_tool_that_the_policies_were_not_checked_against_is_denied() -> None:
