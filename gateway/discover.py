@@ -73,12 +73,13 @@ class Discovery:
         return tuple(Found(view.tools[one.name], one.score, one.matched) for one in ranked)
 
     async def _index(self, view: View) -> Ranker:
-        """The index of a view: built once, off the event loop, whoever asks first."""
-        if view not in self._indexes:
-            building = asyncio.to_thread(self._rankers.build, tuple(view.tools.values()))
-            self._indexes[view] = asyncio.ensure_future(building)
+        """The index of a view: built once, off the event loop, whoever asks first. One that failed is tried again."""
+        building = self._indexes.get(view)
+        if building is None or (building.done() and building.exception() is not None):
+            work = asyncio.to_thread(self._rankers.build, tuple(view.tools.values()))
+            building = self._indexes[view] = asyncio.ensure_future(work)
             _forget_oldest(self._indexes)
-        return await asyncio.shield(self._indexes[view])
+        return await asyncio.shield(building)
 
 
 def _look(catalog: Catalog, scopes: frozenset[str]) -> View:

@@ -14,7 +14,6 @@ from gateway.core.document import (
     parse_document,
     require_openapi,
 )
-from gateway.core.yaml_tree import DEPTH_MAX
 
 BOMB = b"a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + b"".join(
     b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 10)) for i in range(1, 10)
@@ -72,7 +71,6 @@ def test_what_a_document_says_is_read_whatever_its_spelling(written: bytes, read
         (b"? [a]\n: 1", "line 1, column 3", "key"),
         (b"a: {<<: 1}", "line 1, column 9", "mapping"),
         (BOMB, "line 7, column 38", "aliases"),
-        (b"a: " + b"[" * 100_000 + b"]" * 100_000, f"line 1, column {DEPTH_MAX + 3}", "deeper"),
         (b'{"a": ' + b"[" * 900 + b"]" * 900 + b"}", "", "deeper"),
         (b"[" * 200_000, "", "deeper"),
     ],
@@ -82,6 +80,13 @@ def test_what_cannot_be_read_is_refused_with_its_place(written: bytes, place: st
         parse_document(written, "any")
     assert broken.value.place == place
     assert said in broken.value.detail
+
+
+def test_yaml_that_nests_too_deeply_is_refused_where_it_does() -> None:
+    # Which of the two sees it first, the reader of YAML or we, depends on the version of libyaml.
+    with pytest.raises(DocumentBroken, match="deeper") as broken:
+        parse_document(b"a: " + b"[" * 100_000 + b"]" * 100_000, "any")
+    assert broken.value.place.startswith("line 1, column ")
 
 
 def test_a_document_over_the_limit_is_refused_before_it_is_read() -> None:
