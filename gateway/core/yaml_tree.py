@@ -40,7 +40,9 @@ def parse_yaml(text: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise DocumentBroken("it is not valid YAML.", place) from error
+        too_deep = "nesting depth" in (error.problem or "")  # libyaml has a bound of its own, and reads ahead
+        detail = f"it is nested deeper than {DEPTH_MAX} levels." if too_deep else "it is not valid YAML."
+        raise DocumentBroken(detail, place) from error
     except yaml.YAMLError as error:
         raise DocumentBroken("it is not valid YAML: it has a character that no YAML text may have.") from error
     return builder.root
