@@ -1,6 +1,6 @@
 """What the five services share: who may ask, errors as problem documents, their own document. Knows nothing of a household."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def service(routes: Sequence[BaseRouteHandler], document: Path, expects: tuple[s
     to all."""
     text, kind = document.read_bytes(), "application/json" if document.suffix == ".json" else "application/yaml"
 
-    @get(f"/{document.name}", media_type=kind, opt={"open": True})
+    @get(f"/{document.name}", media_type=kind)
     async def own_document() -> bytes:
         return text
 
@@ -115,6 +115,3 @@ def _tell_http(_: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 def _tell_malformed(_: AnyRequest, error: msgspec.DecodeError) -> Response[bytes]:
     return _problem(400, "The body is not what was expected.")
-
-
-Routes = Callable[..., list[BaseRouteHandler]]
