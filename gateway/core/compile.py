@@ -1,30 +1,31 @@
 """A document to tools: every operation becomes a tool or a named refusal; a bad one never costs the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gateway.core import swagger
 from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
 from gateway.core.document import DocumentBroken
 from gateway.core.effect import annotations_of, effect_of
-from gateway.core.inputs import INPUT_SCHEMA_BYTES_MAX, Inputs
+from gateway.core.inputs import Inputs
 from gateway.core.manifest import Manifest
 from gateway.core.media import family_of, is_media_type
 from gateway.core.naming import Identity, name_tools, words
 from gateway.core.operation import Operation
+from gateway.core.option import offer_options
 from gateway.core.parameters import compile_parameters, gather_parameters
 from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
 from gateway.core.references import At, Documents, Malformed
 from gateway.core.scope import scopes_of
 from gateway.core.servers import server_list, server_of
+from gateway.core.shelf import ROOT_BYTES_MAX
 from gateway.core.source import Source
 from gateway.core.tool import Refusal, Tool
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
-OUTPUT_SCHEMA_BYTES_MAX = 16 << 10
 TITLE_CHARACTERS_MAX = 120
 TAGS_MAX = 20
 OPERATIONS_MAX = 100_000
@@ -58,6 +59,7 @@ def compile_document(manifest: Manifest, documents: Documents, digest: str) -> C
         except Malformed as error:
             refusals.append(Refusal(one.identity.key, error.place, error.reason, error.detail))
     tools, twice = _without_doubles(tools)
+    shelves = source.schemas.shelves()
     info = source.root.value.get("info")
     told = info if isinstance(info, dict) else {}
     return Connector(
@@ -65,7 +67,7 @@ def compile_document(manifest: Manifest, documents: Documents, digest: str) -> C
         digest=digest,
         title=manifest.title or plain(told.get("title"), TITLE_CHARACTERS_MAX),
         version=plain(str(told.get("version", "")), TITLE_CHARACTERS_MAX),
-        tools=tuple(tools),
+        tools=tuple(structs.replace(tool, shelves=shelves) for tool in tools),
         refusals=(*refusals, *twice),
         repairs=tuple(source.repairs.values()),
     )
@@ -148,14 +150,17 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         body=body,
         accept=accept,
     )
+    options = offer_options(selects=effect == "read" or bool(output), pages=False, waits=False)
+    root, compact = _input(source, at, inputs, options)
     summary = plain(at.value.get("summary") or found.item.value.get("summary"), TITLE_CHARACTERS_MAX)
     deprecated = at.value.get("deprecated") is True
     return Tool(
         name=name,
         title=summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
         description=_description(summary, at, found, deprecated=deprecated),
-        input_schema=_input(source, at, inputs),
-        output_schema=output,
+        inputs=root,
+        outputs=output,
+        compact=compact,
         effect=effect,
         annotations=annotations_of(identity.method),
         scopes=scopes_of(connector, effect, _security(source, at)),
@@ -165,15 +170,17 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     )
 
 
-def _input(source: Source, at: At, inputs: Inputs) -> Raw:
-    encoded, is_whole = inputs.encode(source.schemas)
-    if not bytes(encoded):
-        raise Malformed(
-            "too-many-inputs", source.documents.place(at), "the names of its inputs alone are too long a list."
-        )
+def _input(source: Source, at: At, inputs: Inputs, options: Mapping[str, Any]) -> tuple[Raw, Raw]:
+    """The root of the input schema, and the compact form with the options. Raises Malformed."""
+    root, is_whole = source.schemas.encode_root(inputs.schema({}), "input")
+    bytes_max = source.manifest.limits.definition_bytes_max
+    compact = source.schemas.encode_compact(inputs.schema(options), bytes_max)
+    if not bytes(root):
+        place = source.documents.place(at)
+        raise Malformed("too-many-inputs", place, "the names of its inputs alone are too long a list.")
     if not is_whole:
-        source.note("input-shortened", at, f"its input schema is shortened to {INPUT_SCHEMA_BYTES_MAX} bytes.")
-    return encoded
+        source.note("input-shortened", at, f"the root of its input schema is shortened to {ROOT_BYTES_MAX} bytes.")
+    return root, compact
 
 
 def _server(source: Source, found: _Found) -> str:
@@ -246,7 +253,7 @@ def _output(source: Source, schema: At) -> Raw:
     converted = source.schemas.convert(schema, "output")
     if not isinstance(converted, dict):
         return Raw(b"")
-    encoded = source.schemas.bundle(converted, "output", OUTPUT_SCHEMA_BYTES_MAX).encoded
+    encoded, _ = source.schemas.encode_root(converted, "output")
     return Raw(b"") if bytes(encoded) in _SAYS_NOTHING else encoded
 
 

@@ -45,7 +45,7 @@ Auth = NoAuth | BearerAuth | HeaderAuth | QueryAuth | BasicAuth
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What one connector may use."""
+    """What one connector may use. `definition_bytes_max` is what a list of tools shows of one tool's arguments."""
 
     timeout_s: Seconds = 30.0
     connect_timeout_s: Seconds = 5.0
@@ -55,6 +55,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     in_flight_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     redirects_max: Count = 3
     retries_max: Annotated[int, Meta(ge=0, le=5)] = 1
+    definition_bytes_max: Annotated[int, Meta(ge=512, le=256 << 10)] = 7 << 10
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -231,8 +231,8 @@ def _summary(tool: Tool) -> ToolSummary:
 def _shown(tool: Tool) -> ToolShown:
     return ToolShown(
         *_told(tool),
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema or None,
+        input_schema=tool.open_schema("#") or tool.inputs,
+        output_schema=tool.open_schema("output#"),
         annotations=tool.annotations,
         scopes=tuple(tuple(sorted(alternative)) for alternative in tool.scopes),
         operation=tool.operation.key,
@@ -242,7 +242,7 @@ def _shown(tool: Tool) -> ToolShown:
 
 
 def _openai(tool: Tool) -> dict[str, object]:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.compact}
     return {"type": "function", "function": function}
 
 

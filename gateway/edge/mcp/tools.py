@@ -85,7 +85,13 @@ DESCRIBE = Definition(
     "describe_tool",
     "Describe a tool",
     "Shows one tool in full: its arguments, its result, its effect and the scopes that it needs.",
-    _schema({"name": _text("The tool's name, as search_tools gives it.")}, "name"),
+    _schema(
+        {
+            "name": _text("The tool's name, as search_tools gives it."),
+            "at": _text("A folded part of its schemas, as its hint names it: #/$defs/Filter. Shows that part alone."),
+        },
+        "name",
+    ),
     READ_ONLY,
 )
 CALL = Definition(
@@ -170,7 +176,8 @@ class Toolbox:
                 found = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
                 return _json_result({"tools": [_summarise(one) for one in found]}, structured)
             case DESCRIBE.name:
-                return _json_result(_describe(self._discovery.describe(principal, asked["name"])), structured)
+                tool = self._discovery.describe(principal, asked["name"])
+                return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool), structured)
             case _:
                 call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
                 return _told(await self._calls.call(principal, call), structured)
@@ -178,12 +185,12 @@ class Toolbox:
 
 def _define(tool: Tool) -> Definition:
     meta: dict[str, str] = {"io.factotum/effect": tool.effect}
-    return Definition(tool.name, tool.title, tool.description, tool.input_schema, tool.annotations, meta)
+    return Definition(tool.name, tool.title, tool.description, tool.compact, tool.annotations, meta)
 
 
 def _summarise(found: Found) -> dict[str, Any]:
     tool = found.tool
-    schema = msgspec.json.decode(tool.input_schema)
+    schema = msgspec.json.decode(tool.compact)
     required = schema.get("required", [])
     return {
         "name": tool.name,
@@ -201,13 +208,23 @@ def _describe(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "title": tool.title,
         "description": tool.description,
-        "inputSchema": tool.input_schema,
+        "inputSchema": tool.open_schema("#"),
         "annotations": tool.annotations,
         "effect": tool.effect,
         "scopes": [sorted(alternative) for alternative in tool.scopes],
         "request": tool.operation.key,
     }
-    return told | ({"outputSchema": tool.output_schema} if tool.output_schema else {})
+    shown = tool.open_schema("output#")
+    return told | ({"outputSchema": shown} if shown else {})
+
+
+def _open(tool: Tool, place: str) -> dict[str, Any]:
+    shown = tool.open_schema(place)
+    if shown is None:
+        raise NotFound(
+            f"{tool.name} has nothing at {place[:200]!r}; describe_tool without `at` shows where its parts are."
+        )
+    return {"name": tool.name, "at": place, "schema": shown}
 
 
 def _json_result(value: object, structured: Structured) -> CallResult:
