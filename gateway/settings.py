@@ -80,6 +80,13 @@ class AuditSettings(_Part, frozen=True):
     queue_entries_max: Count = 10_000
 
 
+class ResultSettings(_Part, frozen=True):
+    """Answers that were too long to give at once, and files, are kept in memory: `bytes_max` in all, each for `ttl_s`."""
+
+    bytes_max: Bytes = 64 << 20
+    ttl_s: Seconds = 900.0
+
+
 class LogSettings(_Part, frozen=True):
     """`console` is for people, `json` for machines."""
 
@@ -104,6 +111,7 @@ class Settings(_Part, frozen=True):
     http: HttpSettings = HttpSettings()
     documents: DocumentSettings = DocumentSettings()
     audit: AuditSettings = AuditSettings()
+    results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 
 

@@ -45,13 +45,19 @@ Auth = NoAuth | BearerAuth | HeaderAuth | QueryAuth | BasicAuth
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What one connector may use. `definition_bytes_max` is what a list of tools shows of one tool's arguments."""
+    """What one connector may use. `response_bytes_max` is what is read of an answer, or of all the pages of a list;
+    `result_bytes_max` is what a caller is given of it at once, and `media_bytes_max` the same for images, sounds and
+    files. A stream of events is read for `stream_timeout_s`, the pages of a list for `pages_timeout_s`.
+    `definition_bytes_max` is what a list of tools shows of one tool's arguments."""
 
     timeout_s: Seconds = 30.0
     connect_timeout_s: Seconds = 5.0
     request_bytes_max: Bytes = 10 << 20
     response_bytes_max: Bytes = 8 << 20
-    result_bytes_max: Bytes = 1 << 20
+    result_bytes_max: Bytes = 64 << 10
+    media_bytes_max: Bytes = 1 << 20
+    stream_timeout_s: Seconds = 10.0
+    pages_timeout_s: Seconds = 60.0
     in_flight_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     redirects_max: Count = 3
     retries_max: Annotated[int, Meta(ge=0, le=5)] = 1

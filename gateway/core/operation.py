@@ -59,12 +59,27 @@ class Body(Struct, frozen=True):
     binary: bool = False
 
 
+class Paging(Struct, frozen=True, omit_defaults=True):
+    """How a list comes page by page. `argument` asks for a page (a cursor, a number, an offset) and `size` for how many
+    items; `next` is the JSON Pointer of the next cursor or URL in the answer, "" where it has to be looked for; `items`
+    is that of the list, "" being the whole answer, None where it has to be looked for. `first` is the number of the first
+    page, or the first offset."""
+
+    kind: Literal["cursor", "page", "offset", "next", "link"]
+    argument: str = ""
+    size: str = ""
+    next: str = ""
+    items: str | None = None
+    first: int = 0
+
+
 class Operation(Struct, frozen=True):
     """One method on one path of a document.
 
     `server` is the absolute base URL without a trailing slash, its variables filled in; it may carry a query.
     `path` is the template as written, starting with a slash. `accept` is the value of the Accept header.
-    `pointer` is the JSON Pointer of the operation in its document.
+    `pointer` is the JSON Pointer of the operation in its document. `paging`: its answers come page by page.
+    `defers`: it may answer before the work is done, and say where to look.
     """
 
     connector: str
@@ -76,6 +91,8 @@ class Operation(Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     accept: str = "application/json, */*;q=0.5"
+    paging: Paging | None = None
+    defers: bool = False
 
     @property
     def key(self) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.core.operation import Operation
+
 SELECT, PAGES, WAIT = "_select", "_pages_max", "_wait_s"
 RESERVED = frozenset({SELECT, PAGES, WAIT})
 SELECT_CHARACTERS_MAX = 2_000
@@ -29,15 +31,15 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
 NO_OPTIONS = Options()
 
 
-def offer_options(*, selects: bool, pages: bool, waits: bool) -> dict[str, Any]:
-    """The options that a tool offers, as schemas by their names."""
+def offer_options(operation: Operation, *, answers: bool) -> dict[str, Any]:
+    """The options that a tool offers, as schemas by their names. `answers`: there may be JSON to select from."""
     offered: dict[str, Any] = {}
-    if selects:
+    if answers:
         offered[SELECT] = {"type": "string", "description": "JMESPath over the result: only what you need of it."}
-    if pages:
+    if operation.paging is not None:
         told = "Read up to so many pages and put them together."
         offered[PAGES] = {"type": "integer", "minimum": 1, "maximum": PAGES_MAX, "description": told}
-    if waits:
+    if operation.defers:
         told = "Wait up to so many seconds until the work is done."
         offered[WAIT] = {"type": "number", "minimum": 0, "maximum": WAIT_S_MAX, "description": told}
     return offered

@@ -83,6 +83,7 @@ class Schemas:
         self._names: dict[tuple[str, str, Direction], str] = {}
         self._origins: dict[tuple[Direction, str], At] = {}
         self._definitions: dict[tuple[Direction, str], Definition] = {}
+        self._decoded: dict[tuple[Direction, str], Any] = {}
         self._short: dict[str, Definition] = {}
         self._taken: dict[tuple[Direction, str], int] = {}
         self._shared: dict[tuple[str, str, Direction], Any] = {}
@@ -113,6 +114,17 @@ class Schemas:
             return Raw(msgspec.json.encode(with_fewer_names(schema, bytes_max)))
         encoded, names = fitted
         return with_definitions(encoded, gather(names, self._short_definition, bytes_max - len(encoded)))
+
+    def definition_of(self, direction: Direction) -> Callable[[str], Any]:
+        """What looks up one converted definition by its name. Do not change what it gives."""
+
+        def look_up(name: str) -> Any:
+            key = (direction, name)
+            if key not in self._decoded:
+                self._decoded[key] = msgspec.json.decode(self._definition(direction, name).encoded)
+            return self._decoded[key]
+
+        return look_up
 
     def shelves(self) -> Shelves:
         """Every definition that was named so far, and all that these reach."""

@@ -1,10 +1,11 @@
 """The agent-facing face of an operation."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Raw, Struct
 
 from gateway.core.operation import Operation
+from gateway.core.option import offer_options
 from gateway.core.shelf import NO_SHELVES, PLACES, SCHEMA_BYTES_MAX, SHOWN_BYTES_MAX, Shelves, bundle, open_at
 
 Effect = Literal["read", "write", "destructive"]
@@ -55,6 +56,11 @@ class Tool(Struct, frozen=True):
     def output_schema(self) -> Raw:
         """The schema of the JSON that a success has, with its definitions, within SCHEMA_BYTES_MAX; or empty."""
         return bundle(self.outputs, self.shelves.output, SCHEMA_BYTES_MAX)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What may be asked of its answers, as schemas by name."""
+        return offer_options(self.operation, answers=self.effect == "read" or bool(bytes(self.outputs)))
 
     def open_schema(self, place: str) -> Raw | None:
         """The part of its schemas at a place, within SHOWN_BYTES_MAX: `#` and `output#` are the whole, a pointer behind

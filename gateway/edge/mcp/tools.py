@@ -22,6 +22,7 @@ from gateway.core.tool import Annotations, Tool
 from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.errors import ArgumentsInvalid, GatewayError, NotFound, ScopeMissing, StoreFailed, UpstreamFailed
+from gateway.results import KeptResults
 
 LISTS_CACHED_MAX = 64
 SHORT_CHARACTERS_MAX = 300
@@ -101,22 +102,41 @@ CALL = Definition(
     _schema(
         {
             "name": _text("The tool's name."),
-            "arguments": {"type": "object", "description": "As describe_tool shows them."},
+            "arguments": {"type": "object", "description": "As describe_tool shows them, options among them."},
             "dry_run": {"type": "boolean", "default": False, "description": "Show the request and send nothing."},
         },
         "name",
     ),
     ANYTHING,
 )
+READ = Definition(
+    "read_result",
+    "Read a kept result",
+    "Gives more of an answer that was too long to give at once: what is selected of it, or the piece from a byte on.",
+    _schema(
+        {
+            "uri": _text("Where it is kept, as the answer said: factotum://results/..."),
+            "select": _text("JMESPath over the whole answer, where it is JSON: items[20:40].name"),
+            "offset": {"type": "integer", "minimum": 0, "description": "The byte to begin at, for text."},
+        },
+        "uri",
+    ),
+    READ_ONLY,
+)
+# What stands for a catalog that is too large to list; `read_result` stands beside every list.
 FRONT = (SEARCH, DESCRIBE, CALL)
-_FRONT_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in FRONT}
+OWN = (*FRONT, READ)
+_FRONT_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in OWN}
 
 
 class Toolbox:
     """What tools/list and tools/call answer, in either era."""
 
-    def __init__(self, calls: Calls, discovery: Discovery, *, list_tools_max: int, page_tools_max: int) -> None:
+    def __init__(
+        self, calls: Calls, results: KeptResults, discovery: Discovery, *, list_tools_max: int, page_tools_max: int
+    ) -> None:
         self._calls = calls
+        self._results = results
         self._discovery = discovery
         self._list_tools_max = list_tools_max
         self._page_tools_max = page_tools_max
@@ -140,7 +160,7 @@ class Toolbox:
 
     def _encode_pages(self, view: View, *, whole: bool) -> list[bytes]:
         shown = [_define(tool) for tool in (view.tools.values() if whole else view.pinned)]
-        listed = shown if whole else [*FRONT, *shown]
+        listed = ([*shown, READ] if shown else []) if whole else [*OWN, *shown]
         size = self._page_tools_max
         pages = [listed[start : start + size] for start in range(0, len(listed), size)] or [[]]
         return [
@@ -166,7 +186,7 @@ class Toolbox:
             return CallResult([{"type": "text", "text": _explain(error)}], is_error=True)
 
     async def _call_front(self, principal: Principal, params: CallParams, structured: Structured) -> CallResult:
-        """One of the three tools that stand for the catalog."""
+        """One of our own tools."""
         asked = params.arguments
         problems = check_arguments(_FRONT_ARGUMENTS[params.name], asked)
         if problems:
@@ -178,6 +198,9 @@ class Toolbox:
             case DESCRIBE.name:
                 tool = self._discovery.describe(principal, asked["name"])
                 return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool), structured)
+            case READ.name:
+                select, offset = asked.get("select", ""), int(asked["offset"]) if "offset" in asked else None
+                return _told(self._results.read(principal, asked["uri"], select=select, offset=offset), structured)
             case _:
                 call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
                 return _told(await self._calls.call(principal, call), structured)
@@ -213,6 +236,7 @@ def _describe(tool: Tool) -> dict[str, Any]:
         "effect": tool.effect,
         "scopes": [sorted(alternative) for alternative in tool.scopes],
         "request": tool.operation.key,
+        "options": tool.options,
     }
     shown = tool.open_schema("output#")
     return told | ({"outputSchema": shown} if shown else {})
@@ -237,7 +261,8 @@ def _told(result: Result, structured: Structured) -> CallResult:
     exact = bytes(result.structured)
     fits = structured == "any" or (structured == "objects" and exact[:1] == b"{")
     shown = result.structured if exact and fits else UNSET
-    return CallResult([_block(one) for one in result.content], shown, result.is_error)
+    notes = [{"type": "text", "text": f"[{note}]"} for note in result.notes]
+    return CallResult([*(_block(one) for one in result.content), *notes], shown, result.is_error)
 
 
 def _block(content: Content) -> dict[str, Any]:
