@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import httpx
 import msgspec
@@ -22,8 +23,10 @@ from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits, Manifest
+from gateway.core.media import essence
 from gateway.core.operation import Operation
 from gateway.core.option import RESERVED, SELECT, Options, take_options
+from gateway.core.payload_parts import file_arguments
 from gateway.core.policy import Facts, PolicyBook
 from gateway.core.principal import Principal
 from gateway.core.project import Selection, Unselectable
@@ -117,7 +120,7 @@ class Calls:
         record.decision = allow(edition.policies, record)
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity
-        request = build(tool.operation, record.arguments)
+        request = build(tool.operation, self._with_files(record.principal, tool.operation, record.arguments))
         if asked.dry_run:
             return preview(request, credential)
         record.request_bytes = len(request.content)
@@ -132,6 +135,26 @@ class Calls:
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
         result = with_notes(read_response(tool, shown, reading), followed.notes)
         return self._keep(record.principal, tool, shown, reading, result)
+
+    def _with_files(
+        self, principal: Principal, operation: Operation, arguments: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """The arguments, with the bytes of kept results where files are named by their handles. Raises NotFound."""
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, list):
+                return [filled(item) for item in value]
+            if not isinstance(value, dict) or "data" in value or not isinstance(value.get("resource"), str):
+                return value
+            kept = self._results.find(principal, value["resource"]).response
+            return {"media_type": essence(kept.header("content-type")), **value, "data": kept.body}
+
+        named = file_arguments(operation)
+        return (
+            {name: filled(value) if name in named else value for name, value in arguments.items()}
+            if named
+            else arguments
+        )
 
     async def _send(
         self, manifest: Manifest, credential: Credential, request: HttpRequest, *, safe: bool

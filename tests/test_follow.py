@@ -49,7 +49,19 @@ DOCUMENT: dict[str, Any] = {
         "/plain": operation("plain", {}, {"type": "object", "properties": {"name": TEXT}}),
         "/stream": operation("stream", {}, {}),
         "/jobs": operation("start", {}, {"type": "object"}, "post", "202"),
-        "/files": operation("file", {}, {}),
+        "/files": {
+            **operation("file", {}, {}),
+            "post": {
+                "operationId": "upload",
+                "requestBody": {
+                    "content": {
+                        "multipart/form-data": {
+                            "schema": {"type": "object", "properties": {"f": {"type": "string", "format": "binary"}}}
+                        }
+                    }
+                },
+            },
+        },
         "/nowhere": operation("nowhere", {}, {"type": "object"}, "post", "202"),
     },
 }  # fmt: skip
@@ -61,10 +73,11 @@ class Library:
 
     url: str = ""
     seen: list[str] = field(default_factory=list)
+    body: bytes = b""
     looks: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await receive()
+        self.body = (await receive())["body"]
         query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
         self.seen.append(f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}")
         if scope["path"] == "/stream":
@@ -316,3 +329,14 @@ async def test_a_file_is_kept_under_the_uri_that_is_told(shelf: Door) -> None:
     assert answer["content"][0]["uri"] == answer["handle"] != ""
     again = await shelf.get("/v1/results/" + answer["handle"].removeprefix("factotum://results/"), token)
     assert again.json()["content"][0]["data"] == answer["content"][0]["data"]
+
+
+async def test_a_file_that_came_from_one_tool_goes_to_another_by_its_handle(shelf: Door, library: Library) -> None:
+    token = await shelf.key()
+    handle = (await shelf.post("/v1/tools/lib_file:call", token, {})).json()["handle"]
+    arguments = {"f": {"resource": handle, "filename": "a.zip"}}
+    assert (await shelf.post("/v1/tools/lib_upload:call", token, {"arguments": arguments})).status_code == 200
+    assert b'filename="a.zip"\r\nContent-Type: application/zip\r\n\r\nPK\x03\x04zip\r\n' in library.body
+    eve = await shelf.post("/v1/tools/lib_upload:call", await shelf.key(subject="eve"), {"arguments": arguments})
+    assert eve.status_code == 404
+    assert len(library.seen) == 2

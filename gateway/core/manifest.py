@@ -72,6 +72,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `prefix` starts the name of every tool; None means the connector's name, "" means no prefix.
     `allow_addresses` are networks (CIDR) that are not public and that this connector may reach all the same.
     `pinned` names tools that a list shows even where the catalog is too large to list.
+    `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
     """
 
     name: Name
@@ -84,6 +85,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     auth: Auth = NoAuth()
     allow_addresses: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
     limits: Limits = Limits()
 
     @property

@@ -1,9 +1,11 @@
 """A compiled operation: everything needed to build its request, and nothing that changes at run time."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
+NodeKind = Literal["element", "attribute", "text", "cdata", "none"]
 Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal[
     "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited", "cookie"
@@ -28,11 +30,20 @@ class Parameter(Struct, frozen=True):
     media_type: str = ""
 
 
+class PartHeader(Struct, frozen=True):
+    """A header of one part of a multipart body: with this `value` always, or with that of an `argument`."""
+
+    name: str
+    value: str = ""
+    argument: str = ""
+
+
 class Field(Struct, frozen=True):
     """One property of an object body that is an argument of its own.
 
-    The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a multipart part ("" lets
-    the value decide), `style` and `explode` of a urlencoded field; `binary` marks a file.
+    The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a part ("" lets the value decide),
+    `headers` of a part; `style`, `explode` and `allow_reserved`, which count where the document states one of them
+    (`styled`); `binary` marks a file.
     """
 
     argument: str
@@ -42,6 +53,29 @@ class Field(Struct, frozen=True):
     explode: bool = True
     allow_reserved: bool = False
     binary: bool = False
+    styled: bool = False
+    headers: tuple[PartHeader, ...] = ()
+
+
+class XmlNode(Struct, frozen=True, omit_defaults=True):
+    """One schema as a part of XML. `name` is the one that its `xml` object gives, "" where it gives none; `members` and
+    `items` are keys of the plan. A list is `wrapped` in an element of its own, or its items stand side by side."""
+
+    kind: NodeKind = "element"
+    name: str = ""
+    prefix: str = ""
+    namespace: str = ""
+    wrapped: bool = False
+    items: str = ""
+    members: Mapping[str, str] = {}
+
+
+class XmlPlan(Struct, frozen=True):
+    """`nodes` by key, beginning with that of the body, which is called `root`."""
+
+    root: str
+    first: str
+    nodes: Mapping[str, XmlNode]
 
 
 class Body(Struct, frozen=True):
@@ -49,6 +83,7 @@ class Body(Struct, frozen=True):
 
     Either `argument` names the one argument that is the whole body, or the body is an object put together
     from `fields` (and from the members of the object argument `extra`, where additional properties are allowed).
+    `binary`: it is a file. `sequential`: it is a list, written one value after another. `xml` says how it becomes XML.
     """
 
     media_type: str
@@ -57,6 +92,8 @@ class Body(Struct, frozen=True):
     fields: tuple[Field, ...] = ()
     extra: str = ""
     binary: bool = False
+    sequential: bool = False
+    xml: XmlPlan | None = None
 
 
 class Paging(Struct, frozen=True, omit_defaults=True):
