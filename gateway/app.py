@@ -17,6 +17,7 @@ from gateway import __version__
 from gateway.audit import AuditLog
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.call import Calls
+from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
 from gateway.core.policy import load_policies
 from gateway.credentials.static import StaticCredentials
@@ -52,7 +53,9 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         policies = read_policies(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
         documents = settings.documents
-        reader = DocumentReader(upstream, Bounds(documents.bytes_max, documents.files_max, documents.timeout_s))
+        compiler = Compiler(CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max))
+        bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s)
+        reader = DocumentReader(upstream, compiler, bounds)
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)

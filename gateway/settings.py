@@ -69,11 +69,13 @@ class HttpSettings(_Part, frozen=True):
 
 
 class DocumentSettings(_Part, frozen=True):
-    """Bounds on reading one connector's documents."""
+    """Bounds on reading one connector's documents, and on the process that compiles a large one."""
 
     bytes_max: Bytes = 64 << 20
     files_max: Count = 2_000
     timeout_s: Seconds = 60.0
+    compile_timeout_s: Seconds = 120.0
+    memory_bytes_max: Annotated[int, Meta(ge=256 << 20)] = 2 << 30
 
 
 class AuditSettings(_Part, frozen=True):
