@@ -12,13 +12,15 @@ from gateway.core.tool import Refusal, Repair, Tool
 
 
 class Connector(Struct, frozen=True):
-    """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation."""
+    """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation.
+    `held` are tools that are kept back until somebody approves them."""
 
     manifest: Manifest
     digest: str
     title: str = ""
     version: str = ""
     tools: tuple[Tool, ...] = ()
+    held: tuple[Tool, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     repairs: tuple[Repair, ...] = ()
 
