@@ -23,6 +23,7 @@ from gateway.core.policy import load_policies
 from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
+from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
@@ -108,6 +109,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
     )
     endpoint = mcp_endpoint(
         toolbox,
+        Listening(gateway.published, gateway.discovery),
         gateway.authenticator,
         McpEndpointSettings(
             list_ttl_ms=mcp.list_ttl_ms,

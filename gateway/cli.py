@@ -25,6 +25,7 @@ from gateway.auth.api_key import new_key
 from gateway.call import Asked
 from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, all_scopes
+from gateway.core.diff import Change
 from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest, NoAuth
 from gateway.core.option import PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.principal import OPERATOR, Principal
@@ -37,7 +38,7 @@ from gateway.fetch import Offered
 from gateway.policy_files import read_policies, run_tables
 from gateway.serve import run, serve_forever
 from gateway.settings import Settings, SettingsBroken, load_secrets, load_settings
-from gateway.stores.base import AuditFilter
+from gateway.stores.base import VERSIONS_MAX, AuditFilter
 from gateway.telemetry import set_up_logging
 
 P = ParamSpec("P")
@@ -148,17 +149,60 @@ async def remove(name: str) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@asynchronous
+async def refresh(name: str) -> None:
+    """Look at a connector's document again, and say what changed."""
+    async with _gateway() as gateway:
+        changes = await gateway.ingestion.refresh(OPERATOR, name)
+        held = gateway.published.current.catalog.connectors[name].held
+    _print_changes(changes)
+    if held:
+        out.print(f"{len(held)} tools are held back: factotum approve {name} lets them go")
+
+
+@cli.command()
+@click.argument("name")
+@click.option(
+    "--versions", type=click.IntRange(1, VERSIONS_MAX), default=1, show_default=True, help="So many, the newest first."
+)
+@asynchronous
+async def diff(name: str, versions: int) -> None:
+    """Say what changed in a connector, and when."""
+    async with open_store(_settings()) as store:
+        found = await store.versions(name, versions)
+    if not found:
+        raise NotFound(f"Nothing is known of a connector named {name!r}; `factotum connectors` lists those there are.")
+    for version in found:
+        out.print(
+            f"{version.at:%Y-%m-%d %H:%M} UTC  {version.cause}  {version.digest[:12]}", style="bold", markup=False
+        )
+        _print_changes(version.changes)
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("tools", nargs=-1)
+@asynchronous
+async def approve(name: str, tools: tuple[str, ...]) -> None:
+    """Let held TOOLS of a connector go, or all of them."""
+    async with _gateway() as gateway:
+        names = await gateway.ingestion.approve(OPERATOR, name, tools)
+    out.print("\n".join(names) or "Nothing was held back.", markup=False)
+
+
+@cli.command()
 @asynchronous
 async def connectors() -> None:
     """List the connectors."""
     async with _gateway() as gateway:
         catalog, problems = gateway.published.current.catalog, gateway.ingestion.problems
-    table = _table("connector", "title", "tools", "refusals", "repairs", "problem")
+    table = _table("connector", "title", "tools", "held", "refusals", "repairs", "problem")
     for connector in catalog.connectors.values():
-        counts = (len(connector.tools), len(connector.refusals), len(connector.repairs))
+        counts = (len(connector.tools), len(connector.held), len(connector.refusals), len(connector.repairs))
         table.add_row(connector.name, connector.title, *map(str, counts), problems.get(connector.name, ""))
     for name in sorted(problems.keys() - catalog.connectors.keys()):
-        table.add_row(name, "", "", "", "", problems[name])
+        table.add_row(name, "", "", "", "", "", problems[name])
     out.print(table)
 
 
@@ -436,6 +480,13 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _print_changes(changes: tuple[Change, ...]) -> None:
+    table = _table("tool", "change", "place", "detail")
+    for change in changes:
+        table.add_row(change.tool, change.kind, change.place, change.detail)
+    out.print(table if changes else "Nothing changed.")
 
 
 def _print_result(result: Result) -> None:

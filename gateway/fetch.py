@@ -16,7 +16,7 @@ from gateway.core.catalog import Connector
 from gateway.core.manifest import Manifest
 from gateway.errors import BadRequest, DocumentRejected, GatewayError
 from gateway.stores.base import StoredConnector, StoredDocument
-from gateway.upstream import Upstream
+from gateway.upstream import Fetched, Upstream
 
 
 class Bounds(Struct, frozen=True):
@@ -52,10 +52,32 @@ class DocumentReader:
         file that is referred to and cannot be read is left out: the operations that need it will be refused by name.
         Raises DocumentRejected, BadRequest or UpstreamFailed."""
         entry = _entry_uri(offered)
-        first = await self._read_one(entry, entry, offered, self._bounds.bytes_max)
-        async with self._compiler.compiling(offered.manifest, entry, len(first)) as compiling:
-            files = {entry: first}
-            waiting = list(await compiling.take(entry, first))
+        first = await self._fetch(entry, entry, offered, self._bounds.bytes_max)
+        assert first is not None, "only a fetch with a tag can find nothing new"
+        read = await self._read_rest(offered, entry, first, now, known="")
+        assert read is not None, "nothing was known that this could be the same as"
+        return read
+
+    async def read_again(
+        self, manifest: Manifest, known: StoredDocument, now: datetime
+    ) -> tuple[StoredDocument, Connector] | None:
+        """The same document as it is now; None where it has not changed. A single file is asked for by its tag or date.
+        Raises DocumentRejected, BadRequest or UpstreamFailed."""
+        if known.entry.startswith("upload:"):
+            raise BadRequest(f"The document of {manifest.name} was sent along; send it anew to replace it.")
+        offered = Offered(manifest)
+        alone = len(known.files) == 1
+        tags = (known.etag, known.modified) if alone else ("", "")
+        first = await self._fetch(known.entry, known.entry, offered, self._bounds.bytes_max, *tags)
+        return None if first is None else await self._read_rest(offered, known.entry, first, now, known=known.digest)
+
+    async def _read_rest(
+        self, offered: Offered, entry: str, first: Fetched, now: datetime, *, known: str
+    ) -> tuple[StoredDocument, Connector] | None:
+        """What the entry refers to, and all of it compiled; None where its digest is the one that is known."""
+        async with self._compiler.compiling(offered.manifest, entry, len(first.content)) as compiling:
+            files = {entry: first.content}
+            waiting = list(await compiling.take(entry, first.content))
             left_out: set[str] = set()
             while waiting:
                 uri = waiting.pop()
@@ -72,7 +94,10 @@ class DocumentReader:
                         f"it refers to more than {self._bounds.files_max} files (documents.files_max)."
                     )
             digest = _digest(files)
-            return StoredDocument(digest, entry, files, now), await compiling.finish(digest)
+            if digest == known:
+                return None
+            document = StoredDocument(digest, entry, files, now, first.etag, first.modified)
+            return document, await compiling.finish(digest)
 
     async def read_stored(self, stored: StoredConnector) -> Connector:
         """What was kept, compiled again. Raises DocumentRejected."""
@@ -84,18 +109,26 @@ class DocumentReader:
             return await compiling.finish(document.digest)
 
     async def _read_one(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
+        fetched = await self._fetch(uri, entry, offered, bytes_left)
+        assert fetched is not None, "only a fetch with a tag can find nothing new"
+        return fetched.content
+
+    async def _fetch(
+        self, uri: str, entry: str, offered: Offered, bytes_left: int, etag: str = "", modified: str = ""
+    ) -> Fetched | None:
+        """One file; None where it is still the one with this tag or of this date."""
         if offered.content is not None and uri == entry:
-            return _within(offered.content, bytes_left)
+            return Fetched(_within(offered.content, bytes_left))
         if uri.startswith("file:"):
-            return await asyncio.to_thread(_read_file, uri, entry, bytes_left)
-        fetched = await self._upstream.fetch(
+            return Fetched(await asyncio.to_thread(_read_file, uri, entry, bytes_left))
+        return await self._upstream.fetch(
             uri,
             bytes_max=bytes_left,
             timeout_s=self._bounds.timeout_s,
             allow_addresses=offered.manifest.allow_addresses,
+            etag=etag,
+            modified=modified,
         )
-        assert fetched is not None, "only a fetch with a tag can find nothing new"
-        return fetched.content
 
 
 def _entry_uri(offered: Offered) -> str:

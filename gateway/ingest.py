@@ -1,4 +1,4 @@
-"""STORY 2  A connector comes in: fetch, compile, check, publish.
+"""STORY 2  A connector comes in, and is looked at again: fetch, compile, diff, hold back, check, publish.
 
 One document at a time, and the catalog swapped whole. A connector that cannot be read is listed with its problem and
 costs no other connector anything. Knows no OpenAPI (that is core) and sends nothing itself (that is upstream).
@@ -6,7 +6,7 @@ costs no other connector anything. Knows no OpenAPI (that is core) and sends not
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,13 +19,15 @@ from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, Connector, build_catalog, hash_manifest
 from gateway.core.compilation import refuse_name
+from gateway.core.diff import Change, diff_connectors, fingerprint
 from gateway.core.manifest import Manifest
 from gateway.core.policy import PolicyBook, PolicyBroken, load_policies
-from gateway.core.principal import Principal
+from gateway.core.principal import SCHEDULE, Principal
+from gateway.core.quarantine import fingerprints_of, hold_back
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
 from gateway.fetch import DocumentReader, Offered
 from gateway.published import Edition, Published
-from gateway.stores.base import ConnectorStore, StoredConnector
+from gateway.stores.base import Cause, ConnectorStore, ConnectorVersion, StoredConnector, StoredDocument
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,8 @@ class Ingestion:
         self._clock = clock
         self._local: dict[str, Connector] = {}
         self._stored: dict[str, Connector] = {}
+        self._documents: dict[str, StoredDocument] = {}
+        self._looked_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
         self._generation = -1
         self._one_at_a_time = asyncio.Lock()
@@ -84,9 +88,12 @@ class Ingestion:
         manifest = connector.manifest
         async with self._one_at_a_time:
             self._refuse_taken(manifest.name, replace)
+            before = self._stored.get(manifest.name)
             edition = await self._check([*self._others(manifest.name), connector])
             await self._audit.record(self._line(principal, "add", manifest))
-            await self._store.put_connector(StoredConnector(manifest, document, self._clock()))
+            await self._keep(connector, document, "replaced" if before else "added", before)
+            # Whoever adds a connector approves its tools as they are.
+            await self._store.put_approved(connector.name, fingerprints_of(connector))
             self._stored[manifest.name] = connector
             self._problems.pop(manifest.name, None)
             self._published.publish(edition)
@@ -94,6 +101,54 @@ class Ingestion:
             "connector added", connector=manifest.name, tools=len(connector.tools), refusals=len(connector.refusals)
         )
         return connector
+
+    async def refresh(self, principal: Principal, name: str) -> tuple[Change, ...]:
+        """Look at a connector's document again, and put what changed in force; () where nothing did. Where that cannot
+        be, the version there is stays, `problems` says why, and so does what is raised: NotFound, BadRequest,
+        DocumentRejected, UpstreamFailed or StoreFailed."""
+        current, known = self._find(name), self._documents[name]
+        self._looked_at[name] = self._clock()
+        try:
+            read = await self._reader.read_again(current.manifest, known, self._clock())
+        except GatewayError as error:
+            self._problems[name] = f"not refreshed since {known.fetched_at:%Y-%m-%d %H:%M} UTC: {error.detail}"
+            raise
+        if read is None:
+            self._problems.pop(name, None)
+            return ()
+        async with self._one_at_a_time:
+            before = self._find(name)
+            document, fresh = read
+            fresh = await self._with_held(fresh)
+            changes = await asyncio.to_thread(diff_connectors, before, fresh)
+            edition = await self._check([*self._others(name), fresh])
+            await self._audit.record(self._line(principal, "refresh", fresh.manifest))
+            await self._keep(fresh, document, "refreshed", before, changes)
+            (self._local if name in self._local else self._stored)[name] = fresh
+            self._problems.pop(name, None)
+            self._published.publish(edition)
+        log.info("connector refreshed", connector=name, changes=len(changes), held=len(fresh.held))
+        return changes
+
+    async def approve(self, principal: Principal, name: str, tools: Sequence[str] = ()) -> tuple[str, ...]:
+        """Let held tools go, these or all, as they are now; their names. Raises NotFound or StoreFailed."""
+        async with self._one_at_a_time:
+            current = self._find(name)
+            held = {tool.name: tool for tool in current.held}
+            if unknown := next((one for one in tools if one not in held), ""):
+                raise NotFound(f"No tool {unknown[:80]!r} of {name} is held back.")
+            names = tuple(tools) or tuple(held)
+            approved = await self._store.approved(name) or frozenset()
+            approved |= {fingerprint(held[one]) for one in names}
+            settled = hold_back(current, approved)
+            edition = await self._check([*self._others(name), settled])
+            await self._audit.record(self._line(principal, "approve", current.manifest))
+            await self._store.put_approved(name, approved)
+            changes = tuple(Change(one, "added", detail="it was approved.") for one in names)
+            await self._store.add_version(ConnectorVersion(name, self._clock(), current.digest, "approved", changes))
+            (self._local if name in self._local else self._stored)[name] = settled
+            self._published.publish(edition)
+        return names
 
     async def remove(self, principal: Principal, name: str) -> None:
         """Take one out. Raises NotFound, Conflict (it comes from the folder) or StoreFailed."""
@@ -105,11 +160,13 @@ class Ingestion:
             if not await self._store.delete_connector(name):
                 raise NotFound(f"There is no connector named {name[:64]!r}.")
             self._stored.pop(name, None)
+            self._documents.pop(name, None)
             self._problems.pop(name, None)
             self._published.publish(edition)
 
     async def follow(self, every_s: float) -> None:
-        """Notice what another process changed in the store, for ever. Cancel it to end it."""
+        """Notice what another process changed in the store, and what documents have become, for ever. Cancel it to end
+        it."""
         while True:
             await asyncio.sleep(every_s)
             try:
@@ -119,13 +176,26 @@ class Ingestion:
                         await self._publish()
             except GatewayError as error:
                 log.warning("the store could not be followed", reason=error.detail)
+            await self._refresh_due()
+
+    async def _refresh_due(self) -> None:
+        """Look again at every document whose time has come, one after another."""
+        for connector in (*self._local.values(), *self._stored.values()):
+            name, every = connector.name, timedelta(seconds=connector.manifest.refresh_s)
+            last = self._looked_at.get(name, self._documents[name].fetched_at)
+            if every and connector.manifest.enabled and self._clock() - last >= every:
+                try:
+                    await self.refresh(SCHEDULE, name)
+                except GatewayError as error:
+                    log.warning("connector not refreshed", connector=name, reason=error.detail)
 
     # The steps, in the order in which a connector goes through them.
 
     async def _open_local(self, offered: Offered) -> None:
         name = offered.manifest.name
         try:
-            _, self._local[name] = await self._reader.read(offered, self._clock())
+            self._documents[name], connector = await self._reader.read(offered, self._clock())
+            self._local[name] = await self._with_held(connector)
         except GatewayError as error:
             self._problems[name] = error.detail
             log.warning("connector left out", connector=name, reason=error.detail)
@@ -139,14 +209,48 @@ class Ingestion:
         for name, stored in wanted.items():
             if name not in self._local and not _same(self._stored.get(name), stored):
                 await self._open_stored(name, stored)
+        # Another process may have approved what is held here.
+        for connectors in (self._local, self._stored):
+            for name, connector in connectors.items():
+                if connector.held:
+                    connectors[name] = await self._with_held(connector)
 
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
-            self._stored[name] = await self._reader.read_stored(stored)
+            self._stored[name] = await self._with_held(await self._reader.read_stored(stored))
+            self._documents[name] = stored.document
             self._problems.pop(name, None)
         except DocumentRejected as error:
             self._problems[name] = error.detail
             log.warning("connector left out", connector=name, reason=error.detail)
+
+    async def _with_held(self, connector: Connector) -> Connector:
+        """Without the tools that wait for approval. A connector that is seen for the first time is approved as it is."""
+        if connector.manifest.quarantine == "none":
+            return connector
+        approved = await self._store.approved(connector.name)
+        if approved is None:
+            approved = fingerprints_of(connector)
+            await self._store.put_approved(connector.name, approved)
+        return await asyncio.to_thread(hold_back, connector, approved)
+
+    async def _keep(
+        self,
+        connector: Connector,
+        document: StoredDocument,
+        cause: Cause,
+        before: Connector | None,
+        changes: tuple[Change, ...] | None = None,
+    ) -> None:
+        """Write down what it is now, and how it differs from what it was. Those of the folder are kept there."""
+        name, now = connector.name, self._clock()
+        if changes is None:
+            changes = await asyncio.to_thread(diff_connectors, before, connector) if before else ()
+        if name not in self._local:
+            await self._store.put_connector(StoredConnector(connector.manifest, document, now))
+        await self._store.add_version(ConnectorVersion(name, now, connector.digest, cause, changes))
+        self._documents[name] = document
+        self._looked_at[name] = now
 
     async def _check(self, connectors: Sequence[Connector]) -> Edition:
         """A catalog of these, and the policies checked against it. Raises BadRequest where they no longer fit."""
@@ -155,6 +259,12 @@ class Ingestion:
 
     async def _publish(self) -> None:
         self._published.publish(await self._check([*self._local.values(), *self._stored.values()]))
+
+    def _find(self, name: str) -> Connector:
+        connector = self._local.get(name) or self._stored.get(name)
+        if connector is None:
+            raise NotFound(f"There is no connector named {name[:64]!r}.")
+        return connector
 
     def _others(self, name: str) -> list[Connector]:
         return [one for one in (*self._local.values(), *self._stored.values()) if one.name != name]

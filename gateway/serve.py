@@ -45,14 +45,14 @@ async def serve_forever(gateway: Gateway, started: Callable[[str], None]) -> Non
     gc.set_threshold(GC_ALLOCATIONS, 20, 50)
     with bind(gateway.settings.host, gateway.settings.port) as listening:
         started(url_of(listening))
-        await uvicorn.Server(_config(asgi_app(gateway))).serve(sockets=[listening])
+        await _Server(asgi_app(gateway), gateway.published.stop).serve(sockets=[listening])
 
 
 @asynccontextmanager
 async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[str]:
     """Serve a gateway within a block, and leave signals to whoever owns the process. Gives the URL."""
-    async with serving_app(asgi_app(gateway), listening) as url:
-        yield url
+    async with _running([(_Guest(asgi_app(gateway), gateway.published.stop), listening)]):
+        yield url_of(listening)
 
 
 @asynccontextmanager
@@ -65,17 +65,34 @@ async def serving_app(app: ASGIApp, listening: socket.socket) -> AsyncIterator[s
 @asynccontextmanager
 async def serving_apps(apps: Sequence[tuple[ASGIApp, socket.socket]]) -> AsyncIterator[list[str]]:
     """Several at once, each on a socket of its own. They stop together."""
-    servers = [(_Guest(_config(app)), listening) for app, listening in apps]
+    async with _running([(_Guest(app), listening) for app, listening in apps]):
+        yield [url_of(listening) for _, listening in apps]
+
+
+@asynccontextmanager
+async def _running(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> AsyncIterator[None]:
     tasks = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
     try:
-        yield [url_of(listening) for _, listening in apps]
+        yield
     finally:
         for server, _ in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)
 
 
-class _Guest(uvicorn.Server):
+class _Server(uvicorn.Server):
+    """A server that says so before it waits for open connections: streams would stay open for ever."""
+
+    def __init__(self, app: ASGIApp, stopping: Callable[[], None] = lambda: None) -> None:
+        super().__init__(_config(app))
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
+
+
+class _Guest(_Server):
     """A server that leaves signals alone."""
 
     @contextmanager

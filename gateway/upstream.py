@@ -57,6 +57,7 @@ class Fetched(Struct, frozen=True):
 
     content: bytes
     etag: str = ""
+    modified: str = ""
 
 
 @asynccontextmanager
@@ -119,23 +120,31 @@ class Upstream:
         return response
 
     async def fetch(
-        self, url: str, *, bytes_max: int, timeout_s: float, allow_addresses: tuple[str, ...], etag: str = ""
+        self,
+        url: str,
+        *,
+        bytes_max: int,
+        timeout_s: float,
+        allow_addresses: tuple[str, ...],
+        etag: str = "",
+        modified: str = "",
     ) -> Fetched | None:
-        """A document by URL, under the same guard; None where it is still the one with this tag.
+        """A document by URL, under the same guard; None where it is still the one with this tag, or of this date.
         Raises TooLarge, or UpstreamFailed where it cannot be had."""
         limits = Limits(timeout_s=timeout_s, response_bytes_max=bytes_max, in_flight_max=FETCH_IN_FLIGHT_MAX)
-        headers = (("Accept", DOCUMENT_TYPES), *((("If-None-Match", etag),) if etag else ()))
+        conditions = (("If-None-Match", etag), ("If-Modified-Since", modified))
+        headers = (("Accept", DOCUMENT_TYPES), *(one for one in conditions if one[1]))
         lane = f"documents {' '.join(allow_addresses)}"
         response = await self.send(
             HttpRequest("GET", url, headers), connector=lane, limits=limits, allow_addresses=allow_addresses, auth=None, safe=True
         )  # fmt: skip
-        if response.status == 304 and etag:
+        if response.status == 304 and (etag or modified):
             return None
         if response.status != 200:
             raise UpstreamFailed(f"The document's server answered {response.status}; see that the URL is right.")
         if response.truncated:
             raise TooLarge(f"The document is larger than {bytes_max} bytes.")
-        return Fetched(response.body, response.header("etag"))
+        return Fetched(response.body, response.header("etag"), response.header("last-modified"))
 
     async def close(self) -> None:
         for lane in (*self._lanes.values(), *self._retired):

@@ -1,6 +1,6 @@
 """A connector's manifest: where the document is, where the service is, how to sign in, what it may use."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -72,6 +72,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `prefix` starts the name of every tool; None means the connector's name, "" means no prefix.
     `allow_addresses` are networks (CIDR) that are not public and that this connector may reach all the same.
     `pinned` names tools that a list shows even where the catalog is too large to list.
+    `refresh_s` is how often the document is looked at again; 0 is never. `quarantine` is what of a refreshed document is
+    held back until somebody approves it: `writes` that are new or changed, or `all` such tools.
     `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
     """
 
@@ -86,6 +88,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     allow_addresses: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
+    refresh_s: Annotated[int, Meta(ge=0, le=366 * 86_400)] = 0
+    quarantine: Literal["none", "writes", "all"] = "none"
     limits: Limits = Limits()
 
     @property

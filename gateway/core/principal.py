@@ -23,3 +23,6 @@ class Principal(Struct, frozen=True):
 
 OPERATOR = Principal(tenant="default", subject="operator", client="cli", method="local")
 """Whoever owns the store and works on it directly. Has no scopes until somebody gives it some."""
+
+SCHEDULE = Principal(tenant="default", subject="schedule", client="gateway", method="local")
+"""The gateway itself, where it does what a manifest says that it should do by the clock."""

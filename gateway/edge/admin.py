@@ -11,16 +11,18 @@ from msgspec import Meta, Struct
 
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Connector
+from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Principal
 from gateway.core.tool import Refusal, Repair
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, NotFound, ScopeMissing
 from gateway.fetch import Offered
-from gateway.stores.base import AuditFilter
+from gateway.stores.base import AuditFilter, ConnectorVersion
 
 READ_CONNECTORS = "factotum:connectors.read"
 WRITE_CONNECTORS = "factotum:connectors.write"
+APPROVE_CONNECTORS = "factotum:connectors.approve"
 READ_AUDIT = "factotum:audit.read"
 AUDIT_LINES_MAX = 1_000
 
@@ -28,7 +30,8 @@ AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 
 
 class ConnectorSummary(Struct, frozen=True):
-    """One connector in a list. `problem` says why it is not in the catalog, where it is not."""
+    """One connector in a list. `held` tools wait for approval. `problem` says why it is not in the catalog, or not
+    refreshed."""
 
     name: str
     title: str = ""
@@ -36,6 +39,7 @@ class ConnectorSummary(Struct, frozen=True):
     tools: int = 0
     refusals: int = 0
     repairs: int = 0
+    held: int = 0
     problem: str = ""
 
 
@@ -48,6 +52,7 @@ class ConnectorReport(Struct, frozen=True):
 
     summary: ConnectorSummary
     tools: tuple[str, ...]
+    held: tuple[str, ...]
     refusals: tuple[Refusal, ...]
     repairs: tuple[Repair, ...]
 
@@ -57,6 +62,24 @@ class NewConnector(Manifest, frozen=True, forbid_unknown_fields=True, omit_defau
 
     name: Annotated[str, Meta(pattern="^([a-z][a-z0-9-]{0,31})?$")] = ""
     content: str = ""
+
+
+class Changes(Struct, frozen=True):
+    """What changed, tool by tool."""
+
+    changes: tuple[Change, ...]
+
+
+class VersionList(Struct, frozen=True):
+    """What became of a connector, the newest first."""
+
+    versions: tuple[ConnectorVersion, ...]
+
+
+class Approval(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which held tools to let go; none named: all."""
+
+    tools: tuple[str, ...] = ()
 
 
 class AuditPage(Struct, frozen=True):
@@ -123,6 +146,22 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def remove_connector(request: AnyRequest, name: FromPath[str]) -> None:
         await gateway.ingestion.remove(await signed_in(request, WRITE_CONNECTORS), name)
 
+    @post("/v1/connectors/{name:str}/refresh", status_code=200)
+    async def refresh_connector(request: AnyRequest, name: FromPath[str]) -> Changes:
+        return Changes(await gateway.ingestion.refresh(await signed_in(request, WRITE_CONNECTORS), name))
+
+    @get("/v1/connectors/{name:str}/versions")
+    async def list_versions(request: AnyRequest, name: FromPath[str], limit: FromQuery[int] = 10) -> VersionList:
+        await signed_in(request, READ_CONNECTORS)
+        return VersionList(tuple(await gateway.store.versions(name, limit)))
+
+    @post("/v1/connectors/{name:str}/approve", status_code=200)
+    async def approve_tools(request: AnyRequest, name: FromPath[str]) -> Approval:
+        principal = await signed_in(request, APPROVE_CONNECTORS)
+        body = await request.body()
+        asked = _decode_approval(body) if body else Approval()
+        return Approval(await gateway.ingestion.approve(principal, name, asked.tools))
+
     @get("/v1/audit")
     async def read_audit(
         request: AnyRequest,
@@ -153,6 +192,9 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         add_connector,
         replace_connector,
         remove_connector,
+        refresh_connector,
+        list_versions,
+        approve_tools,
         read_audit,
         healthz,
         readyz,
@@ -169,11 +211,19 @@ def _decode(body: bytes) -> NewConnector:
         raise BadRequest("The body is not JSON.") from error
 
 
+def _decode_approval(body: bytes) -> Approval:
+    try:
+        return msgspec.json.decode(body, type=Approval)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise BadRequest('The body must be {"tools": [...]}, or nothing for all.') from error
+
+
 def _summary(connector: Connector, problem: str = "") -> ConnectorSummary:
-    counts = (len(connector.tools), len(connector.refusals), len(connector.repairs))
+    counts = (len(connector.tools), len(connector.refusals), len(connector.repairs), len(connector.held))
     return ConnectorSummary(connector.name, connector.title, connector.version, *counts, problem)
 
 
 def _report(connector: Connector, problem: str = "") -> ConnectorReport:
     names = tuple(sorted(tool.name for tool in connector.tools))
-    return ConnectorReport(_summary(connector, problem), names, connector.refusals, connector.repairs)
+    held = tuple(sorted(tool.name for tool in connector.held))
+    return ConnectorReport(_summary(connector, problem), names, held, connector.refusals, connector.repairs)

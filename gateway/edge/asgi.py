@@ -3,7 +3,8 @@ Knows HTTP; knows no protocol on top of it, and no policy."""
 
 import asyncio
 import re
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 from litestar.types import HTTPScope, Receive, Send
@@ -32,6 +33,26 @@ class Reply(Struct, frozen=True):
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     content_type: bytes = b"application/json"
+
+
+class EventStream(Struct, frozen=True):
+    """A response of server-sent events, each as it is on the wire, for as long as there are any."""
+
+    events: AsyncGenerator[bytes]
+
+
+async def send_events(receive: Receive, send: Send, stream: EventStream) -> None:
+    """Until they end or the client goes away; then Disconnected is raised."""
+    headers = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+
+    async def write() -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async with aclosing(stream.events) as events:
+            async for event in events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    await until_disconnect(receive, write())
 
 
 async def send_reply(send: Send, reply: Reply) -> None:

@@ -89,6 +89,9 @@ _STRUCTS: tuple[Any, ...] = (
     admin.ConnectorList,
     admin.ConnectorReport,
     admin.NewConnector,
+    admin.Changes,
+    admin.VersionList,
+    admin.Approval,
     admin.AuditPage,
     admin.Health,
 )
@@ -185,6 +188,34 @@ def _paths() -> Json:
                 [connector],
                 scope=admin.WRITE_CONNECTORS,
             ),
+        },
+        "/v1/connectors/{name}/refresh": {
+            "post": _operation(
+                "refreshConnector",
+                "Look at a connector's document again",
+                {"200": _answer("What changed.", "Changes")},
+                [connector],
+                scope=admin.WRITE_CONNECTORS,
+            )
+        },
+        "/v1/connectors/{name}/versions": {
+            "get": _operation(
+                "listConnectorVersions",
+                "What became of a connector, and what changed each time",
+                {"200": _answer("The newest first.", "VersionList")},
+                [connector, _parameter("limit", "query", {"type": "integer", "minimum": 1}, "At most so many.")],
+                scope=admin.READ_CONNECTORS,
+            )
+        },
+        "/v1/connectors/{name}/approve": {
+            "post": _operation(
+                "approveTools",
+                "Let held tools of a connector go",
+                {"200": _answer("Those that were let go.", "Approval")},
+                [connector],
+                body="Approval",
+                scope=admin.APPROVE_CONNECTORS,
+            )
         },
         "/v1/audit": {
             "get": _operation(

@@ -5,28 +5,47 @@ Every method raises `StoreFailed` when the store cannot be reached. Times are aw
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from gateway.core.audit import AuditEntry, Phase
+from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
+
+VERSIONS_MAX = 50
 
 
 class StoredDocument(Struct, frozen=True):
-    """A document as fetched: the URI of its entry file and the bytes of every file by URI. `digest` covers both."""
+    """A document as fetched: the URI of its entry file and the bytes of every file by URI. `digest` covers both. `etag` and
+    `modified` are what its server said of the entry (RFC 9110 section 8.8)."""
 
     digest: str
     entry: str
     files: Mapping[str, bytes]
     fetched_at: datetime
     etag: str = ""
+    modified: str = ""
 
 
 class StoredConnector(Struct, frozen=True):
     manifest: Manifest
     document: StoredDocument
     updated_at: datetime
+
+
+Cause = Literal["added", "replaced", "refreshed", "approved"]
+
+
+class ConnectorVersion(Struct, frozen=True):
+    """One version of a connector: when it came, why, and what changed. `sequence` is given by the store."""
+
+    connector: str
+    at: datetime
+    digest: str
+    cause: Cause
+    changes: tuple[Change, ...] = ()
+    sequence: int = 0
 
 
 class ApiKey(Struct, frozen=True):
@@ -64,7 +83,19 @@ class ConnectorStore(Protocol):
         """Write one, in place of any of the same name. Changes the generation."""
 
     async def delete_connector(self, name: str) -> bool:
-        """True where there was one. Changes the generation."""
+        """True where there was one. Its versions and what was approved of it go too. Changes the generation."""
+
+    async def add_version(self, version: ConnectorVersion) -> None:
+        """Append one. Only the newest VERSIONS_MAX of a connector are kept."""
+
+    async def versions(self, connector: str, limit: int) -> Sequence[ConnectorVersion]:
+        """The newest first."""
+
+    async def approved(self, connector: str) -> frozenset[str] | None:
+        """The fingerprints of the tools that somebody approved; None where nothing was ever written."""
+
+    async def put_approved(self, connector: str, fingerprints: frozenset[str]) -> None:
+        """Write them, in place of those there were. Changes the generation."""
 
     async def generation(self) -> int:
         """A number that grows with every change to connectors or keys, so that another process notices."""

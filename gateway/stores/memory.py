@@ -8,7 +8,7 @@ from msgspec import structs
 
 from gateway.core.audit import AuditEntry
 from gateway.errors import Conflict
-from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector
+from gateway.stores.base import VERSIONS_MAX, ApiKey, AuditFilter, ConnectorVersion, Store, StoredConnector
 
 AUDIT_LINES_MAX = 100_000
 
@@ -25,6 +25,8 @@ class MemoryStore:
         self._connectors: dict[str, StoredConnector] = {}
         self._keys: dict[str, ApiKey] = {}
         self._lines: deque[AuditEntry] = deque(maxlen=audit_lines_max)
+        self._versions: dict[str, deque[ConnectorVersion]] = {}
+        self._approved: dict[str, frozenset[str]] = {}
         self._generation = 0
         self._sequence = 0
 
@@ -44,8 +46,25 @@ class MemoryStore:
     async def delete_connector(self, name: str) -> bool:
         if self._connectors.pop(name, None) is None:
             return False
+        self._versions.pop(name, None)
+        self._approved.pop(name, None)
         self._generation += 1
         return True
+
+    async def add_version(self, version: ConnectorVersion) -> None:
+        self._sequence += 1
+        kept = self._versions.setdefault(version.connector, deque(maxlen=VERSIONS_MAX))
+        kept.appendleft(structs.replace(version, sequence=self._sequence))
+
+    async def versions(self, connector: str, limit: int) -> Sequence[ConnectorVersion]:
+        return list(self._versions.get(connector, ()))[: max(limit, 0)]
+
+    async def approved(self, connector: str) -> frozenset[str] | None:
+        return self._approved.get(connector)
+
+    async def put_approved(self, connector: str, fingerprints: frozenset[str]) -> None:
+        self._approved[connector] = fingerprints
+        self._generation += 1
 
     async def generation(self) -> int:
         return self._generation

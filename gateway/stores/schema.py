@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from gateway.errors import StoreFailed
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,6 +54,23 @@ connectors = sa.Table(
     sa.Column("etag", sa.Text, nullable=False),
     sa.Column("fetched_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("modified", sa.Text, nullable=False, server_default=""),
+)
+versions = sa.Table(
+    "connector_version",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("version", sa.LargeBinary, nullable=False),
+    sa.Index("connector_version_connector", "connector", "sequence"),
+    sqlite_autoincrement=True,
+)
+approved = sa.Table(
+    "approved_tools",
+    metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("fingerprints", sa.LargeBinary, nullable=False),
 )
 api_keys = sa.Table(
     "api_key",

@@ -21,8 +21,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from gateway.core.audit import AuditEntry
 from gateway.core.manifest import Manifest
 from gateway.errors import Conflict, GatewayError, StoreFailed
-from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
-from gateway.stores.schema import api_keys, audit, connectors, documents, migrate, state
+from gateway.stores.base import (
+    VERSIONS_MAX,
+    ApiKey,
+    AuditFilter,
+    ConnectorVersion,
+    Store,
+    StoredConnector,
+    StoredDocument,
+)
+from gateway.stores.schema import api_keys, approved, audit, connectors, documents, migrate, state, versions
 from gateway.stores.sqlite import Durability, explain_sqlite, open_sqlite_engines
 
 INTEGER_MAX = 2**63 - 1
@@ -84,6 +92,18 @@ class SqlStore:
 
     async def delete_connector(self, name: str) -> bool:
         return await self._writer.run(_delete_connector, name)
+
+    async def add_version(self, version: ConnectorVersion) -> None:
+        await self._writer.run(_add_version, version)
+
+    async def versions(self, connector: str, limit: int) -> Sequence[ConnectorVersion]:
+        return await self._reader.run(_read_versions, connector, limit)
+
+    async def approved(self, connector: str) -> frozenset[str] | None:
+        return await self._reader.run(_read_approved, connector)
+
+    async def put_approved(self, connector: str, fingerprints: frozenset[str]) -> None:
+        await self._writer.run(_put_approved, connector, fingerprints)
 
     async def generation(self) -> int:
         return await self._reader.run(_read_generation)
@@ -176,7 +196,7 @@ def _read_connectors(connection: sa.Connection) -> list[StoredConnector]:
 
 
 def _to_connector(row: Row, entry: str, files: Mapping[str, bytes]) -> StoredConnector:
-    document = StoredDocument(row.digest, entry, files, row.fetched_at, row.etag)
+    document = StoredDocument(row.digest, entry, files, row.fetched_at, row.etag, row.modified)
     return StoredConnector(msgspec.json.decode(row.manifest, type=Manifest), document, row.updated_at)
 
 
@@ -193,6 +213,7 @@ def _put_connector(connection: sa.Connection, connector: StoredConnector, packed
             etag=document.etag,
             fetched_at=document.fetched_at,
             updated_at=connector.updated_at,
+            modified=document.modified,
         )
     )
     _drop_unused_documents(connection)
@@ -202,6 +223,8 @@ def _put_connector(connection: sa.Connection, connector: StoredConnector, packed
 def _delete_connector(connection: sa.Connection, name: str) -> bool:
     if not connection.execute(connectors.delete().where(connectors.c.name == name)).rowcount:
         return False
+    connection.execute(versions.delete().where(versions.c.connector == name))
+    connection.execute(approved.delete().where(approved.c.connector == name))
     _drop_unused_documents(connection)
     _next_generation(connection)
     return True
@@ -217,6 +240,39 @@ def _pack(files: Mapping[str, bytes]) -> bytes:
 
 def _unpack(packed: bytes) -> dict[str, bytes]:
     return msgspec.msgpack.decode(zlib.decompress(packed), type=dict[str, bytes])
+
+
+# Versions of connectors, and what was approved of them.
+
+
+def _add_version(connection: sa.Connection, version: ConnectorVersion) -> None:
+    encoded = zlib.compress(msgspec.json.encode(version))
+    connection.execute(versions.insert().values(connector=version.connector, at=version.at, version=encoded))
+    mine = versions.c.connector == version.connector
+    kept = sa.select(versions.c.sequence).where(mine).order_by(versions.c.sequence.desc()).limit(VERSIONS_MAX)
+    connection.execute(versions.delete().where(mine, versions.c.sequence.not_in(kept)))
+
+
+def _read_versions(connection: sa.Connection, connector: str, limit: int) -> list[ConnectorVersion]:
+    query = sa.select(versions).where(versions.c.connector == connector).order_by(versions.c.sequence.desc())
+    return [_to_version(row) for row in connection.execute(query.limit(min(max(limit, 0), VERSIONS_MAX)))]
+
+
+def _to_version(row: Row) -> ConnectorVersion:
+    version = msgspec.json.decode(zlib.decompress(row.version), type=ConnectorVersion)
+    return structs.replace(version, sequence=row.sequence)
+
+
+def _read_approved(connection: sa.Connection, connector: str) -> frozenset[str] | None:
+    row = connection.execute(sa.select(approved.c.fingerprints).where(approved.c.connector == connector)).first()
+    return msgspec.msgpack.decode(zlib.decompress(row.fingerprints), type=frozenset[str]) if row else None
+
+
+def _put_approved(connection: sa.Connection, connector: str, fingerprints: frozenset[str]) -> None:
+    packed = zlib.compress(msgspec.msgpack.encode(sorted(fingerprints)))
+    connection.execute(approved.delete().where(approved.c.connector == connector))
+    connection.execute(approved.insert().values(connector=connector, fingerprints=packed))
+    _next_generation(connection)
 
 
 # Keys.

@@ -1,6 +1,7 @@
 """MCP over HTTP at one endpoint, both eras: who may ask, how much, and in which era a request is meant.
-Knows the transport; the eras know the methods. Keeps nothing between two requests."""
+Knows the transport; the eras know the methods. Keeps nothing between two requests but open streams."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import cast
 from urllib.parse import parse_qs
@@ -13,17 +14,20 @@ from gateway.auth.base import Authenticator
 from gateway.core.principal import Principal
 from gateway.edge.asgi import (
     Disconnected,
+    EventStream,
     Reply,
     challenge,
     header_values,
     host_allowed,
     origin_allowed,
     read_body,
+    send_events,
     send_reply,
     until_disconnect,
 )
 from gateway.edge.mcp import legacy, modern
 from gateway.edge.mcp.legacy import Legacy
+from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.message import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -63,22 +67,28 @@ class McpEndpointSettings(Struct, frozen=True):
     version: str
 
 
-def mcp_endpoint(toolbox: Toolbox, authenticator: Authenticator, settings: McpEndpointSettings) -> ASGIApp:
+def mcp_endpoint(
+    toolbox: Toolbox, listening: Listening, authenticator: Authenticator, settings: McpEndpointSettings
+) -> ASGIApp:
     """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(toolbox, authenticator, settings)
+    endpoint = _Endpoint(toolbox, listening, authenticator, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
+        with suppress(Disconnected):
             reply = await endpoint.reply(cast(HTTPScope, scope), receive)
-        except Disconnected:
-            return
-        await send_reply(send, reply)
+            if isinstance(reply, EventStream):
+                await send_events(receive, send, reply)
+            else:
+                await send_reply(send, reply)
 
     return app
 
 
 class _Endpoint:
-    def __init__(self, toolbox: Toolbox, authenticator: Authenticator, settings: McpEndpointSettings) -> None:
+    def __init__(
+        self, toolbox: Toolbox, listening: Listening, authenticator: Authenticator, settings: McpEndpointSettings
+    ) -> None:
+        self._listening = listening
         self._authenticator = authenticator
         self._settings = settings
         self._legacy = Legacy(toolbox, server_version=settings.version, instructions=INSTRUCTIONS)
@@ -86,17 +96,19 @@ class _Endpoint:
             toolbox, server_version=settings.version, instructions=INSTRUCTIONS, ttl_ms=settings.list_ttl_ms
         )
 
-    async def reply(self, scope: HTTPScope, receive: Receive) -> Reply:
+    async def reply(self, scope: HTTPScope, receive: Receive) -> Reply | EventStream:
         """One HTTP response to one HTTP request, whatever came. Raises Disconnected."""
         if not host_allowed(scope, self._settings.allowed_hosts):
             return _refuse(403, "This server has another name; set http.allowed_hosts.")
         if not origin_allowed(scope, self._settings.allowed_origins):
             return _refuse(403, "Pages of that origin may not ask here; set http.allowed_origins.")
-        if scope["method"] != "POST":
-            return Reply(405, headers=((b"allow", b"POST"),))
+        if scope["method"] not in ("POST", "GET"):
+            return Reply(405, headers=((b"allow", b"GET, POST"),))
         body = b""
         try:
             principal = await self._sign_in(scope)
+            if scope["method"] == "GET":
+                return self._stream(scope, principal)
             limits = self._settings
             body = await read_body(scope, receive, bytes_max=limits.body_bytes_max, timeout_s=limits.body_timeout_s)
             check_body(body, limits.body_depth_max)
@@ -111,7 +123,15 @@ class _Endpoint:
         authorization = values[0] if len(values) == 1 else ""
         return await self._authenticator.authenticate(authorization, datetime.now().timestamp())
 
-    async def _answer(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply:
+    def _stream(self, scope: HTTPScope, principal: Principal) -> Reply | EventStream:
+        """The GET stream, which only clients of the eras before 2026-07-28 ask for."""
+        wanted = any("text/event-stream" in value for value in header_values(scope, b"accept"))
+        if not wanted or header_values(scope, b"mcp-protocol-version") == [modern.VERSION]:
+            return Reply(405, headers=((b"allow", b"POST"),))
+        self._listening.require_room()
+        return EventStream(self._listening.notifications(principal))
+
+    async def _answer(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply | EventStream:
         if body.lstrip()[:1] == b"[":
             return await self._answer_batch(scope, body, principal)
         message = decode_message(body)
@@ -122,10 +142,14 @@ class _Endpoint:
 
     async def _answer_modern(
         self, scope: HTTPScope, message: Message, meta: RequestMeta, principal: Principal
-    ) -> Reply:
+    ) -> Reply | EventStream:
         if message.kind != "request" or message.id is UNSET:
             return Reply(202) if message.kind == "notification" else _refuse(400, "No answer is awaited here.")
         try:
+            if message.method == modern.LISTEN:
+                params = self._modern.listen_params(scope, message, meta)
+                self._listening.require_room()
+                return EventStream(self._listening.subscription(principal, message.id, params))
             result = await self._modern.result(scope, message, meta, principal, every=_asks_for_all(scope))
             return Reply(200, encode_result(message.id, result))
         except Fault as fault:

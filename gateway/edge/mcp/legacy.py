@@ -31,7 +31,7 @@ class Legacy:
     def __init__(self, toolbox: Toolbox, *, server_version: str, instructions: str) -> None:
         self._toolbox = toolbox
         self._told = {
-            "capabilities": {"tools": {"listChanged": False}},
+            "capabilities": {"tools": {"listChanged": True}},
             "serverInfo": {"name": "factotum", "title": "Factotum", "version": server_version},
             "instructions": instructions,
         }

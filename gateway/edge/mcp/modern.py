@@ -7,6 +7,7 @@ from msgspec import UNSET, Raw
 
 from gateway.core.principal import Principal
 from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
+from gateway.edge.mcp.listen import ListenParams
 from gateway.edge.mcp.message import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -32,6 +33,9 @@ STATUS = {
 # Which member of the params the Mcp-Name header repeats.
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
+LISTEN = "subscriptions/listen"
+
+_listen_params = msgspec.json.Decoder(ListenParams)
 _list_params = msgspec.json.Decoder(ListParams)
 _call_params = msgspec.json.Decoder(CallParams)
 _members = msgspec.json.Decoder(dict[str, Raw])
@@ -47,7 +51,11 @@ class Modern:
             {"io.modelcontextprotocol/serverInfo": server}
         )
         self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
-        told = {"supportedVersions": [VERSION], "capabilities": {"tools": {}}, "instructions": instructions}
+        told = {
+            "supportedVersions": [VERSION],
+            "capabilities": {"tools": {"listChanged": True}},
+            "instructions": instructions,
+        }
         self._discovered = Raw(self._head + self._cached + b"," + msgspec.json.encode(told)[1:])
 
     async def result(
@@ -70,6 +78,11 @@ class Modern:
                 return self._complete(result)
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")
+
+    def listen_params(self, scope: HTTPScope, message: Message, meta: RequestMeta) -> ListenParams:
+        """What `subscriptions/listen` asks for. Raises Fault."""
+        self._check(scope, message, meta)
+        return decode_params(_listen_params, message.params, "subscriptions/listen takes notifications, an object")
 
     def _complete(self, result: CallResult) -> Raw:
         return Raw(self._head + b"," + msgspec.json.encode(result)[1:])
