@@ -20,8 +20,8 @@ from gateway.core.yaml_tree import DEPTH_MAX
 
 ACTIONS_MAX = 10_000
 MATCHES_MAX = 200_000
-# For one overlay: values looked at, values added (each time they are), and members copied, sixteen to a step.
-STEPS_MAX = 20_000_000
+# For one overlay, about ten seconds: values looked at, values added (each time they are), and members copied, sixteen to a step.
+STEPS_MAX = 10_000_000
 COPIED_A_STEP = 16
 _SHOWN_CHARACTERS_MAX = 200
 
@@ -50,14 +50,14 @@ class _Touched(Struct):
     members: "dict[str | int, _Touched]"
 
 
-def apply_overlay(tree: Tree, overlay: Tree, place: str) -> Overlaid:
+def apply_overlay(tree: Tree, overlay: Tree, place: str, *, steps_max: int = STEPS_MAX) -> Overlaid:
     """The document after all actions, in their order, each on what the one before has left. `place` names the overlay.
 
     Repairs have the reason `overlay-unmatched` or `overlay-broken`, and the place `<place>#/actions/<index>`.
     Raises DocumentBroken where it is no overlay, or one of more than ACTIONS_MAX actions.
     """
     first_version, actions = _read(overlay, place)
-    work = Work(STEPS_MAX)
+    work = Work(steps_max)
     repairs = []
     for index, action in enumerate(actions):
         at = f"{place}#/actions/{index}"
