@@ -1,10 +1,12 @@
 """The request body: which media type, and which arguments make it up (OAS 3.1 sections 4.8.13 to 4.8.15)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from gateway.core import swagger
+from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.keywords import required_names
 from gateway.core.media import essence, family_of, is_media_type
@@ -36,8 +38,11 @@ class _Flat(Struct):
     extra: At | None = None
 
 
-def compile_body(source: Source, operation: At, declared: list[At], inputs: Inputs) -> Body | None:
-    """The body, its arguments added to the inputs; None where the operation takes none. Raises Malformed."""
+def compile_body(
+    source: Source, operation: At, declared: list[At], inputs: Inputs, wanted: Sequence[str] = ()
+) -> Body | None:
+    """The body, its arguments added to the inputs; None where the operation takes none. Of several media types it is
+    the first of `wanted` that there is, or else the one that is best written. Raises Malformed."""
     at = _request_body(source, operation, declared)
     if at is None:
         return None
@@ -51,7 +56,7 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
     if not offered:
         source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
-    media_type = min(offered, key=_preference)
+    media_type = min(offered, key=lambda kind: _preference(kind, wanted))
     family = family_of(media_type)
     if family == "xml" and not required:
         source.note("body-dropped", at, f"the body is optional, and {media_type} cannot be written yet.")
@@ -67,8 +72,11 @@ _WRITTEN = {"json": "application/json", "text": "text/plain"}
 _ORDER = ("json", "form", "multipart", "binary", "text", "xml")
 
 
-def _preference(media_type: str) -> tuple[int, bool, bool, str]:
+def _preference(media_type: str, wanted: Sequence[str]) -> tuple[bool, int, int, bool, bool, str]:
+    ranks = [rank for rank, one in enumerate(wanted) if essence(one) == essence(media_type)]
     return (
+        family_of(media_type) == "xml",  # cannot be written yet
+        min(ranks, default=len(wanted)),
         _ORDER.index(family_of(media_type)),
         essence(media_type) != "application/json",
         "*" in media_type,
@@ -109,8 +117,13 @@ def _fields(
     encodings = media.value.get("encoding") if isinstance(media.value.get("encoding"), dict) else {}
     fields = []
     for name, member in flat.properties.items():
+        told = read_argument(source, member, required=name in flat.required)
+        if told.hide:
+            continue
         binary = family == "multipart" and _is_file(source, member)
         schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
+        schema = described(schema, plain(told.description, HINT_CHARACTERS_MAX))
+        inputs.mark(name, told.sink)
         argument = inputs.add(name, "body", schema, required=required and name in flat.required)
         fields.append(_field(argument, name, encodings.get(name), binary=binary))
     extra = ""

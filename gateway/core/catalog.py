@@ -12,7 +12,8 @@ from gateway.core.tool import Refusal, Repair, Tool
 
 
 class Connector(Struct, frozen=True):
-    """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation."""
+    """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation.
+    `left_out` counts those that its manifest or its document wants no tool for; they are no refusals."""
 
     manifest: Manifest
     digest: str
@@ -21,6 +22,7 @@ class Connector(Struct, frozen=True):
     tools: tuple[Tool, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    left_out: int = 0
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
 """A connector's manifest: where the document is, where the service is, how to sign in, what it may use."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -44,6 +44,23 @@ class BasicAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind
 Auth = NoAuth | BearerAuth | HeaderAuth | QueryAuth | BasicAuth
 
 
+Words = Annotated[tuple[str, ...], Meta(max_length=1_000)]
+Globs = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(max_length=100)]
+
+
+class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Some operations of the document: those that have one of the values of every field that is given. In `paths`, `*`
+    stands for anything within a segment and `**` for anything at all."""
+
+    tags: Words = ()
+    paths: Globs = ()
+    methods: Words = ()
+    operation_ids: Words = ()
+
+
+Filters = Annotated[tuple[Filter, ...], Meta(max_length=100)]
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one connector may use."""
 
@@ -65,6 +82,10 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `prefix` starts the name of every tool; None means the connector's name, "" means no prefix.
     `allow_addresses` are networks (CIDR) that are not public and that this connector may reach all the same.
     `pinned` names tools that a list shows even where the catalog is too large to list.
+    `overlays` change the document before it is compiled, in this order: a URL, a path relative to the manifest, or the
+    overlay itself, written out.
+    `include` and `exclude` choose the operations that become tools; `include` left empty takes all.
+    `media_types` are the ones that request bodies are best written in, the best first.
     """
 
     name: Name
@@ -77,6 +98,10 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     auth: Auth = NoAuth()
     allow_addresses: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
+    overlays: Annotated[tuple[str | dict[str, Any], ...], Meta(max_length=20)] = ()
+    include: Filters = ()
+    exclude: Filters = ()
+    media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
     limits: Limits = Limits()
 
     @property

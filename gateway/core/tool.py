@@ -1,12 +1,11 @@
 """The agent-facing face of an operation."""
 
-from typing import Literal
-
 from msgspec import Raw, Struct
 
-from gateway.core.operation import Operation
+from gateway.core.extension import Extension
+from gateway.core.operation import Effect, Operation
 
-Effect = Literal["read", "write", "destructive"]
+__all__ = ["TOOL_NAME_PATTERN", "Annotations", "Effect", "Refusal", "Repair", "Tool"]
 
 TOOL_NAME_PATTERN = r"^[a-zA-Z0-9_-]{1,64}$"
 
@@ -26,6 +25,7 @@ class Tool(Struct, frozen=True):
     `input_schema` and `output_schema` are encoded JSON Schema 2020-12; the input schema is always an object schema.
     An empty `output_schema` means that the document declares none that is worth showing.
     `scopes` are alternatives: a caller needs every scope of at least one of them.
+    `extension` is what its document says of it in `x-factotum`, None where that is nothing.
     INVARIANT: `scopes` is never empty and no alternative is empty, so no tool is open to a caller without scopes.
     """
 
@@ -40,6 +40,7 @@ class Tool(Struct, frozen=True):
     operation: Operation
     tags: tuple[str, ...] = ()
     deprecated: bool = False
+    extension: Extension | None = None
 
     @property
     def connector(self) -> str:
