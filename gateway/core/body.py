@@ -122,9 +122,9 @@ def _fields(
             continue
         binary = family == "multipart" and _is_file(source, member)
         schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
-        schema = described(schema, plain(told.description, HINT_CHARACTERS_MAX))
+        text = plain(told.description, HINT_CHARACTERS_MAX)
         inputs.mark(name, told.sink)
-        argument = inputs.add(name, "body", schema, required=required and name in flat.required)
+        argument = inputs.add(name, "body", described(schema, text), required=required and name in flat.required)
         fields.append(_field(argument, name, encodings.get(name), binary=binary))
     extra = ""
     if flat.extra is not None:

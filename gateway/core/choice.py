@@ -8,6 +8,9 @@ from gateway.core.naming import Identity
 from gateway.core.pattern import compile_pattern
 from gateway.core.tool import Repair
 
+# A star takes about a kilobyte; as many as fit into a glob have to go in, for there is nobody to tell.
+GLOB_BYTES_MAX = 1 << 20
+
 _STARS = re.compile(r"(\*+)")
 
 
@@ -62,7 +65,7 @@ def compile_glob(glob: str) -> Callable[[str], bool]:
     """Whether a whole path fits: `*` is anything within a segment, `**` anything at all, the rest is itself."""
     parts: Sequence[str] = _STARS.split(glob)
     spelt = "".join(_spell(part) for part in parts)
-    return compile_pattern(f"^{spelt}$") or (lambda path: path == glob)
+    return compile_pattern(f"^{spelt}$", GLOB_BYTES_MAX) or (lambda path: path == glob)
 
 
 def _spell(part: str) -> str:

@@ -196,7 +196,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
 
 def _extension(told: Extension, inputs: Inputs) -> Extension | None:
     """All that is said of the operation, by its arguments too; None where that is nothing."""
-    whole = structs.replace(told, sink={**told.sink, **inputs.sinks})
+    whole = structs.replace(told, sink={**told.sink, **inputs.sinks}) if inputs.sinks else told
     return whole if whole != Extension() else None
 
 

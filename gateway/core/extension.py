@@ -28,7 +28,7 @@ class Follow(Struct, frozen=True, forbid_unknown_fields=True):
     """Another operation of the document, called for this one, and where each of its arguments comes from."""
 
     operation: OperationKey
-    arguments: dict[str, Origin] = {}
+    arguments: Annotated[dict[str, Origin], Meta(max_length=100)] = {}
 
 
 class Poll(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,8 +36,8 @@ class Poll(Struct, frozen=True, forbid_unknown_fields=True):
 
     operation: OperationKey
     status: Pointer
-    done: Annotated[tuple[str, ...], Meta(min_length=1)]
-    arguments: dict[str, Origin] = {}
+    done: Annotated[tuple[str, ...], Meta(min_length=1, max_length=50)]
+    arguments: Annotated[dict[str, Origin], Meta(max_length=100)] = {}
 
 
 class Page(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,10 +47,10 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     kind: Literal["cursor", "page", "offset", "next", "link", "none"]
-    parameter: str = ""
+    parameter: Text = ""
     next: Pointer = ""
     items: Pointer = ""
-    size: str = ""
+    size: Text = ""
 
 
 class Extension(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -68,7 +68,7 @@ class Extension(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     effect: Effect | None = None
     hide: bool = False
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=50)] | None = None
-    sink: dict[str, Role] = {}
+    sink: Annotated[dict[str, Role], Meta(max_length=200)] = {}
     undo: Follow | None = None
     verify: Follow | None = None
     page: Page | None = None

@@ -14,6 +14,8 @@ KEY = "x-factotum"
 UNKNOWN_KEYS_SHOWN_MAX = 10
 DETAIL_CHARACTERS_MAX = 300
 
+_NOTHING = ArgumentExtension()
+
 Kind: TypeAlias = type[Extension] | type[ArgumentExtension]
 
 
@@ -26,7 +28,8 @@ def read_extension(source: Source, item: At, operation: At) -> Extension:
 
 def read_argument(source: Source, at: At, *, required: bool) -> ArgumentExtension:
     """What is said of a parameter or a property. One that is required cannot be hidden; that is noted."""
-    told = ArgumentExtension(**_read(source, at, ArgumentExtension))
+    said = _read(source, at, ArgumentExtension)
+    told = ArgumentExtension(**said) if said else _NOTHING
     if told.hide and required:
         source.note("extension-broken", at.child(KEY), "what is required cannot be hidden; it stays.")
         return msgspec.structs.replace(told, hide=False)

@@ -45,7 +45,7 @@ Auth = NoAuth | BearerAuth | HeaderAuth | QueryAuth | BasicAuth
 
 
 Words = Annotated[tuple[str, ...], Meta(max_length=1_000)]
-Globs = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(max_length=100)]
+Globs = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=50)]
 
 
 class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -58,7 +58,7 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     operation_ids: Words = ()
 
 
-Filters = Annotated[tuple[Filter, ...], Meta(max_length=100)]
+Filters = Annotated[tuple[Filter, ...], Meta(max_length=50)]
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -9,11 +9,11 @@ COMPILED_BYTES_MAX = 1 << 18
 PATTERN_CHARACTERS_MAX = 2_000
 
 
-def compile_pattern(pattern: str) -> Callable[[str], bool] | None:
+def compile_pattern(pattern: str, compiled_bytes_max: int = COMPILED_BYTES_MAX) -> Callable[[str], bool] | None:
     """Whether the pattern is found in a text; None where it is no pattern, or too large a one."""
     if len(pattern) > PATTERN_CHARACTERS_MAX:
         return None
-    bounded = jsonschema_rs.RegexOptions(size_limit=COMPILED_BYTES_MAX, dfa_size_limit=COMPILED_BYTES_MAX)
+    bounded = jsonschema_rs.RegexOptions(size_limit=compiled_bytes_max, dfa_size_limit=compiled_bytes_max)
     try:
         validator = jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=bounded)
     except (jsonschema_rs.ValidationError, ValueError):
