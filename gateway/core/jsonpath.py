@@ -23,6 +23,7 @@ from jsonpath_rfc9535.selectors import IndexSelector, JSONPathSelector, NameSele
 from jsonpath_rfc9535.tokens import TokenStream
 
 from gateway.core.pattern import compile_pattern
+from gateway.core.prose import plain
 from gateway.core.work import Work, WorkExceeded
 
 Location: TypeAlias = tuple[str | int, ...]
@@ -60,7 +61,7 @@ class Paths(JSONPathEnvironment):
         except (PathBroken, WorkExceeded):
             raise
         except Exception as error:  # whatever the package makes of foreign text: JSONPathError, RecursionError, others
-            raise PathBroken(f"it is no JSONPath: {str(error)[:200] or type(error).__name__}.") from error
+            raise PathBroken(f"it is no JSONPath: {plain(str(error), 200) or type(error).__name__}.") from error
         if len(nodes) > nodes_max:
             raise PathBroken(f"it selects more than {nodes_max} nodes.")
         return [(node.location, node.value) for node in nodes]

@@ -14,6 +14,7 @@ from msgspec import Struct
 from gateway.core.broken import DocumentBroken
 from gateway.core.document import Tree
 from gateway.core.jsonpath import Location, PathBroken, Paths
+from gateway.core.prose import plain
 from gateway.core.tool import Repair
 from gateway.core.work import Work, WorkExceeded
 from gateway.core.yaml_tree import DEPTH_MAX
@@ -64,7 +65,7 @@ def apply_overlay(tree: Tree, overlay: Tree, place: str, *, steps_max: int = STE
         try:
             tree = _apply(tree, action, work, scalars=not first_version)
         except _Unmatched:
-            shown = str(action["target"])[:_SHOWN_CHARACTERS_MAX]
+            shown = plain(action["target"], _SHOWN_CHARACTERS_MAX)
             repairs.append(Repair(at, "overlay-unmatched", f"its target {shown} selects nothing."))
         except (_ActionBroken, PathBroken, WorkExceeded) as error:
             repairs.append(Repair(at, "overlay-broken", str(error)))

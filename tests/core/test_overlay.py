@@ -254,6 +254,22 @@ def test_a_pattern_that_would_run_for_ever_elsewhere_costs_nothing_here() -> Non
     assert told == {"a": [{"n": "a" * 5_000}]}
 
 
+def test_values_compared_as_a_whole_cost_what_they_hold() -> None:
+    tree = {"a": wide(2_000), "b": wide(2_000), "c": ["x" * 1_000] * 2_000}
+    begun = time.perf_counter()
+    action = {"target": "$..[?$.a == $.b].nothing", "update": {}}
+    told = apply_overlay(tree, {"overlay": "1.0.0", "actions": [action]}, "o", steps_max=1_000_000)
+    assert time.perf_counter() - begun < 20
+    assert "steps" in told.repairs[0].detail
+
+
+def test_an_addition_costs_what_it_holds_in_every_place() -> None:
+    tree = {"a": [{} for _ in range(2_000)]}
+    told = overlaid(tree, {"target": "$.a[*]", "update": {"x": list(range(6_000))}})
+    assert told.tree is tree
+    assert "steps" in told.repairs[0].detail
+
+
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", "a{1000}{1000}{1000}", "\ud800", "\\\\1"])
 @pytest.mark.parametrize("text", ["a", "\ud800", "", 5, None, ["a"]])
 def test_what_is_no_pattern_or_no_text_matches_nothing(pattern: str, text: Json) -> None:
