@@ -5,6 +5,7 @@ Whoever opens the gateway closes it: `async with open_gateway(settings, secrets)
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -16,11 +17,13 @@ from gateway import __version__
 from gateway.audit import AuditLog
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.call import Calls
+from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
 from gateway.core.policy import load_policies
 from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
+from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
 from gateway.fetch import Bounds, DocumentReader
@@ -29,6 +32,7 @@ from gateway.policy_files import read_policies
 from gateway.published import Edition, Published
 from gateway.rankers.base import RankerFactory
 from gateway.rankers.lexical import LexicalRankers
+from gateway.results import KeptResults
 from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.memory import open_memory
@@ -49,17 +53,22 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         policies = read_policies(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
         documents = settings.documents
-        reader = DocumentReader(upstream, Bounds(documents.bytes_max, documents.files_max, documents.timeout_s))
+        compiler = Compiler(CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max))
+        bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s)
+        reader = DocumentReader(upstream, compiler, bounds)
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         following = asyncio.create_task(ingestion.follow(settings.follow_s))
         opened.push_async_callback(_end, following)
+        kept = settings.results
+        results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
             settings=settings,
             published=published,
             discovery=Discovery(published, _rankers(settings)),
-            calls=Calls(published, StaticCredentials(secrets), upstream, audit, clock=_now, new_id=_new_id),
+            calls=Calls(published, StaticCredentials(secrets), upstream, audit, results, clock=_now, new_id=_new_id),
+            results=results,
             ingestion=ingestion,
             authenticator=ApiKeyAuthenticator(store),
             audit=audit,
@@ -90,13 +99,17 @@ def _sqlite_url(path: Path) -> str:
 def asgi_app(gateway: Gateway) -> ASGIApp:
     """Every door of one gateway: MCP at /mcp, REST at /v1, and the probes."""
     http, mcp = gateway.settings.http, gateway.settings.mcp
-    endpoint = mcp_endpoint(
+    toolbox = Toolbox(
         gateway.calls,
+        gateway.results,
         gateway.discovery,
+        list_tools_max=mcp.list_tools_max,
+        page_tools_max=mcp.page_tools_max,
+    )
+    endpoint = mcp_endpoint(
+        toolbox,
         gateway.authenticator,
         McpEndpointSettings(
-            list_tools_max=mcp.list_tools_max,
-            page_tools_max=mcp.page_tools_max,
             list_ttl_ms=mcp.list_ttl_ms,
             body_bytes_max=http.body_bytes_max,
             body_depth_max=http.body_depth_max,

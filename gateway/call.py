@@ -1,4 +1,4 @@
-"""STORY 1  One tool call: find, scope, check, allow, connect, build, send, read, record.
+"""STORY 1  One tool call: find, scope, check, allow, connect, build, send, follow, read, keep, record.
 
 Every call of every door comes through `Calls.call`; nothing else sends to a backend on a caller's behalf.
 Scopes are looked at before the arguments, so that a caller learns nothing of a tool it may not call except which
@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import httpx
 import msgspec
@@ -20,13 +22,18 @@ from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
 from gateway.core.http import HttpRequest, HttpResponse
+from gateway.core.manifest import Limits, Manifest
+from gateway.core.media import essence
 from gateway.core.operation import Operation
+from gateway.core.option import RESERVED, SELECT, Options, take_options
+from gateway.core.payload_parts import file_arguments
 from gateway.core.policy import Facts, PolicyBook
 from gateway.core.principal import Principal
+from gateway.core.project import Selection, Unselectable
 from gateway.core.redact import conceal, redact_arguments, redact_request, secret_names
 from gateway.core.request import Unbuildable, build_request
-from gateway.core.response import read_response
-from gateway.core.result import Result, Text
+from gateway.core.response import Reading, read_response
+from gateway.core.result import Blob, Media, Result, Text, with_handle, with_notes
 from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
 from gateway.credentials.base import Credential, Credentials, OneStep
@@ -40,7 +47,9 @@ from gateway.errors import (
     ScopeMissing,
     UpstreamFailed,
 )
+from gateway.follow import Followed, PageBounds, Send, gather_pages, wait_until_done
 from gateway.published import Published
+from gateway.results import KeptResults
 from gateway.upstream import Upstream
 
 PREPARED_TOOLS_MAX = 4_096
@@ -48,7 +57,8 @@ TOOL_NAME_CHARACTERS_MAX = 128
 
 
 class Asked(Struct, frozen=True):
-    """One call as a door understood it. `dry_run` shows the exact request, secrets redacted, and sends nothing."""
+    """One call as a door understood it; options of the call may be among the arguments (core.option). `dry_run` shows
+    the exact request, secrets redacted, and sends nothing."""
 
     tool: str
     arguments: Mapping[str, object]
@@ -65,6 +75,7 @@ class Calls:
         credentials: Credentials,
         upstream: Upstream,
         audit: AuditLog,
+        results: KeptResults,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -73,6 +84,7 @@ class Calls:
         self._credentials = credentials
         self._upstream = upstream
         self._audit = audit
+        self._results = results
         self._clock = clock
         self._new_id = new_id
         self._prepared: dict[str, _Prepared] = {}
@@ -101,29 +113,68 @@ class Calls:
         tool = record.tool = find(edition.catalog, asked.tool)
         manifest = edition.catalog.connectors[tool.connector].manifest
         prepared = self._prepare(tool)
-        record.arguments = redact_arguments(asked.arguments, prepared.secret_names)
+        record.logged = redact_arguments(asked.arguments, prepared.secret_names)
         require_scopes(record.principal, tool)
-        check(prepared.validator, asked.arguments)
+        options, selection, record.arguments = read_options(asked.arguments)
+        check(prepared.validator, record.arguments)
         record.decision = allow(edition.policies, record)
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity
-        request = build(tool.operation, asked.arguments)
+        request = build(tool.operation, self._with_files(record.principal, tool.operation, record.arguments))
         if asked.dry_run:
             return preview(request, credential)
         record.request_bytes = len(request.content)
         if tool.effect != "read":
             await self._audit.record(record.entry("sending"))
             record.write_has_left = True
-        response = record.response = await self._upstream.send(
+        send = partial(self._send, manifest, credential)
+        response = record.response = await send(request, safe=tool.effect == "read")
+        followed = await follow(partial(send, safe=True), record, request, response, options, manifest.limits)
+        shown = conceal(followed.response, credential.secrets)
+        limits = manifest.limits
+        reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
+        result = with_notes(read_response(tool, shown, reading), followed.notes)
+        return self._keep(record.principal, tool, shown, reading, result)
+
+    def _with_files(
+        self, principal: Principal, operation: Operation, arguments: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """The arguments, with the bytes of kept results where files are named by their handles. Raises NotFound."""
+
+        def filled(value: Any) -> Any:
+            if isinstance(value, list):
+                return [filled(item) for item in value]
+            if not isinstance(value, dict) or "data" in value or not isinstance(value.get("resource"), str):
+                return value
+            kept = self._results.find(principal, value["resource"]).response
+            return {"media_type": essence(kept.header("content-type")), **value, "data": kept.body}
+
+        named = file_arguments(operation)
+        return (
+            {name: filled(value) if name in named else value for name, value in arguments.items()}
+            if named
+            else arguments
+        )
+
+    async def _send(
+        self, manifest: Manifest, credential: Credential, request: HttpRequest, *, safe: bool
+    ) -> HttpResponse:
+        return await self._upstream.send(
             request,
-            connector=tool.connector,
+            connector=manifest.name,
             limits=manifest.limits,
             allow_addresses=manifest.allow_addresses,
             auth=credential.auth,
-            safe=tool.effect == "read",
+            safe=safe,
         )
-        shown = conceal(response, credential.secrets)
-        return read_response(tool, shown, manifest.limits.result_bytes_max, self._clock())
+
+    def _keep(
+        self, principal: Principal, tool: Tool, response: HttpResponse, reading: Reading, result: Result
+    ) -> Result:
+        """What could not be given whole, and every file, is kept for a while for whoever got it."""
+        if not response.body or not (result.truncated or any(isinstance(one, Media | Blob) for one in result.content)):
+            return result
+        return with_handle(result, self._results.keep(principal, tool, response, reading))
 
     def _prepare(self, tool: Tool) -> "_Prepared":
         """What is worked out once for a tool, on its first call."""
@@ -151,6 +202,19 @@ def require_scopes(principal: Principal, tool: Tool) -> None:
         raise ScopeMissing(f"{tool.name} needs the scope {' and '.join(scopes)}; ask for a key that has it.", scopes)
 
 
+def read_options(arguments: Mapping[str, object]) -> tuple[Options, Selection | None, Mapping[str, object]]:
+    """What the caller asks of the answer, and the arguments that are left. Raises ArgumentsInvalid."""
+    try:
+        options, rest = take_options(arguments)
+        return options, Selection(options.select) if options.select else None, rest
+    except Unselectable as error:
+        raise ArgumentsInvalid((ArgumentProblem(SELECT, f"/{SELECT}", error.detail),)) from error
+    except msgspec.ValidationError as error:
+        # msgspec's text names the option's place and the type that was expected, and no value.
+        name = next((one for one in RESERVED if one in str(error)), SELECT)
+        raise ArgumentsInvalid((ArgumentProblem(name, f"/{name}", str(error)[:200]),)) from error
+
+
 def check(validator: Validator, arguments: Mapping[str, object]) -> None:
     problems = check_arguments(validator, arguments)
     if problems:
@@ -160,7 +224,7 @@ def check(validator: Validator, arguments: Mapping[str, object]) -> None:
 def allow(policies: PolicyBook, record: "_Record") -> Decision:
     assert record.tool is not None
     facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
-    decision = policies.decide(record.principal, record.tool, record.asked.arguments, facts)
+    decision = policies.decide(record.principal, record.tool, record.arguments, facts)
     if not decision.allowed:
         raise PolicyDenied(decision)
     return decision
@@ -172,6 +236,20 @@ def build(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
     except Unbuildable as error:
         problem = ArgumentProblem(error.argument, "/" + error.argument, error.expected)
         raise ArgumentsInvalid((problem,)) from error
+
+
+async def follow(
+    send: Send, record: "_Record", request: HttpRequest, response: HttpResponse, options: Options, limits: Limits
+) -> Followed:
+    """The other pages, or the end of what was only accepted, where there are any and they were asked for."""
+    assert record.tool is not None
+    operation = record.tool.operation
+    if operation.paging is not None and response.status < 300:
+        bounds = PageBounds(options.pages_max, limits.response_bytes_max, limits.pages_timeout_s)
+        return await gather_pages(send, operation, record.arguments, request, response, bounds)
+    if options.wait_s:
+        return await wait_until_done(send, request, response, options.wait_s)
+    return Followed(response)
 
 
 def preview(request: HttpRequest, credential: Credential) -> Result:
@@ -216,7 +294,8 @@ class _Record:
         self.principal = principal
         self.asked = asked
         self.tool: Tool | None = None
-        self.arguments = Raw(b"{}")
+        self.arguments: Mapping[str, object] = {}
+        self.logged = Raw(b"{}")
         self.decision: Decision | None = None
         self.identity = ""
         self.request_bytes = 0
@@ -236,7 +315,7 @@ class _Record:
             tool=self.asked.tool[:TOOL_NAME_CHARACTERS_MAX],
             connector=self.tool.connector if self.tool else "",
             effect=self.tool.effect if self.tool else "",
-            arguments=self.arguments,
+            arguments=self.logged,
             verdict=_verdict(decision, error),
             reasons=_reasons(decision, error),
             policies=decision.policies if decision else (),

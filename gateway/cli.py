@@ -26,6 +26,7 @@ from gateway.call import Asked
 from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, all_scopes
 from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest, NoAuth
+from gateway.core.option import PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.principal import OPERATOR, Principal
 from gateway.core.result import Blob, Media, Result, Text
 from gateway.core.scope import expand_scopes
@@ -226,11 +227,15 @@ async def search(query: str, limit: int) -> None:
 @click.argument("tool")
 @click.argument("arguments", default="{}")
 @click.option("--dry-run", is_flag=True, help="Show the exact request, secrets redacted, and send nothing.")
+@click.option("--select", default="", metavar="JMESPATH", help="Only this part of the answer's JSON.")
+@click.option("--pages", type=click.IntRange(1, PAGES_MAX), default=1, help="Read so many pages and put them together.")
+@click.option("--wait", type=click.FloatRange(0, WAIT_S_MAX), default=0.0, metavar="SECONDS", help="Wait for the end.")
 @asynchronous
-async def call(tool: str, arguments: str, dry_run: bool) -> None:
+async def call(tool: str, arguments: str, dry_run: bool, select: str, pages: int, wait: float) -> None:
     """Call a tool with ARGUMENTS, a JSON object."""
+    options = {SELECT: select or None, PAGES: pages, WAIT: wait}
     async with _gateway() as gateway:
-        asked = Asked(tool, _json_object(arguments), "cli", dry_run)
+        asked = Asked(tool, {**_json_object(arguments), **options}, "cli", dry_run)
         result = await gateway.calls.call(_operator(gateway), asked)
     _print_result(result)
     if result.is_error:
@@ -440,6 +445,8 @@ def _print_result(result: Result) -> None:
                 out.print(text, markup=False)
             case Media(media_type=media_type, data=data) | Blob(media_type=media_type, data=data):
                 out.print(f"[{media_type}, {len(data)} bytes]", markup=False)
+    for note in result.notes:
+        err.print(note, markup=False)
 
 
 def _print_json(line: AuditEntry) -> None:

@@ -1,5 +1,5 @@
 """A connector's documents as they are read: the entry, then whatever it refers to, from the network, from files, or as they
-came along; within bounds. Compiles nothing."""
+came along; within bounds. What refers to what is the compiler's to say."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,13 +11,12 @@ from urllib.request import url2pathname
 
 from msgspec import Struct
 
-from gateway.core.document import DocumentBroken, Tree, external_references, parse_document
+from gateway.compiler import Compiler
+from gateway.core.catalog import Connector
 from gateway.core.manifest import Manifest
 from gateway.errors import BadRequest, DocumentRejected, GatewayError
-from gateway.stores.base import StoredDocument
+from gateway.stores.base import StoredConnector, StoredDocument
 from gateway.upstream import Upstream
-
-Trees = dict[str, Tree]
 
 
 class Bounds(Struct, frozen=True):
@@ -41,37 +40,48 @@ class Offered(Struct, frozen=True):
 
 
 class DocumentReader:
-    """Reads documents within `bounds`, over the guarded way out."""
+    """Reads documents within `bounds`, over the guarded way out, and gives each file to the compiler as it comes."""
 
-    def __init__(self, upstream: Upstream, bounds: Bounds) -> None:
+    def __init__(self, upstream: Upstream, compiler: Compiler, bounds: Bounds) -> None:
         self._upstream = upstream
+        self._compiler = compiler
         self._bounds = bounds
 
-    async def read(self, offered: Offered, now: datetime) -> tuple[StoredDocument, Trees]:
-        """The document's files, the entry first, then whatever it refers to, within bounds. A file that is referred to
-        and cannot be read is left out: the operations that need it will be refused by name."""
+    async def read(self, offered: Offered, now: datetime) -> tuple[StoredDocument, Connector]:
+        """The document's files, the entry first, then whatever it refers to, within bounds, and what they compile to. A
+        file that is referred to and cannot be read is left out: the operations that need it will be refused by name.
+        Raises DocumentRejected, BadRequest or UpstreamFailed."""
         entry = _entry_uri(offered)
-        files: dict[str, bytes] = {}
-        trees: Trees = {}
-        left_out: set[str] = set()
-        waiting = [entry]
-        while waiting:
-            uri = waiting.pop()
-            if uri in files or uri in left_out:
-                continue
-            try:
-                files[uri] = await self._read_one(uri, entry, offered, self._bounds.bytes_max - _size(files))
-                trees[uri] = await asyncio.to_thread(_parse, files[uri], uri)
-            except GatewayError:
-                if uri == entry:
-                    raise
-                files.pop(uri, None)
-                left_out.add(uri)
-                continue
-            waiting += sorted(external_references(trees[uri], uri))
-            if len(files) + len(waiting) > self._bounds.files_max:
-                raise DocumentRejected(f"it refers to more than {self._bounds.files_max} files (documents.files_max).")
-        return StoredDocument(_digest(files), entry, files, now), trees
+        first = await self._read_one(entry, entry, offered, self._bounds.bytes_max)
+        async with self._compiler.compiling(offered.manifest, entry, len(first)) as compiling:
+            files = {entry: first}
+            waiting = list(await compiling.take(entry, first))
+            left_out: set[str] = set()
+            while waiting:
+                uri = waiting.pop()
+                if uri in files or uri in left_out:
+                    continue
+                try:
+                    data = await self._read_one(uri, entry, offered, self._bounds.bytes_max - _size(files))
+                    waiting += await compiling.take(uri, data)
+                    files[uri] = data
+                except GatewayError:
+                    left_out.add(uri)
+                if len(files) + len(waiting) > self._bounds.files_max:
+                    raise DocumentRejected(
+                        f"it refers to more than {self._bounds.files_max} files (documents.files_max)."
+                    )
+            digest = _digest(files)
+            return StoredDocument(digest, entry, files, now), await compiling.finish(digest)
+
+    async def read_stored(self, stored: StoredConnector) -> Connector:
+        """What was kept, compiled again. Raises DocumentRejected."""
+        document = stored.document
+        first = document.files[document.entry]
+        async with self._compiler.compiling(stored.manifest, document.entry, len(first)) as compiling:
+            for uri, data in document.files.items():
+                await compiling.take(uri, data)
+            return await compiling.finish(document.digest)
 
     async def _read_one(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
         if offered.content is not None and uri == entry:
@@ -86,18 +96,6 @@ class DocumentReader:
         )
         assert fetched is not None, "only a fetch with a tag can find nothing new"
         return fetched.content
-
-
-def _parse(data: bytes, uri: str) -> Tree:
-    try:
-        return parse_document(data, uri)
-    except DocumentBroken as error:
-        raise DocumentRejected(error.detail, error.place) from error
-
-
-def parse_all(document: StoredDocument) -> Trees:
-    """The trees of a document that was kept. Raises DocumentRejected."""
-    return {uri: _parse(data, uri) for uri, data in document.files.items()}
 
 
 def _entry_uri(offered: Offered) -> str:

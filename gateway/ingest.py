@@ -1,11 +1,10 @@
 """STORY 2  A connector comes in: fetch, compile, check, publish.
 
 One document at a time, and the catalog swapped whole. A connector that cannot be read is listed with its problem and
-costs no other connector anything. Knows no OpenAPI (that is core.compile) and sends nothing itself (that is upstream).
+costs no other connector anything. Knows no OpenAPI (that is core) and sends nothing itself (that is upstream).
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,27 +13,23 @@ from types import MappingProxyType
 import msgspec
 import structlog
 import yaml
-from msgspec import Raw, structs
+from msgspec import Raw
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, Connector, build_catalog, hash_manifest
-from gateway.core.compile import compile_document
-from gateway.core.document import DocumentBroken, Tree
+from gateway.core.compilation import refuse_name
 from gateway.core.manifest import Manifest
 from gateway.core.policy import PolicyBook, PolicyBroken, load_policies
 from gateway.core.principal import Principal
-from gateway.core.references import Documents
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
-from gateway.fetch import DocumentReader, Offered, parse_all
+from gateway.fetch import DocumentReader, Offered
 from gateway.published import Edition, Published
-from gateway.stores.base import ConnectorStore, StoredConnector, StoredDocument
+from gateway.stores.base import ConnectorStore, StoredConnector
 
 log = structlog.get_logger(__name__)
 
 MANIFEST_FILE = "connector.yaml"
-RESERVED_NAMES = frozenset({"factotum"})
-_NAME = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
 
 
 class Ingestion:
@@ -83,11 +78,12 @@ class Ingestion:
 
         Raises Conflict, DocumentRejected, BadRequest, UpstreamFailed or StoreFailed; then nothing has changed.
         """
-        document, trees = await self._reader.read(offered, self._clock())
-        manifest = _named(offered.manifest, trees[document.entry])
+        if offered.manifest.name and (why := refuse_name(offered.manifest.name)):
+            raise BadRequest(why)
+        document, connector = await self._reader.read(offered, self._clock())
+        manifest = connector.manifest
         async with self._one_at_a_time:
             self._refuse_taken(manifest.name, replace)
-            connector = await _compile(manifest, document, trees)
             edition = await self._check([*self._others(manifest.name), connector])
             await self._audit.record(self._line(principal, "add", manifest))
             await self._store.put_connector(StoredConnector(manifest, document, self._clock()))
@@ -129,8 +125,7 @@ class Ingestion:
     async def _open_local(self, offered: Offered) -> None:
         name = offered.manifest.name
         try:
-            document, trees = await self._reader.read(offered, self._clock())
-            self._local[name] = await _compile(offered.manifest, document, trees)
+            _, self._local[name] = await self._reader.read(offered, self._clock())
         except GatewayError as error:
             self._problems[name] = error.detail
             log.warning("connector left out", connector=name, reason=error.detail)
@@ -147,8 +142,7 @@ class Ingestion:
 
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
-            trees = await asyncio.to_thread(parse_all, stored.document)
-            self._stored[name] = await _compile(stored.manifest, stored.document, trees)
+            self._stored[name] = await self._reader.read_stored(stored)
             self._problems.pop(name, None)
         except DocumentRejected as error:
             self._problems[name] = error.detail
@@ -211,14 +205,6 @@ def read_manifest(path: Path) -> Manifest:
         raise BadRequest(f"{path} cannot be read as YAML{place}.") from error
 
 
-async def _compile(manifest: Manifest, document: StoredDocument, trees: Mapping[str, Tree]) -> Connector:
-    documents = Documents(document.entry, trees)
-    try:
-        return await asyncio.to_thread(compile_document, manifest, documents, document.digest)
-    except DocumentBroken as error:
-        raise DocumentRejected(error.detail, error.place) from error
-
-
 def _load_policies(files: Mapping[str, str], catalog: Catalog) -> PolicyBook:
     try:
         return load_policies(files, catalog)
@@ -232,21 +218,3 @@ def _same(connector: Connector | None, stored: StoredConnector) -> bool:
         and connector.digest == stored.document.digest
         and hash_manifest(connector.manifest) == hash_manifest(stored.manifest)
     )
-
-
-def _named(manifest: Manifest, tree: Tree) -> Manifest:
-    name = manifest.name or _name_from_title(tree)
-    if not _NAME.match(name) or name in RESERVED_NAMES:
-        raise BadRequest(
-            f"{name[:64]!r} cannot be the name of a connector: it takes 1 to 32 lower-case letters, digits and dashes, "
-            f"starts with a letter, and is not {' or '.join(sorted(RESERVED_NAMES))}."
-        )
-    return structs.replace(manifest, name=name)
-
-
-def _name_from_title(tree: Tree) -> str:
-    info = tree.get("info")
-    title = str(info.get("title", "")) if isinstance(info, dict) else ""
-    words = re.findall(r"[a-z0-9]+", title.lower())
-    kept = [word for word in words if word not in ("api", "openapi", "swagger", "rest", "the", "v1", "v2", "v3")]
-    return "-".join(kept)[:32].strip("-").lstrip("0123456789-") or "connector"

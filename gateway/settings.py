@@ -69,15 +69,24 @@ class HttpSettings(_Part, frozen=True):
 
 
 class DocumentSettings(_Part, frozen=True):
-    """Bounds on reading one connector's documents."""
+    """Bounds on reading one connector's documents, and on the process that compiles a large one."""
 
     bytes_max: Bytes = 64 << 20
     files_max: Count = 2_000
     timeout_s: Seconds = 60.0
+    compile_timeout_s: Seconds = 120.0
+    memory_bytes_max: Annotated[int, Meta(ge=256 << 20)] = 2 << 30
 
 
 class AuditSettings(_Part, frozen=True):
     queue_entries_max: Count = 10_000
+
+
+class ResultSettings(_Part, frozen=True):
+    """Answers that were too long to give at once, and files, are kept in memory: `bytes_max` in all, each for `ttl_s`."""
+
+    bytes_max: Bytes = 64 << 20
+    ttl_s: Seconds = 900.0
 
 
 class LogSettings(_Part, frozen=True):
@@ -104,6 +113,7 @@ class Settings(_Part, frozen=True):
     http: HttpSettings = HttpSettings()
     documents: DocumentSettings = DocumentSettings()
     audit: AuditSettings = AuditSettings()
+    results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 
 

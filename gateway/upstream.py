@@ -25,6 +25,7 @@ from gateway.core import breaker as breakers
 from gateway.core.egress import Network, may_reach, parse_networks, refuse_url
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits
+from gateway.core.media import SEQUENTIAL_TYPES
 from gateway.core.response import retry_seconds
 from gateway.credentials.base import OneStep
 from gateway.errors import (
@@ -280,22 +281,31 @@ class _Lane:
                 allow_redirects=False,
             )
             async with sending as answer:
-                body, truncated = await _read(answer, self.limits.response_bytes_max)
+                stream_s = self.limits.stream_timeout_s if answer.content_type in SEQUENTIAL_TYPES else None
+                body, truncated = await _read(answer, self.limits.response_bytes_max, stream_s)
                 headers = tuple((name.lower(), value) for name, value in answer.headers.items())
                 return HttpResponse(answer.status, headers, body, truncated)
 
 
-async def _read(answer: aiohttp.ClientResponse, bytes_max: int) -> tuple[bytes, bool]:
-    """The decoded body up to the bound. One that is longer costs its connection."""
+async def _read(answer: aiohttp.ClientResponse, bytes_max: int, stream_s: float | None) -> tuple[bytes, bool]:
+    """The decoded body up to the bound, and of a stream what comes within `stream_s`. One that goes on costs its
+    connection."""
     chunks: list[bytes] = []
     left = bytes_max
-    async for chunk in answer.content.iter_any():
-        chunks.append(chunk[:left])
-        left -= len(chunk)
-        if left < 0:
-            answer.close()
-            return b"".join(chunks), True
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks), False
+    try:
+        async with asyncio.timeout(stream_s):
+            async for chunk in answer.content.iter_any():
+                chunks.append(chunk[:left])
+                left -= len(chunk)
+                if left < 0:
+                    break
+            else:
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks), False
+    except TimeoutError:
+        if stream_s is None or not chunks:
+            raise
+    answer.close()
+    return b"".join(chunks), True
 
 
 class _AddressRefused(OSError):

@@ -4,11 +4,13 @@ import asyncio
 import gzip
 import random
 import resource
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import brotli
 import httpx
 import pytest
 
@@ -26,6 +28,11 @@ from gateway.errors import (
     UpstreamUnreachable,
 )
 from gateway.upstream import Upstream, open_upstream
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 pytestmark = pytest.mark.anyio
 
@@ -355,9 +362,13 @@ async def test_an_answer_without_end_is_read_to_the_bound_and_no_further(upstrea
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 
-async def test_a_zip_bomb_is_read_to_the_bound_in_bounded_memory(upstream: Upstream) -> None:
-    bomb = gzip.compress(bytes(200 << 20), 9)
-    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(bomb)}\r\n\r\n".encode()
+CODINGS = {"gzip": lambda data: gzip.compress(data, 9), "br": brotli.compress, "zstd": zstd.compress}
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_a_zip_bomb_is_read_to_the_bound_in_bounded_memory(upstream: Upstream, coding: str) -> None:
+    bomb = CODINGS[coding](bytes(200 << 20))
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {len(bomb)}\r\n\r\n".encode()
     async with peer(once(head + bomb)) as one:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         answer = await send(upstream, one.url + "/", limits=Limits(timeout_s=5, response_bytes_max=100_000))
@@ -365,12 +376,13 @@ async def test_a_zip_bomb_is_read_to_the_bound_in_bounded_memory(upstream: Upstr
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10
 
 
-async def test_compressed_answers_are_decoded(upstream: Upstream) -> None:
-    packed = gzip.compress(b'{"a":1}')
-    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {len(packed)}\r\n\r\n".encode()
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_compressed_answers_are_decoded(upstream: Upstream, coding: str) -> None:
+    packed = CODINGS[coding](b'{"a":1}')
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {len(packed)}\r\n\r\n".encode()
     async with peer(answering(head + packed)) as one:
         assert (await send(upstream, one.url + "/")).body == b'{"a":1}'
-        assert b"gzip" in one.requests[0].lower()
+        assert coding.encode() in one.requests[0].lower()
 
 
 async def test_headers_without_end_are_an_error(upstream: Upstream) -> None:

@@ -1,33 +1,41 @@
-"""The request body: which media type, and which arguments make it up (OAS 3.1 sections 4.8.13 to 4.8.15)."""
+"""The request body: which media type, and which arguments make it up (OAS 3.1 sections 4.8.13 to 4.8.15).
 
-from collections.abc import Sequence
+Of several media types the first that the manifest or the operation prefers is taken; else JSON, urlencoded form,
+multipart form, XML, bytes, text, in that order; `application/json` before its relatives, and a name before a range.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core import swagger
 from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.keywords import required_names
-from gateway.core.media import essence, family_of, is_media_type
-from gateway.core.operation import Body, Field, Style
-from gateway.core.parameters import STYLES
+from gateway.core.media import EVENT_STREAM, SEQUENTIAL_TYPES, essence, family_of, is_media_type
+from gateway.core.operation import Body, Field, PartHeader, Style
+from gateway.core.parameters import HEADER_NAME, STYLES
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
+from gateway.core.serialize import scalar
 from gateway.core.source import Source
+from gateway.core.xml_body import plan_xml
 
 FILE: dict[str, Any] = {
     "type": "object",
-    "description": "A file: its bytes in base64, and what it is called.",
+    "description": "A file: its bytes in base64, or the handle of a result that is one, and what it is called.",
     "properties": {
         "data": {"type": "string", "contentEncoding": "base64"},
+        "resource": {"type": "string", "description": "factotum://results/... of an earlier result."},
         "filename": {"type": "string"},
         "media_type": {"type": "string"},
     },
-    "required": ["data"],
+    "anyOf": [{"required": ["data"]}, {"required": ["resource"]}],
     "additionalProperties": False,
 }
 ALL_OF_PARTS_MAX = 200
+_STRUCTURE = frozenset({"properties", "items", "allOf", "oneOf", "anyOf", "additionalProperties", "xml"})
 
 
 class _Flat(Struct):
@@ -38,11 +46,9 @@ class _Flat(Struct):
     extra: At | None = None
 
 
-def compile_body(
-    source: Source, operation: At, declared: list[At], inputs: Inputs, wanted: Sequence[str] = ()
-) -> Body | None:
-    """The body, its arguments added to the inputs; None where the operation takes none. Of several media types it is
-    the first of `wanted` that there is, or else the one that is best written. Raises Malformed."""
+def compile_body(source: Source, operation: At, declared: list[At], inputs: Inputs, told: str = "") -> Body | None:
+    """The body, its arguments added to the inputs; None where the operation takes none. `told` is the media type that
+    it shall have, where it may. Raises Malformed."""
     at = _request_body(source, operation, declared)
     if at is None:
         return None
@@ -56,27 +62,30 @@ def compile_body(
     if not offered:
         source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
-    media_type = min(offered, key=lambda kind: _preference(kind, wanted))
+    media_type = _preferred(source, offered, told)
     family = family_of(media_type)
-    if family == "xml" and not required:
-        source.note("body-dropped", at, f"the body is optional, and {media_type} cannot be written yet.")
+    try:
+        return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
+    except Malformed as error:
+        if required or error.reason != "unsupported-body":
+            raise
+        source.note("body-dropped", at, f"the body is optional, and cannot be written: {error.detail}")
         return None
-    if family == "xml":
-        detail = f"a body of {media_type[:80]} cannot be written yet."
-        raise Malformed("unsupported-body", source.documents.place(at), detail)
-    return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
 
 
 # What is written where a document says `*/*` or `text/*`; the media type of a file comes with the file.
 _WRITTEN = {"json": "application/json", "text": "text/plain"}
-_ORDER = ("json", "form", "multipart", "binary", "text", "xml")
+_ORDER = ("json", "form", "multipart", "xml", "binary", "text")
 
 
-def _preference(media_type: str, wanted: Sequence[str]) -> tuple[bool, int, int, bool, bool, str]:
-    ranks = [rank for rank, one in enumerate(wanted) if essence(one) == essence(media_type)]
+def _preferred(source: Source, offered: Iterable[str], told: str) -> str:
+    wanted = [essence(one) for one in (told, *source.manifest.media_types)]
+    listed = [one for one in offered if essence(one) in wanted]
+    return min(listed, key=lambda one: wanted.index(essence(one))) if listed else min(offered, key=_preference)
+
+
+def _preference(media_type: str) -> tuple[int, bool, bool, str]:
     return (
-        family_of(media_type) == "xml",  # cannot be written yet
-        min(ranks, default=len(wanted)),
         _ORDER.index(family_of(media_type)),
         essence(media_type) != "application/json",
         "*" in media_type,
@@ -102,10 +111,31 @@ def _compile(
     if family == "binary":
         argument = inputs.add("body", "body", described(FILE, text), required=required)
         return Body(wire_type, required, argument=argument, binary=True)
+    if essence(media_type) in SEQUENTIAL_TYPES - {EVENT_STREAM}:
+        argument = inputs.add("body", "body", described(_sequence_schema(source, media), text), required=required)
+        return Body(wire_type, required, argument=argument, sequential=True)
     flat = flatten(source, schema) if schema is not None and family != "text" else None
+    plan = plan_xml(source, schema) if family == "xml" and schema is not None and not _is_text(source, schema) else None
+    body = _compile_plain(source, wire_type, family, media, flat, text, inputs, required=required)
+    return structs.replace(body, xml=plan)
+
+
+def _compile_plain(
+    source: Source,
+    wire_type: str,
+    family: str,
+    media: At,
+    flat: _Flat | None,
+    text: str,
+    inputs: Inputs,
+    *,
+    required: bool,
+) -> Body:
+    """One argument for the whole body, or one for each of its properties."""
+    schema = media.get("schema")
     if flat is None:
         converted = source.schemas.convert(schema, "input") if schema is not None else True
-        converted = {"type": "string"} if family == "text" and converted is True else converted
+        converted = {"type": "string"} if family in ("text", "xml") and converted is True else converted
         argument = inputs.add("body", "body", described(converted, text), required=required)
         return Body(wire_type, required, argument=argument)
     return _fields(source, wire_type, family, media, flat, inputs, required=required)
@@ -114,7 +144,7 @@ def _compile(
 def _fields(
     source: Source, media_type: str, family: str, media: At, flat: _Flat, inputs: Inputs, *, required: bool
 ) -> Body:
-    encodings = media.value.get("encoding") if isinstance(media.value.get("encoding"), dict) else {}
+    encodings = media.get("encoding")
     fields = []
     for name, member in flat.properties.items():
         told = read_argument(source, member, required=name in flat.required)
@@ -125,7 +155,10 @@ def _fields(
         text = plain(told.description, HINT_CHARACTERS_MAX)
         inputs.mark(name, told.sink)
         argument = inputs.add(name, "body", described(schema, text), required=required and name in flat.required)
-        fields.append(_field(argument, name, encodings.get(name), binary=binary))
+        encoding = encodings.get(name) if encodings is not None else None
+        field = _field(argument, name, encoding.value if encoding is not None else None, binary=binary)
+        headers = _part_headers(source, name, encoding, inputs) if family == "multipart" else ()
+        fields.append(structs.replace(field, headers=headers))
     extra = ""
     if flat.extra is not None:
         values = {"type": "object", "additionalProperties": source.schemas.convert(flat.extra, "input")}
@@ -149,7 +182,53 @@ def _field(argument: str, name: str, encoding: Any, *, binary: bool) -> Field:
         explode=explode if isinstance(explode, bool) else known in ("form", "deepObject"),
         allow_reserved=told.get("allowReserved") is True,
         binary=binary,
+        styled=bool(told.keys() & {"style", "explode", "allowReserved"}),
     )
+
+
+def _part_headers(source: Source, name: str, encoding: At | None, inputs: Inputs) -> tuple[PartHeader, ...]:
+    """The headers of one part (OAS 3.1 section 4.8.15): one that can have a single value is sent with it, any other is
+    an argument. Content-Type is not among them."""
+    found = []
+    for header, one in source.members(encoding.get("headers") if encoding else None).items():
+        if header.lower() in ("content-type", "content-disposition") or not HEADER_NAME.fullmatch(header):
+            continue
+        told = source.settle(one)
+        schema = told.get("schema")
+        converted = source.schemas.convert(schema, "input") if schema else {"type": "string"}
+        fixed = _single_value(converted)
+        if fixed is not None:
+            found.append(PartHeader(header, value=fixed))
+        else:
+            hinted = described(converted, plain(told.value.get("description"), HINT_CHARACTERS_MAX))
+            is_required = told.value.get("required") is True
+            argument = inputs.add(f"{name}_{header}", "header", hinted, required=is_required)
+            found.append(PartHeader(header, argument=argument))
+    return tuple(found)
+
+
+def _single_value(schema: Any) -> str | None:
+    """The text of the one value that a schema allows; None where it allows others."""
+    told = schema if isinstance(schema, dict) else {}
+    values = [told["const"]] if "const" in told else told.get("enum", [])
+    return scalar(values[0]) if len(values) == 1 and isinstance(values[0], str | int | float) else None
+
+
+def _sequence_schema(source: Source, media: At) -> Any:
+    """A list of values: the schema where it is one, else a list of what it, or OAS 3.2's `itemSchema`, describes."""
+    schema, item = media.get("schema"), media.get("itemSchema")
+    converted = source.schemas.convert(schema, "input") if schema is not None else True
+    settled = source.documents.resolve(schema).value if schema is not None else None
+    if isinstance(settled, dict) and settled.get("type") == "array":
+        return converted
+    return {"type": "array", "items": source.schemas.convert(item, "input") if item is not None else converted}
+
+
+def _is_text(source: Source, at: At) -> bool:
+    """Whether a body of this schema is written as it comes: a text, or what has no schema to speak of."""
+    value = source.documents.resolve(at).value
+    kind = value.get("type", "" if value.keys() & _STRUCTURE else "string") if isinstance(value, dict) else "string"
+    return bool(kind == "string")
 
 
 def _is_file(source: Source, at: At) -> bool:

@@ -13,13 +13,15 @@ from gateway.core.tool import Refusal, Repair, Tool
 
 class Connector(Struct, frozen=True):
     """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation.
-    `left_out` counts those that its manifest or its document wants no tool for; they are no refusals."""
+    `held` are tools that are kept back until somebody approves them. `left_out` counts the operations that the manifest
+    or the document wants no tool for; they are no refusals."""
 
     manifest: Manifest
     digest: str
     title: str = ""
     version: str = ""
     tools: tuple[Tool, ...] = ()
+    held: tuple[Tool, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     repairs: tuple[Repair, ...] = ()
     left_out: int = 0

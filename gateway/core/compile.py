@@ -1,39 +1,40 @@
 """A document to tools: every operation becomes a tool or a named refusal; a bad one never costs the rest."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec import Raw, Struct, structs
 
 from gateway.core import swagger
+from gateway.core.answers import Answers, compile_answers
 from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
 from gateway.core.choice import Choice
 from gateway.core.document import DocumentBroken, Tree
 from gateway.core.effect import annotations_of, effect_of
-from gateway.core.extension import Extension
+from gateway.core.extension import SINKS_MAX, Extension
 from gateway.core.extension_read import read_extension
-from gateway.core.inputs import INPUT_SCHEMA_BYTES_MAX, Inputs
+from gateway.core.inputs import Inputs
 from gateway.core.manifest import Manifest
-from gateway.core.media import family_of, is_media_type
 from gateway.core.naming import Identity, name_tools, words
-from gateway.core.operation import Operation
+from gateway.core.operation import Operation, Paging, Parameter
+from gateway.core.option import offer_options
 from gateway.core.overlay import apply_overlay
+from gateway.core.paging import detect_paging
 from gateway.core.parameters import compile_parameters, gather_parameters
 from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
 from gateway.core.references import At, Documents, Malformed
 from gateway.core.scope import scopes_of
 from gateway.core.servers import server_list, server_of
+from gateway.core.shelf import ROOT_BYTES_MAX
 from gateway.core.source import Source
 from gateway.core.tool import Refusal, Repair, Tool
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
-OUTPUT_SCHEMA_BYTES_MAX = 16 << 10
 TITLE_CHARACTERS_MAX = 120
 TAGS_MAX = 20
 OPERATIONS_MAX = 100_000
-# An output schema that says no more than that there is JSON is not worth its place.
-_SAYS_NOTHING = (b"", b"{}", b'{"type":"object"}')
 METHOD_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 
 
@@ -64,6 +65,7 @@ def compile_document(
         except Malformed as error:
             refusals.append(Refusal(one.identity.key, error.place, error.reason, error.detail))
     tools, twice = _without_doubles(tools)
+    shelves = source.schemas.shelves()
     info = source.root.value.get("info")
     told = info if isinstance(info, dict) else {}
     return Connector(
@@ -71,7 +73,7 @@ def compile_document(
         digest=digest,
         title=manifest.title or plain(told.get("title"), TITLE_CHARACTERS_MAX),
         version=plain(str(told.get("version", "")), TITLE_CHARACTERS_MAX),
-        tools=tuple(tools),
+        tools=tuple(structs.replace(tool, shelves=shelves) for tool in tools),
         refusals=(*refusals, *twice),
         repairs=(*unapplied, *choice.repairs(), *source.repairs.values()),
         left_out=len(every) - len(wanted),
@@ -162,8 +164,9 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     inputs = Inputs()
     declared = gather_parameters(source, path, found.item, at)
     parameters = compile_parameters(source, path, declared, at, inputs)
-    body = compile_body(source, at, declared, inputs, (told.media_type, *source.manifest.media_types))
-    accept, output = _response(source, at)
+    body = compile_body(source, at, declared, inputs, told.media_type)
+    answers = compile_answers(source, at)
+    paging = _paging(source, identity.method, parameters, inputs, answers)
     operation = Operation(
         connector=connector,
         method=identity.method,
@@ -173,8 +176,12 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         operation_id=identity.operation_id,
         parameters=parameters,
         body=body,
-        accept=accept,
+        accept=answers.accept,
+        paging=paging,
+        defers=answers.defers,
     )
+    options = offer_options(operation, answers=effect == "read" or bool(bytes(answers.root)))
+    root, compact = _input(source, at, inputs, options)
     summary = plain(at.value.get("summary") or found.item.value.get("summary"), TITLE_CHARACTERS_MAX)
     title = plain(told.title, TITLE_CHARACTERS_MAX)
     deprecated = at.value.get("deprecated") is True
@@ -182,33 +189,51 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         name=name,
         title=title or summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
         description=_description(summary, at, found, deprecated=deprecated),
-        input_schema=_input(source, at, inputs),
-        output_schema=output,
+        inputs=root,
+        outputs=answers.root,
+        compact=compact,
         effect=effect,
         annotations=annotations_of(identity.method, told.effect),
         scopes=scopes_of(connector, effect, [told.scopes] if told.scopes else _security(source, at)),
         operation=operation,
         tags=_tags(at),
         deprecated=deprecated,
-        extension=_extension(told, inputs),
+        extension=_extension(source, at, told, inputs),
     )
 
 
-def _extension(told: Extension, inputs: Inputs) -> Extension | None:
+def _extension(source: Source, at: At, told: Extension, inputs: Inputs) -> Extension | None:
     """All that is said of the operation, by its arguments too; None where that is nothing."""
-    whole = structs.replace(told, sink={**told.sink, **inputs.sinks}) if inputs.sinks else told
-    return whole if whole != Extension() else None
+    if inputs.sinks:
+        sinks = {**told.sink, **inputs.sinks}
+        told = structs.replace(told, sink=dict(islice(sinks.items(), SINKS_MAX)))
+        if len(sinks) > SINKS_MAX:
+            source.note("extension-broken", at, f"it has more than {SINKS_MAX} sinks; the others are left aside.")
+    return told if told != Extension() else None
 
 
-def _input(source: Source, at: At, inputs: Inputs) -> Raw:
-    encoded, is_whole = inputs.encode(source.schemas)
-    if not bytes(encoded):
-        raise Malformed(
-            "too-many-inputs", source.documents.place(at), "the names of its inputs alone are too long a list."
-        )
+def _input(source: Source, at: At, inputs: Inputs, options: Mapping[str, Any]) -> tuple[Raw, Raw]:
+    """The root of the input schema, and the compact form with the options. Raises Malformed."""
+    root, is_whole = source.schemas.encode_root(inputs.schema({}), "input")
+    bytes_max = source.manifest.limits.definition_bytes_max
+    compact = source.schemas.encode_compact(inputs.schema(options), bytes_max)
+    if not bytes(root):
+        place = source.documents.place(at)
+        raise Malformed("too-many-inputs", place, "the names of its inputs alone are too long a list.")
     if not is_whole:
-        source.note("input-shortened", at, f"its input schema is shortened to {INPUT_SCHEMA_BYTES_MAX} bytes.")
-    return encoded
+        source.note("input-shortened", at, f"the root of its input schema is shortened to {ROOT_BYTES_MAX} bytes.")
+    return root, compact
+
+
+def _paging(
+    source: Source, method: str, parameters: tuple[Parameter, ...], inputs: Inputs, answers: Answers
+) -> Paging | None:
+    """Only what GET reads is gathered page by page."""
+    if method != "GET":
+        return None
+    look_up = source.schemas.definition_of
+    found = detect_paging(parameters, inputs.properties, answers.schema, look_up("input"), look_up("output"))
+    return found or (Paging("link") if answers.links else None)
 
 
 def _server(source: Source, found: _Found) -> str:
@@ -247,51 +272,6 @@ def _security(source: Source, at: At) -> list[list[str]]:
 def _tags(at: At) -> tuple[str, ...]:
     tags = at.value.get("tags")
     return tuple(plain(tag, 60) for tag in tags[:TAGS_MAX] if isinstance(tag, str)) if isinstance(tags, list) else ()
-
-
-def _response(source: Source, at: At) -> tuple[str, Raw]:
-    """The Accept header, and the output schema of the first success that has JSON."""
-    responses = at.get("responses")
-    if responses is None or not isinstance(responses.value, dict):
-        return Operation.__struct_defaults__[-1], Raw(b"")
-    # `default` is what errors look like, unless it stands alone.
-    statuses = sorted(status for status in responses.value if status.startswith("2")) or ["default"]
-    contents = [_content(source, at, responses.child(status)) for status in statuses if status in responses.value]
-    offered = [(kind, one.get("schema")) for content in contents for kind, one in content.items()]
-    schema = next((one for kind, one in offered if one is not None and family_of(kind) == "json"), None)
-    return _accept([kind for kind, _ in offered]), Raw(b"") if schema is None else _output(source, schema)
-
-
-def _content(source: Source, operation: At, at: At) -> dict[str, At]:
-    """The media types of a response. One that cannot be read costs the output schema, no more."""
-    try:
-        settled = source.settle(at)
-        if source.is_swagger:
-            told: Any = swagger.response(settled.value, source.inherited(operation, "produces"))
-            settled = At(told, settled.uri, settled.pointer)
-        content = source.members(settled.get("content")).items()
-        return {kind: one for kind, one in content if isinstance(one.value, dict) and is_media_type(kind)}
-    except Malformed as error:
-        source.note("response-dropped", at, error.detail)
-        return {}
-
-
-def _output(source: Source, schema: At) -> Raw:
-    converted = source.schemas.convert(schema, "output")
-    if not isinstance(converted, dict):
-        return Raw(b"")
-    encoded = source.schemas.bundle(converted, "output", OUTPUT_SCHEMA_BYTES_MAX).encoded
-    return Raw(b"") if bytes(encoded) in _SAYS_NOTHING else encoded
-
-
-def _accept(kinds: list[str]) -> str:
-    """JSON first, then what the responses declare, then anything."""
-    declared = [kind for kind in dict.fromkeys(kinds) if "*" not in kind]
-    others = [f"{kind};q=0.8" for kind in declared if family_of(kind) != "json" and ";" not in kind][:5]
-    own = [kind for kind in declared if family_of(kind) == "json" and kind != "application/json" and ";" not in kind][
-        :3
-    ]
-    return ", ".join(["application/json", *own, *others, "*/*;q=0.5"])
 
 
 def _without_doubles(tools: list[Tool]) -> tuple[list[Tool], list[Refusal]]:

@@ -8,7 +8,9 @@ from msgspec import Meta, Struct
 from gateway.core.operation import Effect
 
 Role = Literal["recipient", "url", "amount", "body"]
+SINKS_MAX = 200
 Text = Annotated[str, Meta(max_length=4_000)]
+Name = Annotated[str, Meta(max_length=200)]
 # `METHOD /path` or an operationId, of the same document.
 OperationKey = Annotated[str, Meta(min_length=1, max_length=500)]
 Pointer = Annotated[str, Meta(pattern="^($|/)", max_length=500, description="A JSON Pointer (RFC 6901).")]
@@ -28,7 +30,7 @@ class Follow(Struct, frozen=True, forbid_unknown_fields=True):
     """Another operation of the document, called for this one, and where each of its arguments comes from."""
 
     operation: OperationKey
-    arguments: Annotated[dict[str, Origin], Meta(max_length=100)] = {}
+    arguments: Annotated[dict[Name, Origin], Meta(max_length=100)] = {}
 
 
 class Poll(Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,8 +38,8 @@ class Poll(Struct, frozen=True, forbid_unknown_fields=True):
 
     operation: OperationKey
     status: Pointer
-    done: Annotated[tuple[str, ...], Meta(min_length=1, max_length=50)]
-    arguments: Annotated[dict[str, Origin], Meta(max_length=100)] = {}
+    done: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=50)]
+    arguments: Annotated[dict[Name, Origin], Meta(max_length=100)] = {}
 
 
 class Page(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,10 +49,10 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     kind: Literal["cursor", "page", "offset", "next", "link", "none"]
-    parameter: Text = ""
+    parameter: Name = ""
     next: Pointer = ""
     items: Pointer = ""
-    size: Text = ""
+    size: Name = ""
 
 
 class Extension(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -62,18 +64,18 @@ class Extension(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     `media_type` is the one of the request body that is compiled, where there are several.
     """
 
-    name: Text = ""
-    title: Text = ""
+    name: Name = ""
+    title: Name = ""
     description: Text = ""
     effect: Effect | None = None
     hide: bool = False
     scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=50)] | None = None
-    sink: Annotated[dict[str, Role], Meta(max_length=200)] = {}
+    sink: Annotated[dict[str, Role], Meta(max_length=SINKS_MAX)] = {}
     undo: Follow | None = None
     verify: Follow | None = None
     page: Page | None = None
     poll: Poll | None = None
-    media_type: Text = ""
+    media_type: Name = ""
 
 
 class ArgumentExtension(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,7 @@
 """An HTTP request to a backend and the response to it, as plain values. Sends nothing."""
 
+from urllib.parse import urljoin, urlsplit
+
 from msgspec import Struct
 
 Headers = tuple[tuple[str, str], ...]
@@ -33,3 +35,16 @@ class HttpResponse(Struct, frozen=True):
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), or ""."""
         return next((value for key, value in self.headers if key == name), "")
+
+
+def url_on_origin(told: str, request: HttpRequest) -> str:
+    """The URL that an answer to this request names, absolute and without a fragment, where it is on the request's own
+    origin; "" where it leads elsewhere or is none."""
+    try:
+        url = urljoin(request.url, told).partition("#")[0]
+        here, there = urlsplit(request.url), urlsplit(url)
+        is_same = (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
+    except ValueError:
+        return ""
+    is_plain = there.username is None and url.isascii() and url.isprintable() and " " not in url
+    return url if is_same and is_plain else ""

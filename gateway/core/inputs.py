@@ -1,12 +1,11 @@
 """The arguments of one tool while they are gathered: names, schemas, which are required."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.core.extension import Role
 from gateway.core.naming import distinct, name_argument
-from gateway.core.schema import Bundle, Schemas
-
-INPUT_SCHEMA_BYTES_MAX = 32 << 10
+from gateway.core.option import RESERVED
 
 
 class Inputs:
@@ -17,7 +16,7 @@ class Inputs:
         self.required: list[str] = []
         self.dependent: dict[str, list[str]] = {}
         self.sinks: dict[str, Role] = {}
-        self._taken: set[str] = set()
+        self._taken: set[str] = set(RESERVED)
 
     def add(self, wire_name: str, location: str, schema: Any, *, required: bool) -> str:
         """The argument's name."""
@@ -40,14 +39,15 @@ class Inputs:
             if others:
                 self.dependent[argument] = others
 
-    def encode(self, schemas: Schemas) -> Bundle:
-        """The input schema, bounded; an empty one where not even the names fit."""
-        told: dict[str, Any] = {"type": "object", "properties": self.properties, "additionalProperties": False}
+    def schema(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The schema of the arguments, and of these options beside them."""
+        told: dict[str, Any] = {"type": "object", "properties": {**self.properties, **options}}
+        told["additionalProperties"] = False
         if self.required:
             told["required"] = self.required
         if self.dependent:
             told["dependentRequired"] = self.dependent
-        return schemas.bundle(told, "input", INPUT_SCHEMA_BYTES_MAX)
+        return told
 
 
 def described(schema: Any, text: str) -> Any:

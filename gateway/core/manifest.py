@@ -62,16 +62,23 @@ Filters = Annotated[tuple[Filter, ...], Meta(max_length=50)]
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What one connector may use."""
+    """What one connector may use. `response_bytes_max` is what is read of an answer, or of all the pages of a list;
+    `result_bytes_max` is what a caller is given of it at once, and `media_bytes_max` the same for images, sounds and
+    files. A stream of events is read for `stream_timeout_s`, the pages of a list for `pages_timeout_s`.
+    `definition_bytes_max` is what a list of tools shows of one tool's arguments."""
 
     timeout_s: Seconds = 30.0
     connect_timeout_s: Seconds = 5.0
     request_bytes_max: Bytes = 10 << 20
     response_bytes_max: Bytes = 8 << 20
-    result_bytes_max: Bytes = 1 << 20
+    result_bytes_max: Bytes = 64 << 10
+    media_bytes_max: Bytes = 1 << 20
+    stream_timeout_s: Seconds = 10.0
+    pages_timeout_s: Seconds = 60.0
     in_flight_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     redirects_max: Count = 3
     retries_max: Annotated[int, Meta(ge=0, le=5)] = 1
+    definition_bytes_max: Annotated[int, Meta(ge=512, le=256 << 10)] = 7 << 10
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -85,7 +92,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `overlays` change the document before it is compiled, in this order: a URL, a path relative to the manifest, or the
     overlay itself, written out.
     `include` and `exclude` choose the operations that become tools; `include` left empty takes all.
-    `media_types` are the ones that request bodies are best written in, the best first.
+    `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
     """
 
     name: Name

@@ -9,17 +9,20 @@ MEDIA_TYPE_CHARACTERS_MAX = 200
 
 Family = Literal["json", "form", "multipart", "xml", "text", "binary"]
 
+EVENT_STREAM = "text/event-stream"
+# One JSON value after another (OAS 3.2 section 4.14.4).
+SEQUENTIAL_TYPES = frozenset(
+    {EVENT_STREAM, "application/jsonl", "application/ndjson", "application/x-ndjson", "application/json-seq"}
+    | {"application/x-jsonlines", "application/stream+json", "application/x-json-stream"}
+)
 _JSON = frozenset({"application/json", "text/json", "*/*", "application/*", ""})
 _XML = frozenset({"application/xml", "text/xml"})
 _TEXT = frozenset(
     {
         "application/graphql",
         "application/javascript",
-        "application/jsonl",
         "application/jwt",
-        "application/ndjson",
         "application/sql",
-        "application/x-ndjson",
         "application/x-yaml",
         "application/yaml",
     }
@@ -43,6 +46,8 @@ def essence(media_type: str) -> str:
 def family_of(media_type: str) -> Family:
     """How a media type is written and read. A wildcard, and none at all, are taken for JSON."""
     kind = essence(media_type)
+    if kind in SEQUENTIAL_TYPES:
+        return "text"
     if kind in _JSON or kind.endswith("+json"):
         return "json"
     if kind in (URLENCODED, MULTIPART):

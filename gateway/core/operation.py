@@ -1,11 +1,13 @@
 """A compiled operation: everything needed to build its request, and nothing that changes at run time."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 # What a call does to the world. `destructive` is a write that the same API cannot take back.
 Effect = Literal["read", "write", "destructive"]
+NodeKind = Literal["element", "attribute", "text", "cdata", "none"]
 Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal[
     "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited", "cookie"
@@ -30,11 +32,20 @@ class Parameter(Struct, frozen=True):
     media_type: str = ""
 
 
+class PartHeader(Struct, frozen=True):
+    """A header of one part of a multipart body: with this `value` always, or with that of an `argument`."""
+
+    name: str
+    value: str = ""
+    argument: str = ""
+
+
 class Field(Struct, frozen=True):
     """One property of an object body that is an argument of its own.
 
-    The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a multipart part ("" lets
-    the value decide), `style` and `explode` of a urlencoded field; `binary` marks a file.
+    The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a part ("" lets the value decide),
+    `headers` of a part; `style`, `explode` and `allow_reserved`, which count where the document states one of them
+    (`styled`); `binary` marks a file.
     """
 
     argument: str
@@ -44,6 +55,29 @@ class Field(Struct, frozen=True):
     explode: bool = True
     allow_reserved: bool = False
     binary: bool = False
+    styled: bool = False
+    headers: tuple[PartHeader, ...] = ()
+
+
+class XmlNode(Struct, frozen=True, omit_defaults=True):
+    """One schema as a part of XML. `name` is the one that its `xml` object gives, "" where it gives none; `members` and
+    `items` are keys of the plan. A list is `wrapped` in an element of its own, or its items stand side by side."""
+
+    kind: NodeKind = "element"
+    name: str = ""
+    prefix: str = ""
+    namespace: str = ""
+    wrapped: bool = False
+    items: str = ""
+    members: Mapping[str, str] = {}
+
+
+class XmlPlan(Struct, frozen=True):
+    """`nodes` by key, beginning with that of the body, which is called `root`."""
+
+    root: str
+    first: str
+    nodes: Mapping[str, XmlNode]
 
 
 class Body(Struct, frozen=True):
@@ -51,6 +85,7 @@ class Body(Struct, frozen=True):
 
     Either `argument` names the one argument that is the whole body, or the body is an object put together
     from `fields` (and from the members of the object argument `extra`, where additional properties are allowed).
+    `binary`: it is a file. `sequential`: it is a list, written one value after another. `xml` says how it becomes XML.
     """
 
     media_type: str
@@ -59,6 +94,22 @@ class Body(Struct, frozen=True):
     fields: tuple[Field, ...] = ()
     extra: str = ""
     binary: bool = False
+    sequential: bool = False
+    xml: XmlPlan | None = None
+
+
+class Paging(Struct, frozen=True, omit_defaults=True):
+    """How a list comes page by page. `argument` asks for a page (a cursor, a number, an offset) and `size` for how many
+    items; `next` is the JSON Pointer of the next cursor or URL in the answer, "" where it has to be looked for; `items`
+    is that of the list, "" being the whole answer, None where it has to be looked for. `first` is the number of the first
+    page, or the first offset."""
+
+    kind: Literal["cursor", "page", "offset", "next", "link"]
+    argument: str = ""
+    size: str = ""
+    next: str = ""
+    items: str | None = None
+    first: int = 0
 
 
 class Operation(Struct, frozen=True):
@@ -66,7 +117,8 @@ class Operation(Struct, frozen=True):
 
     `server` is the absolute base URL without a trailing slash, its variables filled in; it may carry a query.
     `path` is the template as written, starting with a slash. `accept` is the value of the Accept header.
-    `pointer` is the JSON Pointer of the operation in its document.
+    `pointer` is the JSON Pointer of the operation in its document. `paging`: its answers come page by page.
+    `defers`: it may answer before the work is done, and say where to look.
     """
 
     connector: str
@@ -78,6 +130,8 @@ class Operation(Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     accept: str = "application/json, */*;q=0.5"
+    paging: Paging | None = None
+    defers: bool = False
 
     @property
     def key(self) -> str:

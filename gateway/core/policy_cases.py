@@ -124,8 +124,9 @@ def _tool(told: CaseTool) -> Tool:
         name=told.name,
         title=told.name,
         description="",
-        input_schema=Raw(msgspec.json.encode(schema)),
-        output_schema=Raw(b""),
+        inputs=Raw(msgspec.json.encode(schema)),
+        outputs=Raw(b""),
+        compact=Raw(msgspec.json.encode(schema)),
         effect=told.effect,
         annotations=Annotations(
             read_only_hint=reads, destructive_hint=told.effect == "destructive", idempotent_hint=reads

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from gateway.core.http import HttpRequest
 from gateway.core.operation import Operation, Parameter
-from gateway.core.payload import build_body, form_field, header_value
+from gateway.core.payload import build_body, form_field
 from gateway.core.serialize import (
     UNWRITABLE,
     Unbuildable,
@@ -15,6 +15,7 @@ from gateway.core.serialize import (
     as_json,
     cookie_text,
     encode,
+    header_value,
     in_cookie,
     in_header,
     in_path,

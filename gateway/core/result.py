@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 
 class Text(Struct, frozen=True):
@@ -41,6 +41,8 @@ class Result(Struct, frozen=True):
     `structured` is JSON exactly as the backend sent it (big integers stay exact); empty where the answer is not JSON.
     `status` is the backend's HTTP status, or 0 where nothing was sent.
     `truncated` says that something was left out; the content then says what.
+    `notes` are what the gateway itself has to say of the answer: what was left out, how to go on, what does not fit.
+    `handle` is where the whole answer is kept for a while, "" where it is not.
     """
 
     content: tuple[Content, ...]
@@ -49,3 +51,22 @@ class Result(Struct, frozen=True):
     is_error: bool = False
     truncated: bool = False
     retry: Retry | None = None
+    notes: tuple[str, ...] = ()
+    handle: str = ""
+
+
+def with_notes(result: Result, notes: tuple[str, ...]) -> Result:
+    """The same, with these notes before its own."""
+    return structs.replace(result, notes=(*notes, *result.notes)) if notes else result
+
+
+def with_handle(result: Result, handle: str) -> Result:
+    """The same, with the place where the whole answer is kept: told where something was left out, and as the URI of a
+    file."""
+    if not handle:
+        return result
+    content = tuple(structs.replace(one, uri=handle) if isinstance(one, Blob) else one for one in result.content)
+    cut = (
+        (f"The whole is kept for a while: read_result gives more of it by uri = {handle}",) if result.truncated else ()
+    )
+    return structs.replace(result, content=content, handle=handle, notes=(*result.notes, *cut))

@@ -8,13 +8,23 @@ and keywords that would turn down more when something beneath them is left open 
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from gateway.core.document import Tree
-from gateway.core.fold import NESTING, ONE, SHRINKS, mentioned, opened, size
+from gateway.core.fold import (
+    COMPACT_SHRINKS,
+    NESTING,
+    ONE,
+    SHORTEST_HINT_CHARACTERS,
+    mentioned,
+    opened,
+    size,
+    with_fewer_names,
+    with_hints_of,
+)
 from gateway.core.keywords import (
     ENUM_VALUES_MAX,
     fit_enum,
@@ -28,13 +38,23 @@ from gateway.core.keywords import (
     types_of,
 )
 from gateway.core.references import At, Documents, Malformed
+from gateway.core.shelf import (
+    PLACES,
+    ROOT_BYTES_MAX,
+    Definition,
+    Direction,
+    Shelves,
+    fit_root,
+    gather,
+    with_definitions,
+)
 
-Direction = Literal["input", "output"]
 Json = dict[str, Any]
 Note = Callable[[str, At, str], None]
 
 NESTING_MAX = 40
 LEAF_BYTES_MAX = 300
+APART_BYTES_MIN = 2 << 10
 
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -49,22 +69,7 @@ LISTED = (
 )
 PLAIN_FACTS = frozenset({"type", "enum", "const", "required", "description", "title"})
 SIBLINGS = frozenset({"description", "title", "default", "deprecated"})
-
-
-class Bundle(NamedTuple):
-    """An encoded schema. `is_whole`: nothing was shortened to make it fit. Empty where nothing of it fits."""
-
-    encoded: Raw
-    is_whole: bool
-
-
-class _Definition(Struct):
-    """One converted component: its definitions' names, itself encoded, and what stands for it where it does not fit."""
-
-    schema: Any
-    references: tuple[str, ...]
-    encoded: Raw
-    stub: Raw
+_SHORTEN = with_hints_of(SHORTEST_HINT_CHARACTERS)
 
 
 class Schemas:
@@ -77,9 +82,11 @@ class Schemas:
         self._siblings_count = siblings_count
         self._names: dict[tuple[str, str, Direction], str] = {}
         self._origins: dict[tuple[Direction, str], At] = {}
-        self._definitions: dict[tuple[Direction, str], _Definition] = {}
+        self._definitions: dict[tuple[Direction, str], Definition] = {}
+        self._decoded: dict[tuple[Direction, str], Any] = {}
+        self._short: dict[str, Definition] = {}
+        self._taken: dict[tuple[Direction, str], int] = {}
         self._shared: dict[tuple[str, str, Direction], Any] = {}
-        self._bundles: dict[tuple[str, Direction, int], Bundle] = {}
 
     def convert(self, at: At, direction: Direction) -> Any:
         """One schema in place: a dict, or True or False. References point into `$defs`. What stands outside `paths` may
@@ -91,17 +98,45 @@ class Schemas:
             self._shared[key] = self._convert(at, direction, 0)
         return self._shared[key]
 
-    def bundle(self, schema: Json, direction: Direction, bytes_max: int) -> Bundle:
-        """Encode a schema with the definitions that it reaches, nearest first, in at most `bytes_max` bytes. What does
-        not fit is opened: a definition becomes any value of its type; then hints are cut, then deep parts opened."""
-        if schema.keys() != {"$ref"}:
-            return self._bundle(schema, direction, bytes_max)
-        key = (schema["$ref"], direction, bytes_max)
-        if key not in self._bundles:
-            pointed = self._definition(direction, schema["$ref"].removeprefix("#/$defs/")).schema
-            whole = pointed if isinstance(pointed, dict) else schema
-            self._bundles[key] = self._bundle(whole, direction, bytes_max)
-        return self._bundles[key]
+    def encode_root(self, schema: Json, direction: Direction) -> tuple[Raw, bool]:
+        """A schema without the definitions that it names, in at most ROOT_BYTES_MAX bytes, and whether it is whole; an
+        empty one where not even the names of its properties fit. Of a larger one, properties become definitions."""
+        if size(schema) > ROOT_BYTES_MAX:
+            schema = self._with_properties_apart(schema, direction)
+        fitted = fit_root(schema, PLACES[direction], lambda name: self._definition(direction, name), ROOT_BYTES_MAX)
+        return (Raw(b""), False) if fitted is None else (Raw(fitted[0]), len(fitted[0]) == size(schema))
+
+    def encode_compact(self, schema: Json, bytes_max: int) -> Raw:
+        """An input schema as a list of tools shows it: short hints, and folded until it fits in `bytes_max` bytes with
+        the nearest of its definitions. Of too many arguments it names as many as fit, the required ones first."""
+        fitted = fit_root(schema, PLACES["input"], self._short_definition, bytes_max, COMPACT_SHRINKS)
+        if fitted is None:
+            return Raw(msgspec.json.encode(with_fewer_names(schema, bytes_max)))
+        encoded, names = fitted
+        return with_definitions(encoded, gather(names, self._short_definition, bytes_max - len(encoded)))
+
+    def definition_of(self, direction: Direction) -> Callable[[str], Any]:
+        """What looks up one converted definition by its name. Do not change what it gives."""
+
+        def look_up(name: str) -> Any:
+            key = (direction, name)
+            if key not in self._decoded:
+                self._decoded[key] = msgspec.json.decode(self._definition(direction, name).encoded)
+            return self._decoded[key]
+
+        return look_up
+
+    def shelves(self) -> Shelves:
+        """Every definition that was named so far, and all that these reach."""
+        done: set[tuple[Direction, str]] = set()
+        while waiting := self._origins.keys() - done:
+            for direction, name in sorted(waiting):
+                self._definition(direction, name)
+            done |= waiting
+        told: dict[Direction, dict[str, Definition]] = {"input": {}, "output": {}}
+        for (direction, name), definition in self._definitions.items():
+            told[direction][name] = definition
+        return Shelves(told["input"], told["output"])
 
     def properties(self, at: At) -> dict[str, At]:
         """The properties of a schema, by name. Some documents keep the whole map elsewhere, behind a `$ref`."""
@@ -137,62 +172,42 @@ class Schemas:
         key = (at.uri, at.pointer, direction)
         if key not in self._names:
             last = at.pointer.rpartition("/")[2] or at.uri.rpartition("/")[2].partition(".")[0]
-            base = re.sub(r"[^a-zA-Z0-9_.-]+", "_", last)[:60] or "Schema"
-            name, number = base, 2
-            while (direction, name) in self._origins:
-                name, number = f"{base}_{number}", number + 1
-            self._names[key] = name
+            name = self._names[key] = self._free_name(last, direction)
             self._origins[direction, name] = at
         return self._names[key]
 
-    def _definition(self, direction: Direction, name: str) -> _Definition:
+    def _free_name(self, wanted: str, direction: Direction) -> str:
+        base = re.sub(r"[^a-zA-Z0-9_.-]+", "_", wanted)[:60] or "Schema"
+        name, number = base, self._taken.get((direction, base), 1)
+        while (direction, name) in self._origins or (direction, name) in self._definitions:
+            number += 1
+            name = f"{base}_{number}"
+        self._taken[direction, base] = number
+        return name
+
+    def _definition(self, direction: Direction, name: str) -> Definition:
         key = (direction, name)
         if key not in self._definitions:
-            schema = self._convert(self._origins[key], direction, 1)
-            self._definitions[key] = _Definition(
-                schema=schema,
-                references=tuple(sorted(mentioned(schema))),
-                encoded=Raw(msgspec.json.encode(schema)),
-                stub=Raw(msgspec.json.encode(opened(schema))),
-            )
+            self._definitions[key] = _define(name, self._convert(self._origins[key], direction, 1), direction)
         return self._definitions[key]
 
-    def _bundle(self, schema: Json, direction: Direction, bytes_max: int) -> Bundle:
-        for shrink in SHRINKS:
-            smaller = shrink(schema)
-            definitions, is_whole = self._reached(smaller, direction, bytes_max - size(smaller))
-            encoded = msgspec.json.encode({**smaller, "$defs": definitions} if definitions else smaller)
-            if len(encoded) <= bytes_max:
-                return Bundle(Raw(encoded), is_whole and smaller is schema)
-        return Bundle(Raw(b""), False)
+    def _with_properties_apart(self, schema: Json, direction: Direction) -> Json:
+        """The same schema, its large properties as definitions of their own: so they can be folded, and opened."""
+        told = {}
+        for property_name, member in schema.get("properties", {}).items():
+            if size(member) > APART_BYTES_MIN:
+                name = self._free_name(property_name, direction)
+                self._definitions[direction, name] = _define(name, member, direction)
+                member = {"$ref": f"#/$defs/{name}"}
+            told[property_name] = member
+        return {**schema, "properties": told}
 
-    def _reached(self, schema: Json, direction: Direction, bytes_left: int) -> tuple[dict[str, Raw], bool]:
-        """The definitions that a schema reaches, level by level; those that do not fit are stubs. Room for the stubs of
-        all that is mentioned is set aside first, so that no reference is ever left dangling."""
-
-        def stub_size(name: str) -> int:
-            return len(bytes(self._definition(direction, name).stub)) + len(name) + 4
-
-        told: dict[str, Raw] = {}
-        level = sorted(mentioned(schema))
-        bytes_left -= sum(map(stub_size, level)) + len('"$defs":{},')
-        is_whole = True
-        seen = set(level)
-        while level:
-            following: list[str] = []
-            for name in level:
-                known = self._definition(direction, name)
-                new = [one for one in known.references if one not in seen]
-                grown = len(bytes(known.encoded)) - len(bytes(known.stub)) + sum(map(stub_size, new))
-                fits = grown <= bytes_left
-                told[name] = known.encoded if fits else known.stub
-                if fits:
-                    bytes_left -= grown
-                    seen.update(new)
-                    following += new
-                is_whole = is_whole and fits
-            level = sorted(following)
-        return told, is_whole
+    def _short_definition(self, name: str) -> Definition:
+        """One for requests, with short hints."""
+        if name not in self._short:
+            whole = msgspec.json.decode(self._definition("input", name).encoded)
+            self._short[name] = _define(name, _SHORTEN(whole, ""), "input")
+        return self._short[name]
 
     # One schema.
 
@@ -338,3 +353,11 @@ class Schemas:
                 converted.get(keyword) == excluded.get(keyword) for keyword in PLAIN_FACTS - {"description", "title"}
             ):
                 told["not"] = converted
+
+
+def _define(name: str, schema: Any, direction: Direction) -> Definition:
+    return Definition(
+        encoded=Raw(msgspec.json.encode(schema)),
+        stub=Raw(msgspec.json.encode(opened(schema, f"{PLACES[direction]}/$defs/{name}"))),
+        references=tuple(sorted(mentioned(schema))),
+    )

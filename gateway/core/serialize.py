@@ -25,6 +25,7 @@ DEEP_LEVELS_MAX = 32
 _IS_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _IS_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _IS_COOKIE_TEXT = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*").fullmatch  # RFC 6265 section 4.1.1
+_UNFIT_HEADER = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _DELIMITERS: Mapping[Style, tuple[str, str, str]] = {
     "spaceDelimited": (" ", "%20", "a space"),
@@ -120,6 +121,13 @@ def in_path(name: str, value: object, style: Style, *, explode: bool) -> str:
 def in_header(value: object, *, explode: bool) -> str:
     """The simple style without percent-encoding, which no reader of headers would undo (OAS 3.1 appendix D)."""
     return _joined(value, ",", explode=explode, put=str)
+
+
+def header_value(text: str) -> str:
+    """The text as the value of a header (RFC 9110 section 5.5). Raises Unwritable where it is no line of Latin-1."""
+    if _UNFIT_HEADER.search(text):
+        raise Unwritable("expected one line of Latin-1 text, as it is sent in a header")
+    return text.strip(" \t")
 
 
 def in_query(name: str, value: object, style: Style, *, explode: bool, allow_reserved: bool = False) -> str:

@@ -1,9 +1,13 @@
 """The agent-facing face of an operation."""
 
+from typing import Any
+
 from msgspec import Raw, Struct
 
 from gateway.core.extension import Extension
 from gateway.core.operation import Effect, Operation
+from gateway.core.option import offer_options
+from gateway.core.shelf import NO_SHELVES, PLACES, SCHEMA_BYTES_MAX, SHOWN_BYTES_MAX, Shelves, bundle, open_at
 
 __all__ = ["TOOL_NAME_PATTERN", "Annotations", "Effect", "Refusal", "Repair", "Tool"]
 
@@ -22,8 +26,10 @@ class Annotations(Struct, frozen=True, rename="camel"):
 class Tool(Struct, frozen=True):
     """One tool.
 
-    `input_schema` and `output_schema` are encoded JSON Schema 2020-12; the input schema is always an object schema.
-    An empty `output_schema` means that the document declares none that is worth showing.
+    `inputs` and `outputs` are the roots of encoded JSON Schemas (2020-12), whose definitions stand on the `shelves` that
+    all tools of a connector share; the root of the inputs is always an object schema. Empty `outputs` mean that the
+    document declares none that is worth showing. `compact` is the input schema as lists show it, whole in itself, with
+    the options of a call beside the arguments.
     `scopes` are alternatives: a caller needs every scope of at least one of them.
     `extension` is what its document says of it in `x-factotum`, None where that is nothing.
     INVARIANT: `scopes` is never empty and no alternative is empty, so no tool is open to a caller without scopes.
@@ -32,8 +38,9 @@ class Tool(Struct, frozen=True):
     name: str
     title: str
     description: str
-    input_schema: Raw
-    output_schema: Raw
+    inputs: Raw
+    outputs: Raw
+    compact: Raw
     effect: Effect
     annotations: Annotations
     scopes: tuple[frozenset[str], ...]
@@ -41,6 +48,29 @@ class Tool(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     deprecated: bool = False
     extension: Extension | None = None
+    shelves: Shelves = NO_SHELVES
+
+    @property
+    def input_schema(self) -> Raw:
+        """The schema of the arguments with its definitions, within SCHEMA_BYTES_MAX: what a call is checked against."""
+        return bundle(self.inputs, self.shelves.input, SCHEMA_BYTES_MAX)
+
+    @property
+    def output_schema(self) -> Raw:
+        """The schema of the JSON that a success has, with its definitions, within SCHEMA_BYTES_MAX; or empty."""
+        return bundle(self.outputs, self.shelves.output, SCHEMA_BYTES_MAX)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What may be asked of its answers, as schemas by name."""
+        return offer_options(self.operation, answers=self.effect == "read" or bool(bytes(self.outputs)))
+
+    def open_schema(self, place: str) -> Raw | None:
+        """The part of its schemas at a place, within SHOWN_BYTES_MAX: `#` and `output#` are the whole, a pointer behind
+        them leads to what was folded. None where there is nothing."""
+        is_output = place.startswith(PLACES["output"])
+        root, shelf = (self.outputs, self.shelves.output) if is_output else (self.inputs, self.shelves.input)
+        return open_at(root, shelf, place, SHOWN_BYTES_MAX) if bytes(root) and "#" in place else None
 
     @property
     def connector(self) -> str:

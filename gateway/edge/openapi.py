@@ -81,6 +81,7 @@ OPENAI_TOOLS: Json = {
 _STRUCTS: tuple[Any, ...] = (
     tools.ToolPage,
     tools.ToolShown,
+    tools.SchemaPart,
     tools.CallBody,
     tools.CallAnswer,
     tools.SearchBody,
@@ -99,6 +100,8 @@ def _components() -> Json:
 
 def _paths() -> Json:
     name = _parameter("name", "path", {"type": "string"}, "The tool's name.")
+    place = _parameter("at", "query", {"type": "string"}, "A folded part of its schemas, as its hint names it, alone.")
+    handle = _parameter("name", "path", {"type": "string"}, "What follows factotum://results/ in the handle.")
     connector = _parameter("name", "path", {"type": "string"}, "The connector's name.")
     return {
         "/v1/tools": {
@@ -114,9 +117,7 @@ def _paths() -> Json:
                 ],
             )
         },
-        "/v1/tools/{name}": {
-            "get": _operation("showTool", "Show one tool", {"200": _answer("The tool.", "ToolShown")}, [name])
-        },
+        "/v1/tools/{name}": {"get": _operation("showTool", "Show one tool", {"200": _shown_answer()}, [name, place])},
         "/v1/tools/{name}:call": {
             "post": _operation(
                 "callTool",
@@ -124,6 +125,18 @@ def _paths() -> Json:
                 {"200": _answer("The backend's answer; `is_error` where it was an error of its own.", "CallAnswer")},
                 [name],
                 body="CallBody",
+            )
+        },
+        "/v1/results/{name}": {
+            "get": _operation(
+                "readResult",
+                "Read more of an answer that was too long to give at once",
+                {"200": _answer("More of it.", "CallAnswer")},
+                [
+                    handle,
+                    _parameter("select", "query", {"type": "string"}, "JMESPath over the whole answer."),
+                    _parameter("offset", "query", {"type": "integer", "minimum": 0}, "The byte to begin at, for text."),
+                ],
             )
         },
         "/v1/tools:search": {
@@ -233,6 +246,11 @@ def _answer(description: str, schema: str, media_type: str = "application/json")
 def _list_answer() -> Json:
     either = {"oneOf": [_ref("ToolPage"), _ref("OpenAiTools")]}
     return {"description": "One page, in the order of names.", "content": {"application/json": {"schema": either}}}
+
+
+def _shown_answer() -> Json:
+    either = {"oneOf": [_ref("ToolShown"), _ref("SchemaPart")]}
+    return {"description": "The tool, or the part asked for.", "content": {"application/json": {"schema": either}}}
 
 
 def _ref(name: str) -> Json:

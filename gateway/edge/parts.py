@@ -8,6 +8,7 @@ from gateway.call import Calls
 from gateway.discover import Discovery
 from gateway.ingest import Ingestion
 from gateway.published import Published
+from gateway.results import KeptResults
 from gateway.settings import Settings
 from gateway.stores.base import Store
 
@@ -19,6 +20,7 @@ class Gateway(Struct, frozen=True):
     published: Published
     discovery: Discovery
     calls: Calls
+    results: KeptResults
     ingestion: Ingestion
     authenticator: Authenticator
     audit: AuditLog

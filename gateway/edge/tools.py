@@ -8,19 +8,22 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, asgi, post
+from litestar import Request, Response, asgi, get, post
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, FromQuery
 from litestar.types import HTTPScope, Receive, Scope, Send
 from msgspec import Meta, Raw, Struct
 
 from gateway.call import Asked
+from gateway.core.option import PAGES, SELECT, WAIT
 from gateway.core.principal import Principal
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, Tool
 from gateway.edge.asgi import Disconnected, Reply, header_values, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
-from gateway.errors import BadRequest, GatewayError
+from gateway.errors import BadRequest, GatewayError, NotFound
+from gateway.results import SCHEME
 
 PAGE_TOOLS_MAX = 1_000
 CALL = ":call"
@@ -60,11 +63,30 @@ class ToolShown(Struct, frozen=True):
     deprecated: bool
 
 
+class SchemaPart(Struct, frozen=True):
+    """A folded part of a tool's schemas, opened."""
+
+    name: str
+    at: str
+    part: Raw
+
+
 class CallBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """`dry_run` shows the exact request, secrets redacted, and sends nothing."""
+    """`dry_run` shows the exact request, secrets redacted, and sends nothing. `select` is JMESPath over the answer,
+    `pages_max` how many pages of a list to put together, `wait_s` how long to wait for what was only accepted."""
 
     arguments: dict[str, Any] = {}
     dry_run: bool = False
+    select: str = ""
+    pages_max: int = 1
+    wait_s: float = 0.0
+
+    @property
+    def all_arguments(self) -> dict[str, Any]:
+        """The arguments, and the options that were asked for under their names among arguments."""
+        options = {SELECT: self.select or None, PAGES: self.pages_max, WAIT: self.wait_s or None}
+        asked = {name: value for name, value in options.items() if value is not None and (name, value) != (PAGES, 1)}
+        return {**self.arguments, **asked}
 
 
 class TextBlock(Struct, frozen=True, tag_field="type", tag="text"):
@@ -88,7 +110,8 @@ class BlobBlock(Struct, frozen=True, tag_field="type", tag="blob"):
 
 
 class CallAnswer(Struct, frozen=True):
-    """`structured` is the backend's JSON as it came; null where it is not JSON or was cut. `status` is the backend's."""
+    """`structured` is the backend's JSON as it came, or what was selected or kept of it; null where it is not JSON.
+    `status` is the backend's. `notes` say what was left out and how to go on; `handle` is where the whole is kept."""
 
     status: int
     is_error: bool
@@ -96,6 +119,8 @@ class CallAnswer(Struct, frozen=True):
     content: tuple[TextBlock | MediaBlock | BlobBlock, ...]
     structured: Raw | None
     retry: Retry | None
+    notes: tuple[str, ...] = ()
+    handle: str = ""
 
 
 class ListQuery(Struct, frozen=True):
@@ -154,14 +179,15 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         return _json(SearchAnswer(tuple(Hit(*_told(one.tool), one.score, one.matched) for one in found)))
 
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
-        principal = await signed_in(_authorization(scope))
-        return Reply(200, msgspec.json.encode(_shown(gateway.discovery.describe(principal, name))))
+        tool = gateway.discovery.describe(await signed_in(_authorization(scope)), name)
+        at = dict(parse_qsl(scope["query_string"].decode("ascii", "replace"), max_num_fields=20)).get("at")
+        return Reply(200, msgspec.json.encode(_shown(tool) if at is None else _open(tool, at)))
 
     async def call_tool(scope: HTTPScope, receive: Receive, name: str) -> Reply:
         principal = await signed_in(_authorization(scope))
         body = await read_body(scope, receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s)
         asked = _decode(body, CallBody) if body else CallBody()
-        calling = gateway.calls.call(principal, Asked(name, asked.arguments, "rest", asked.dry_run))
+        calling = gateway.calls.call(principal, Asked(name, asked.all_arguments, "rest", asked.dry_run))
         return Reply(200, msgspec.json.encode(_answer(await until_disconnect(receive, calling))))
 
     async def reply_to(scope: HTTPScope, receive: Receive) -> Reply:
@@ -176,6 +202,16 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             case _:
                 return Reply(405, headers=((b"allow", b"POST" if name.endswith(CALL) else b"GET"),))
 
+    @get("/v1/results/{name:str}")
+    async def read_result(
+        request: AnyRequest, name: FromPath[str], select: FromQuery[str] = "", offset: FromQuery[int | None] = None
+    ) -> Response[bytes]:
+        principal = await signed_in(request.headers.get("authorization", ""))
+        if offset is not None and offset < 0:
+            raise BadRequest("offset counts bytes from 0 on.")
+        result = gateway.results.read(principal, SCHEME + name, select=select, offset=offset)
+        return _json(_answer(result))
+
     @asgi("/v1/tools", is_mount=True, copy_scope=True)
     async def tools_door(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -186,7 +222,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             return
         await send_reply(send, reply)
 
-    return [search_tools, tools_door]
+    return [search_tools, read_result, tools_door]
 
 
 def _authorization(scope: HTTPScope) -> str:
@@ -231,8 +267,8 @@ def _summary(tool: Tool) -> ToolSummary:
 def _shown(tool: Tool) -> ToolShown:
     return ToolShown(
         *_told(tool),
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema or None,
+        input_schema=tool.open_schema("#") or tool.inputs,
+        output_schema=tool.open_schema("output#"),
         annotations=tool.annotations,
         scopes=tuple(tuple(sorted(alternative)) for alternative in tool.scopes),
         operation=tool.operation.key,
@@ -241,8 +277,15 @@ def _shown(tool: Tool) -> ToolShown:
     )
 
 
+def _open(tool: Tool, place: str) -> SchemaPart:
+    part = tool.open_schema(place)
+    if part is None:
+        raise NotFound(f"{tool.name} has nothing at {place[:200]!r}; without `at`, its hints say where its parts are.")
+    return SchemaPart(tool.name, place, part)
+
+
 def _openai(tool: Tool) -> dict[str, object]:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.compact}
     return {"type": "function", "function": function}
 
 
@@ -254,6 +297,8 @@ def _answer(result: Result) -> CallAnswer:
         content=tuple(_block(one) for one in result.content),
         structured=result.structured or None,
         retry=result.retry,
+        notes=result.notes,
+        handle=result.handle,
     )
 
 

@@ -165,7 +165,7 @@ def test_whatever_the_filters_an_exclusion_wins_and_no_include_means_all(
         (["text/csv", "Multipart/Form-Data"], ["application/json", "multipart/form-data"], "multipart/form-data"),
         (["text/plain", "application/json"], ["application/json", "text/plain"], "text/plain"),
         (["application/vnd.a+json"], ["application/json", "application/vnd.a+json; v=1"], "application/vnd.a+json; v=1"),
-        (["text/xml"], ["text/xml", "application/json"], "application/json"),
+        (["text/xml"], ["text/xml", "application/json"], "text/xml"),
         (["image/png"], ["application/json"], "application/json"),
     ],
 )  # fmt: skip

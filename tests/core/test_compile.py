@@ -13,7 +13,7 @@ from gateway.core.catalog import Connector
 from gateway.core.compile import compile_document
 from gateway.core.document import DocumentBroken
 from gateway.core.manifest import HeaderAuth, Manifest
-from gateway.core.operation import Body, Field, Parameter
+from gateway.core.operation import Body, Field, Parameter, PartHeader
 from gateway.core.references import Documents
 from gateway.core.tool import TOOL_NAME_PATTERN, Refusal, Tool
 
@@ -60,6 +60,9 @@ def test_what_is_no_openapi_document_is_refused_as_a_whole(tree: dict[str, Any])
         compile_tree(tree)
 
 
+UNNAMEABLE = {"type": "object", "properties": {"a": {"type": "string", "xml": {"name": "1 < 2"}}}}
+
+
 def test_one_bad_operation_never_costs_the_rest() -> None:
     connector = compile_tree(
         {
@@ -73,7 +76,7 @@ def test_one_bad_operation_never_costs_the_rest() -> None:
                 "/f": {"get": {"parameters": [{"$ref": "#/nowhere"}]}},
                 "/g": {"get": {"parameters": [{"name": "a", "in": "nowhere"}]}},
                 "/h": {"post": {"requestBody": {"$ref": "#/nowhere"}}},
-                "/i": {"post": json_body({}, "text/xml", required=True)},
+                "/i": {"post": json_body(UNNAMEABLE, "text/xml", required=True)},
                 "/j": {"additionalOperations": {"CONNECT": {}, "PURGE": {}, "a b": {}}},
                 "x-k": {"get": {}},
             },
@@ -90,7 +93,7 @@ def test_one_bad_operation_never_costs_the_rest() -> None:
         ("GET /f", "/paths/~1f/get/parameters/0", "unresolvable-reference"),
         ("GET /g", "/paths/~1g/get/parameters/0", "unknown-location"),
         ("POST /h", "/paths/~1h/post/requestBody", "unresolvable-reference"),
-        ("POST /i", "/paths/~1i/post/requestBody", "unsupported-body"),
+        ("POST /i", "/paths/~1i/post/requestBody/content/text~1xml/schema/properties/a", "unsupported-body"),
         ("CONNECT /j", "/paths/~1j/additionalOperations/CONNECT", "unknown-method"),
         ("a b /j", "/paths/~1j/additionalOperations/a b", "unknown-method"),
     }
@@ -302,7 +305,8 @@ def test_one_name_in_several_places_is_several_arguments() -> None:
         (["application/x-www-form-urlencoded", "application/vnd.x+json"], "application/vnd.x+json"),
         (["multipart/form-data", "application/x-www-form-urlencoded"], "application/x-www-form-urlencoded"),
         (["text/plain", "application/octet-stream"], "application/octet-stream"),
-        (["application/xml", "text/plain"], "text/plain"),
+        (["application/xml", "text/plain", "application/octet-stream"], "application/xml"),
+        (["application/xml", "application/json"], "application/json"),
         (["*/*"], "application/json"),
         ([""], "application/json"),
         (["text/*"], "text/plain"),
@@ -389,8 +393,8 @@ def test_fields_of_a_form_say_how_they_are_written() -> None:
     tool = tool_of({"requestBody": {"content": {"multipart/form-data": {"schema": schema, "encoding": encoding}}}})
     assert tool.operation.body is not None
     assert tool.operation.body.fields == (
-        Field("a", "a", style="deepObject"),
-        Field("b", "b", explode=False, allow_reserved=True),
+        Field("a", "a", style="deepObject", styled=True),
+        Field("b", "b", explode=False, allow_reserved=True, styled=True),
         Field("file", "file", content_type="image/png", binary=True),
     )
 
@@ -413,7 +417,7 @@ def test_a_file_is_an_object_with_its_bytes_in_base64(media_type: str, schema: A
 
 
 def test_an_optional_body_that_cannot_be_written_is_left_out_and_told() -> None:
-    connector = compile_one(json_body({}, "application/xml"))
+    connector = compile_one(json_body(UNNAMEABLE, "application/xml"))
     assert connector.tools[0].operation.body is None
     assert [repair.reason for repair in connector.repairs] == ["body-dropped"]
 
@@ -553,3 +557,53 @@ def test_no_document_does_anything_but_compile_or_be_refused(
             if bytes(encoded):
                 assert jsonschema_rs.meta.is_valid(msgspec.json.decode(encoded))
                 jsonschema_rs.Draft202012Validator(msgspec.json.decode(encoded))
+
+
+# Bodies of other kinds.
+
+
+def test_the_headers_of_a_part_become_arguments_or_are_sent_as_they_must_be() -> None:
+    schema = {"properties": {"a": {"type": "string"}}}
+    headers = {
+        "X-Kind": {"schema": {"enum": ["photo"]}},
+        "X-Note": {"required": True, "description": "What it shows.", "schema": {"type": "string"}},
+        "Content-Type": {"schema": {"type": "string"}},
+    }
+    media = {"schema": schema, "encoding": {"a": {"headers": headers}}}
+    tool = tool_of({"requestBody": {"content": {"multipart/form-data": media}}})
+    assert tool.operation.body is not None
+    assert tool.operation.body.fields[0].headers == (
+        PartHeader("X-Kind", value="photo"),
+        PartHeader("X-Note", argument="a_X-Note"),
+    )
+    told = inputs(tool)
+    assert told["properties"]["a_X-Note"] == {"type": "string", "description": "What it shows."}
+    assert told["required"] == ["a_X-Note"]
+
+
+@pytest.mark.parametrize(
+    ("media", "schema"),
+    [
+        ({"schema": {"type": "array", "items": {"type": "integer"}}}, {"type": "array", "items": {"type": "integer"}}),
+        ({"schema": {"type": "integer"}}, {"type": "array", "items": {"type": "integer"}}),
+        ({"itemSchema": {"type": "integer"}}, {"type": "array", "items": {"type": "integer"}}),
+        ({}, {"type": "array", "items": True}),
+    ],
+)
+def test_a_body_of_lines_is_a_list_of_what_each_line_is(media: Any, schema: Any) -> None:
+    tool = tool_of({"requestBody": {"content": {"application/x-ndjson": media}}})
+    assert tool.operation.body == Body("application/x-ndjson", argument="body", sequential=True)
+    assert inputs(tool)["properties"]["body"] == schema
+
+
+def test_the_manifest_says_which_media_type_it_prefers() -> None:
+    tree = {
+        "openapi": "3.1.0",
+        "servers": [{"url": "https://x.example"}],
+        "paths": {"/a": {"post": {"requestBody": {"content": {"application/json": {}, "text/plain": {}, "a/b": {}}}}}},
+    }
+    manifest = Manifest(name="x", media_types=("image/png", "TEXT/plain", "application/json"))
+    connector = compile_document(manifest, Documents("main", {"main": tree}), "digest")
+    body = connector.tools[0].operation.body
+    assert body is not None
+    assert body.media_type == "text/plain"

@@ -16,13 +16,13 @@ import pytest
 import yaml
 
 from gateway.core.catalog import Connector
-from gateway.core.compile import OUTPUT_SCHEMA_BYTES_MAX, compile_document
+from gateway.core.compile import compile_document
 from gateway.core.document import external_references, parse_document
-from gateway.core.inputs import INPUT_SCHEMA_BYTES_MAX
 from gateway.core.manifest import Manifest
 from gateway.core.operation import Body
 from gateway.core.parameters import TRANSPORT_HEADERS
 from gateway.core.references import Documents, escape
+from gateway.core.shelf import SCHEMA_BYTES_MAX
 from gateway.core.tool import TOOL_NAME_PATTERN
 
 CORPUS = Path(__file__).parents[3] / "shared" / "specs"
@@ -87,9 +87,10 @@ def test_every_operation_is_a_valid_tool_or_a_named_refusal(row: dict[str, Any])
         assert tool.description
         assert all(tool.scopes)
         assert tool.scopes
-        check_schema(bytes(tool.input_schema), INPUT_SCHEMA_BYTES_MAX)
-        if tool.output_schema:
-            check_schema(bytes(tool.output_schema), OUTPUT_SCHEMA_BYTES_MAX)
+        check_schema(bytes(tool.input_schema), SCHEMA_BYTES_MAX)
+        check_schema(bytes(tool.compact), connector.manifest.limits.definition_bytes_max)
+        if bytes(tool.outputs):
+            check_schema(bytes(tool.output_schema), SCHEMA_BYTES_MAX)
         properties = json.loads(bytes(tool.input_schema))["properties"]
         assert all(re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", name) for name in properties)
         assert arguments_of(tool) == properties.keys()

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from gateway.core.catalog import Connector
 from gateway.core.compile import compile_document
 from gateway.core.effect import annotations_of
-from gateway.core.extension import Extension, Follow, Page, Poll
+from gateway.core.extension import SINKS_MAX, Extension, Follow, Page, Poll
 from gateway.core.manifest import Manifest
 from gateway.core.naming import Identity, name_tools
 from gateway.core.references import Documents
 from gateway.core.tool import Effect, Tool
+from gateway.core.wire import ConnectorReader, encode_connector
 
 URI = "https://docs.example/openapi.json"
 KEY = "x-factotum"
@@ -285,6 +286,32 @@ def test_a_parameter_says_what_becomes_of_its_value() -> None:
     assert [one["description"] for one in properties_of(tool).values()] == ["Whom.", "Theirs."]
 
 
+def sent(extension: Extension | None) -> Extension | None:
+    """As another process reads it."""
+    return msgspec.json.decode(msgspec.json.encode(extension), type=Extension | None)
+
+
+def test_a_connector_keeps_what_was_said_and_left_out_on_its_way_to_another_process() -> None:
+    connector = compile_tree({"paths": {"/a": {"get": {KEY: WHOLE}, "put": {KEY: {"hide": True}}}}})
+    head, *pieces = encode_connector(connector)
+    reader = ConnectorReader(connector.manifest, head)
+    for piece in pieces:
+        reader.take(piece)
+    assert reader.connector() == connector
+    assert connector.left_out == 1
+
+
+def test_any_number_of_sinks_still_makes_a_tool_that_another_process_reads() -> None:
+    said = {"sink": {f"s{n}": "url" for n in range(SINKS_MAX)}}
+    many = [parameter(f"p{n}" + "x" * 300, {"sink": "amount"}) for n in range(5)]
+    connector = compile_said(said, parameters=many)
+    assert repairs(connector) == ["/paths/~1orders/post"]
+    extension = connector.tools[0].extension
+    assert extension is not None
+    assert len(extension.sink) == SINKS_MAX
+    assert sent(extension) == extension
+
+
 def test_a_bad_key_of_a_parameter_costs_that_key_only() -> None:
     said = {"sink": "sender", "description": "Whom.", "hide": "yes", "more": 1}
     connector = compile_said(None, parameters=[parameter("to", said)])
@@ -363,6 +390,7 @@ def test_whatever_is_said_there_is_one_tool_with_scopes_or_it_is_hidden(
     assert len(connector.tools) + connector.left_out == 1
     assert connector.refusals == ()
     for tool in connector.tools:
+        assert sent(tool.extension) == tool.extension
         assert tool.scopes
         assert all(tool.scopes)
         assert tool.effect in ("read", "write", "destructive")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from python_multipart import create_form_parser
 from werkzeug.formparser import MultiPartParser
 
-from gateway.core.operation import Body, Field
+from gateway.core.operation import Body, Field, PartHeader
 from gateway.core.payload import build_body
 from gateway.core.serialize import Unbuildable
 
@@ -312,3 +312,60 @@ JSON = st.recursive(
 def test_any_json_comes_back_from_another_reader(value: Any) -> None:
     _, data = built(Body("application/json", True, argument="body"), body=value)
     assert json.loads(data) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        (Field("a", "a"), {"x": 1, "y": "z"}, "a=%7B%22x%22%3A1%2C%22y%22%3A%22z%22%7D"),
+        (Field("a", "a", styled=True), {"x": 1, "y": "z w"}, "x=1&y=z+w"),
+        (Field("a", "a", styled=True, explode=False), {"x": 1, "y": "z"}, "a=x,1,y,z"),
+        (Field("a", "a", styled=True, style="pipeDelimited", explode=False), ["b", "c"], "a=b%7Cc"),
+        (Field("a", "a", styled=True, content_type="application/json"), {"x": 1}, "x=1"),
+    ],
+)
+def test_a_style_that_the_document_states_wins_over_json(field: Field, value: object, told: str) -> None:
+    assert form_of(field, a=value) == told
+
+
+def test_the_headers_of_a_part_are_those_of_the_document_and_of_the_caller() -> None:
+    headers = (
+        PartHeader("X-Kind", value="photo"),
+        PartHeader("X-Note", argument="a_X-Note"),
+        PartHeader("X-No", argument="no"),
+    )
+    field = Field("a", "a", binary=True, headers=headers)
+    _, data = built(Body(MULTIPART, True, fields=(field,)), **{"a": file(b"1"), "a_X-Note": "für dich"})
+    head = data.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]
+    assert head == [
+        b'Content-Disposition: form-data; name="a"; filename="file"',
+        b"Content-Type: application/octet-stream",
+        b"X-Kind: photo",
+        "X-Note: für dich".encode("latin-1"),
+    ]
+
+
+def test_a_part_header_cannot_break_out_of_its_line() -> None:
+    field = Field("a", "a", headers=(PartHeader("X-Note", argument="note"),))
+    assert refusal(Body(MULTIPART, True, fields=(field,)), a="x", note="1\r\nX-Evil: 1") == "a"
+
+
+def test_a_styled_part_is_written_pair_by_pair_without_percent_encoding() -> None:
+    field = Field("a", "a", styled=True, style="deepObject")
+    kind, data = built(Body(MULTIPART, True, fields=(field,)), a={"x": "1 & 2", "y": [3]})
+    assert parts_of(kind, data) == [("a[x]", None, b"1 & 2"), ("a[y][0]", None, b"3")]
+    listed = Field("a", "a", styled=True, explode=False)
+    assert parts_of(*built(Body(MULTIPART, True, fields=(listed,)), a=["b", "c"])) == [("a", None, b"b,c")]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "told"),
+    [
+        ("application/x-ndjson", b'{"a":1}\n{"a":null}\n'),
+        ("application/jsonl", b'{"a":1}\n{"a":null}\n'),
+        ("application/json-seq", b'\x1e{"a":1}\n\x1e{"a":null}\n'),
+    ],
+)
+def test_a_sequence_is_one_value_after_another(media_type: str, told: bytes) -> None:
+    body = Body(media_type, True, argument="body", sequential=True)
+    assert built(body, body=[{"a": 1}, {"a": None}]) == (media_type, told)

@@ -179,7 +179,7 @@ def test_the_version_changes_with_the_text_and_with_nothing_else() -> None:
 
 def kinds_of(schema: object) -> Kind:
     (tool,) = table_catalog(CaseTable((), (TOOLS[0],))).tools.values()
-    return argument_kinds(structs.replace(tool, input_schema=Raw(json.encode(schema))))
+    return argument_kinds(structs.replace(tool, inputs=Raw(json.encode(schema))))
 
 
 STRING, NULL = {"type": "string"}, {"type": "null"}

@@ -12,7 +12,8 @@ from msgspec import Raw
 
 from gateway.core.http import HttpResponse
 from gateway.core.operation import Operation
-from gateway.core.response import ERROR_BYTES_MAX, read_response, retry_after_s
+from gateway.core.project import Selection
+from gateway.core.response import ERROR_BYTES_MAX, Reading, read_piece, read_response, retry_after_s
 from gateway.core.result import Blob, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, Tool
 
@@ -26,8 +27,9 @@ def tool(effect: Effect = "read", *, idempotent: bool = False) -> Tool:
         name="x_get",
         title="Get",
         description="Gets.",
-        input_schema=Raw(b"{}"),
-        output_schema=Raw(b""),
+        inputs=Raw(b"{}"),
+        outputs=Raw(b""),
+        compact=Raw(b"{}"),
         effect=effect,
         annotations=Annotations(effect == "read", effect == "destructive", idempotent),
         scopes=(frozenset({"x:read"}),),
@@ -35,10 +37,16 @@ def tool(effect: Effect = "read", *, idempotent: bool = False) -> Tool:
     )
 
 
-def read(body: bytes, content_type: str = "", status: int = 200, one: Tool | None = None, **headers: str) -> Result:
+def reading(bytes_max: int = BYTES_MAX, select: str = "") -> Reading:
+    return Reading(bytes_max, bytes_max, NOW, Selection(select) if select else None)
+
+
+def read(
+    body: bytes, content_type: str = "", status: int = 200, one: Tool | None = None, select: str = "", **headers: str
+) -> Result:
     told = {"content-type": content_type, **{name.replace("_", "-"): value for name, value in headers.items()}}
     response = HttpResponse(status, tuple((name, value) for name, value in told.items() if value), body)
-    return read_response(one or tool(), response, BYTES_MAX, NOW)
+    return read_response(one or tool(), response, reading(select=select))
 
 
 def text(result: Result) -> str:
@@ -108,8 +116,9 @@ def test_a_plain_word_or_number_stays_text(content_type: str, body: bytes) -> No
         ("text/plain", "é".encode("utf-16"), "é"),
         ("application/xml", b"<a/>", "<a/>"),
         ("image/svg+xml", b"<svg/>", "<svg/>"),
-        ("text/event-stream", b"data: 1\n\ndata: 2\n\n", "data: 1\n\ndata: 2\n\n"),
-        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', '{"a":1}\n{"a":2}\n'),
+        ("text/event-stream", b"data: 1\n\ndata: 2\n\n", "[1,2]"),
+        ("application/x-ndjson", b'{"a":1}\n{"a":2}\n', '[{"a":1},{"a":2}]'),
+        ("application/x-ndjson", b'{"a":1}\noops\n', '{"a":1}\noops\n'),
         ("text/plain; charset=unicode_escape", b"\\u0041", "\\u0041"),
         ("text/plain; charset=cp9999", b"a", "a"),
     ],
@@ -157,27 +166,91 @@ def test_where_a_new_resource_is_reaches_the_caller_even_without_content() -> No
     )
 
 
-def test_a_text_above_the_limit_is_cut_at_a_sensible_place_and_the_cut_is_told() -> None:
-    body = json.dumps([{"name": f"item {index}"} for index in range(200)]).encode()
+def test_json_above_the_limit_is_shorter_json_and_says_what_is_missing() -> None:
+    body = json.dumps({"total": 200, "items": [{"name": f"item {index}"} for index in range(200)]}).encode()
     result = read(body, JSON_TYPE)
-    notice, _, shown = text(result).partition("\n")
-    assert notice == f"[truncated: showing first {len(shown)} of {len(body)} bytes]"
-    assert body.decode().startswith(shown)
-    assert shown.endswith("}")
-    assert BYTES_MAX * 3 // 4 <= len(shown) <= BYTES_MAX
+    shown = json.loads(bytes(result.structured))
+    kept = len(shown["items"])
+    assert shown == {"total": 200, "items": [{"name": f"item {index}"} for index in range(kept)]}
+    assert BYTES_MAX * 3 // 4 <= len(bytes(result.structured)) <= BYTES_MAX
+    assert result.truncated
+    assert result.notes == (
+        f"Cut from {len(body)} bytes to {len(bytes(result.structured))}; of /items: the first {kept} of 200.",
+    )
+
+
+def test_a_text_above_the_limit_is_cut_at_a_sensible_place_and_the_cut_is_told() -> None:
+    body = "".join(f"line {index}\n" for index in range(200)).encode()
+    result = read(body, "text/plain")
+    assert body.decode().startswith(text(result))
+    assert text(result).endswith("\n")
+    assert BYTES_MAX * 3 // 4 <= len(text(result)) <= BYTES_MAX
     assert (bytes(result.structured), result.truncated) == (b"", True)
+    assert result.notes == (f"Cut: this is the first {len(text(result))} of {len(body)} bytes.",)
 
 
 def test_a_cut_falls_between_characters() -> None:
-    assert text(read("é".encode() * BYTES_MAX, "text/plain")).endswith("]\n" + "é" * (BYTES_MAX // 2))
-    assert text(read(b"x" + "é".encode() * BYTES_MAX, "text/plain")).endswith("]\nx" + "é" * ((BYTES_MAX - 1) // 2))
+    assert text(read("é".encode() * BYTES_MAX, "text/plain")) == "é" * (BYTES_MAX // 2)
+    assert text(read(b"x" + "é".encode() * BYTES_MAX, "text/plain")) == "x" + "é" * ((BYTES_MAX - 1) // 2)
+
+
+def test_what_was_cut_can_be_read_to_its_end_piece_by_piece() -> None:
+    body = "".join(f"Zeile {index}: é\n" for index in range(400)).encode()
+    response = HttpResponse(200, (("content-type", "text/plain"),), body)
+    pieces, offset = [], 0
+    while offset < len(body):
+        piece = read_piece(response, offset, BYTES_MAX)
+        pieces.append(text(piece))
+        offset += len(text(piece).encode())
+        assert piece.truncated == (offset < len(body))
+    assert "".join(pieces).encode() == body
+    assert len(pieces) > 5
+    assert read_piece(HttpResponse(200, (("content-type", "image/png"),), b"\x89PNG"), 0, 10).is_error
+
+
+def test_what_is_selected_is_all_that_is_given_and_the_limit_counts_that() -> None:
+    body = json.dumps({"items": [{"id": index, "text": "x" * 500} for index in range(50)]}).encode()
+    result = read(body, JSON_TYPE, select="items[?id>`47`].id")
+    assert (bytes(result.structured), result.truncated, result.notes) == (b"[48,49]", False, ())
+
+
+@pytest.mark.parametrize(
+    ("select", "note"),
+    [
+        ("length(a)", "Nothing was selected: length() was given what it does not take."),
+        ("nothing(a)", "Nothing was selected: it calls a function that JMESPath does not have."),
+    ],
+)
+def test_what_cannot_be_selected_costs_nothing_of_the_answer(select: str, note: str) -> None:
+    result = read(b'{"a": 1}', JSON_TYPE, select=select)
+    assert (bytes(result.structured), result.notes) == (b'{"a": 1}', (note,))
+
+
+def test_a_selection_of_what_is_no_json_is_told() -> None:
+    assert read(b"hello", "text/plain", select="a").notes == (
+        "The answer is not JSON, so nothing was selected from it.",
+    )
+
+
+def test_an_error_of_the_backend_is_told_whole_whatever_was_to_be_selected() -> None:
+    result = read(b'{"detail": "no such room"}', JSON_TYPE, 404, select="name")
+    assert "no such room" in text(result)
+    assert json.loads(bytes(result.structured)) == {"detail": "no such room"}
 
 
 def test_an_answer_that_was_not_read_to_its_end_is_never_taken_for_all_of_it() -> None:
     response = HttpResponse(200, (("content-type", JSON_TYPE),), b"[1, 2]", truncated=True)
-    result = read_response(tool(), response, BYTES_MAX, NOW)
+    result = read_response(tool(), response, reading())
     assert (bytes(result.structured), result.truncated) == (b"", True)
-    assert text(result) == "[truncated: showing first 6 of more than 6 bytes]\n[1, 2]"
+    assert text(result) == "[1, 2]"
+    assert result.notes == ("Cut: this is the first 6 of more than 6 bytes.",)
+
+
+def test_a_stream_that_goes_on_gives_what_had_come() -> None:
+    response = HttpResponse(200, (("content-type", "application/x-ndjson"),), b'{"a":1}\n{"a":2}\n{"a', truncated=True)
+    result = read_response(tool(), response, reading())
+    assert (json.loads(bytes(result.structured)), result.truncated) == ([{"a": 1}, {"a": 2}], True)
+    assert result.notes == ("The backend went on sending: what had come by then is here.",)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +308,7 @@ def test_an_error_without_a_document_is_told_with_what_there_is() -> None:
 def test_the_words_of_an_error_are_bounded() -> None:
     body = json.dumps({"detail": "x " * 400_000}).encode()
     response = HttpResponse(400, (("content-type", JSON_TYPE),), body)
-    result = read_response(tool(), response, 10_000_000, NOW)
+    result = read_response(tool(), response, reading(10_000_000))
     assert len(text(result)) < ERROR_BYTES_MAX + 2_000
     assert result.truncated
     assert "x x x" in result.content[0].text  # type: ignore[union-attr]
@@ -306,7 +379,7 @@ def test_whatever_a_backend_sends_is_a_bounded_answer(
     status: int, content_type: str, body: bytes, bytes_max: int, header: str, truncated: bool
 ) -> None:
     headers = (("content-type", content_type), ("retry-after", header), ("location", header))
-    result = read_response(POST, HttpResponse(status, headers, body, truncated), bytes_max, NOW)
+    result = read_response(POST, HttpResponse(status, headers, body, truncated), reading(bytes_max))
     assert result.content
     assert result.is_error == (status >= 300 and status != 304)
     if result.structured:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.references import At, Documents
-from gateway.core.schema import Direction, Schemas
+from gateway.core.schema import Schemas
+from gateway.core.shelf import Direction, bundle, open_at
 
 NULL = {"type": "null"}
 
@@ -27,15 +28,28 @@ def convert(schema: Any, direction: Direction = "input", **components: Any) -> A
     return schemas.convert(At(schema, "main", "/schema"), direction)
 
 
-def bundle(schema: Any, direction: Direction = "input", bytes_max: int = 10_000, **components: Any) -> Any:
-    schemas, _ = converter({"schema": schema, **components})
-    converted = schemas.convert(At(schema, "main", "/schema"), direction)
-    encoded = bytes(schemas.bundle(converted, direction, bytes_max).encoded)
-    assert len(encoded) <= bytes_max
+def checked(encoded: bytes, bytes_max: int) -> Any:
+    assert 0 < len(encoded) <= bytes_max
     told = json.loads(encoded)
-    assert jsonschema_rs.meta.is_valid(told)
+    assert jsonschema_rs.meta.is_valid(told), encoded
     jsonschema_rs.Draft202012Validator(told)
     return told
+
+
+def whole(schema: Any, direction: Direction = "input", bytes_max: int = 10_000, **components: Any) -> Any:
+    """The schema with its definitions, as a call is checked against it."""
+    schemas, _ = converter({"schema": schema, **components})
+    root, _ = schemas.encode_root(schemas.convert(At(schema, "main", "/schema"), direction), direction)
+    shelves = schemas.shelves()
+    shelf = shelves.input if direction == "input" else shelves.output
+    return checked(bytes(bundle(root, shelf, bytes_max)), bytes_max)
+
+
+def compact(schema: Any, bytes_max: int, **components: Any) -> Any:
+    """The schema as lists show it."""
+    schemas, _ = converter({"schema": schema, **components})
+    told = schemas.convert(At(schema, "main", "/schema"), "input")
+    return checked(bytes(schemas.encode_compact(told, bytes_max)), bytes_max)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +129,7 @@ def test_requests_have_no_read_only_and_responses_no_write_only_properties() -> 
 
 
 def test_small_scalars_are_put_in_place_and_larger_schemas_become_definitions() -> None:
-    told = bundle(
+    told = whole(
         {"properties": {"kind": {"$ref": "#/Kind"}, "pet": {"$ref": "#/Pet", "description": "Yours."}}},
         Kind={"type": "string", "enum": ["cat"]},
         Pet={"type": "object", "properties": {"name": {"type": "string"}}},
@@ -151,7 +165,7 @@ def test_a_circle_of_schemas_stays_finite() -> None:
         "type": "object",
         "properties": {"next": {"$ref": "#/Node"}, "all": {"type": "array", "items": {"$ref": "#/Node"}}},
     }
-    told = bundle({"$ref": "#/Node"}, "output", Node=node)
+    told = whole({"$ref": "#/Node"}, "output", Node=node)
     assert told["type"] == "object"
     assert told["$defs"].keys() == {"Node"}
     jsonschema_rs.Draft202012Validator(told).validate({"next": {"next": {"all": []}}})
@@ -161,7 +175,7 @@ def test_definitions_that_refer_to_themselves_and_each_other_are_whole_when_they
     def node(*names: str) -> dict[str, Any]:
         return {"type": "object", "properties": {name: {"$ref": f"#/{name}"} for name in names}}
 
-    told = bundle({"properties": {"a": {"$ref": "#/A"}}}, A=node("B", "C"), B=node("A", "B", "C"), C=node("A", "C"))
+    told = whole({"properties": {"a": {"$ref": "#/A"}}}, A=node("B", "C"), B=node("A", "B", "C"), C=node("A", "C"))
     assert {name: list(one["properties"]) for name, one in told["$defs"].items()} == {
         "A": ["B", "C"],
         "B": ["A", "B", "C"],
@@ -192,7 +206,7 @@ def a_value(depth: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("bytes_max", [200, 500, 2_000, 10_000, 100_000])
 def test_a_schema_too_large_is_opened_from_its_depth_up_and_still_takes_what_it_took(bytes_max: int) -> None:
-    told = bundle(large(4, 4), bytes_max=bytes_max)
+    told = compact(large(4, 4), bytes_max)
     assert told["properties"].keys() == {"p0", "p1", "p2", "p3"}
     assert jsonschema_rs.Draft202012Validator(told).is_valid(a_value(4))
 
@@ -201,17 +215,46 @@ def test_definitions_that_do_not_fit_are_any_value_of_their_type_and_say_so() ->
     components: Any = {name: {**large(5, 1), "title": name} for name in ("A", "B", "C")}
     components["A"]["properties"]["next"] = {"$ref": "#/B"}
     components["B"]["properties"]["next"] = {"$ref": "#/C"}
-    told = bundle({"properties": {"a": {"$ref": "#/A"}}}, bytes_max=12_000, **components)
+    told = whole({"properties": {"a": {"$ref": "#/A"}}}, bytes_max=12_000, **components)
     assert "properties" in told["$defs"]["A"]
-    assert told["$defs"]["B"] == {"type": "object", "description": "Shortened here; any such value is taken."}
+    assert told["$defs"]["B"] == {"type": "object", "description": "Folded; describe_tool opens #/$defs/B"}
     assert "C" not in told["$defs"]
 
 
-def test_a_schema_is_converted_once_for_all_the_tools_that_use_it() -> None:
+def test_a_definition_is_kept_once_for_all_the_tools_that_use_it() -> None:
     component = At({"$ref": "#/Pet"}, "main", "/components/x")
     schemas, _ = converter({"Pet": large(2, 1)})
-    first, second = (schemas.bundle(schemas.convert(component, "output"), "output", 10_000) for _ in range(2))
-    assert first.encoded is second.encoded
+    first, second = (schemas.encode_root(schemas.convert(component, "output"), "output")[0] for _ in range(2))
+    assert bytes(first) == bytes(second) == b'{"$ref":"#/$defs/Pet"}'
+    assert list(schemas.shelves().output) == ["Pet"]
+
+
+def test_what_was_folded_can_be_opened_where_its_hint_says() -> None:
+    folded = {"type": "object", "properties": {"a": {"$ref": "#/A"}, "deep": large(4, 4)}}
+    schemas, _ = converter({"schema": folded, "A": large(5, 2)})
+    converted = schemas.convert(At(folded, "main", "/schema"), "input")
+    root, _ = schemas.encode_root(converted, "input")
+    shelf = schemas.shelves().input
+    shown = bytes(schemas.encode_compact(converted, 1_500))
+    places = [part.partition(b'"')[0].decode() for part in shown.split(b"describe_tool opens ")[1:]]
+    assert len(places) >= 2
+    for place in places:
+        opened = open_at(root, shelf, place, 4_000)
+        assert opened is not None
+        assert "properties" in checked(bytes(opened), 4_000), place
+    assert open_at(root, shelf, "#/properties/nothing", 4_000) is None
+    assert open_at(root, shelf, "#/$defs/nothing", 4_000) is None
+
+
+def test_a_root_that_is_too_large_keeps_its_large_properties_as_definitions() -> None:
+    schema = {"type": "object", "properties": {"big": large(5, 3), "small": {"type": "string"}}, "required": ["big"]}
+    schemas, _ = converter({"schema": schema})
+    root, is_whole = schemas.encode_root(schemas.convert(At(schema, "main", "/schema"), "input"), "input")
+    assert is_whole
+    assert json.loads(bytes(root))["properties"]["big"] == {"$ref": "#/$defs/big"}
+    told = checked(bytes(bundle(root, schemas.shelves().input, 1 << 20)), 1 << 20)
+    assert not jsonschema_rs.Draft202012Validator(told).is_valid({"big": 1})
+    assert jsonschema_rs.Draft202012Validator(told).is_valid({"big": a_value(3)})
 
 
 KEYWORDS = st.sampled_from(
@@ -273,10 +316,11 @@ def test_whatever_a_document_has_for_a_schema_a_valid_one_comes_out(
     schemas, _ = converter({"schema": schema, "other": other})
     converted = schemas.convert(At(schema, "main", "/schema"), direction)
     told = {"type": "object", "properties": {"it": converted}}
-    encoded = bytes(schemas.bundle(told, direction, bytes_max).encoded)
-    assert 0 < len(encoded) <= bytes_max
-    assert jsonschema_rs.meta.is_valid(json.loads(encoded)), encoded
-    jsonschema_rs.Draft202012Validator(json.loads(encoded))
+    if direction == "input":
+        checked(bytes(schemas.encode_compact(told, bytes_max)), bytes_max)
+    root, _ = schemas.encode_root(told, direction)
+    shelves = schemas.shelves()
+    checked(bytes(bundle(root, shelves.input if direction == "input" else shelves.output, 60_000)), 60_000)
 
 
 SOUND = st.recursive(
@@ -301,6 +345,6 @@ INSTANCES = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(SOUND, INSTANCES, st.sampled_from([120, 250, 20_000]))
 def test_what_the_document_takes_is_never_turned_down(schema: Any, instance: Any, bytes_max: int) -> None:
-    told = bundle({"properties": {"it": schema}}, bytes_max=bytes_max)
+    told = compact({"type": "object", "properties": {"it": schema}}, bytes_max)
     if jsonschema_rs.Draft202012Validator(schema).is_valid(instance):
         assert jsonschema_rs.Draft202012Validator(told).is_valid({"it": instance}), told

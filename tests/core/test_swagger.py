@@ -78,8 +78,8 @@ def test_form_fields_are_one_form_and_a_file_makes_it_multipart() -> None:
     body = tool.operation.body
     assert body is not None
     assert (body.media_type, body.required) == ("multipart/form-data", True)
-    assert body.fields == (Field("photo", "photo", binary=True), Field("tags", "tags", explode=True))
-    assert msgspec.json.decode(tool.input_schema)["properties"]["photo"]["required"] == ["data"]
+    assert body.fields == (Field("photo", "photo", binary=True), Field("tags", "tags", explode=True, styled=True))
+    assert msgspec.json.decode(tool.input_schema)["properties"]["photo"]["anyOf"][0] == {"required": ["data"]}
 
 
 def test_operations_that_share_their_first_form_field_keep_their_own_others() -> None:

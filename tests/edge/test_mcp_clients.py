@@ -67,7 +67,7 @@ async def lamps(door: Door, backend: Backend) -> Door:
 async def test_the_official_client_lists_and_calls(lamps: Door, backend: Backend, mode: str) -> None:
     async with served(lamps) as url, client(url, await lamps.key(), mode) as one:
         tools = (await one.list_tools()).tools
-        assert [tool.name for tool in tools] == ["lamps_get_lamp", "lamps_set_lamp"]
+        assert [tool.name for tool in tools] == ["lamps_get_lamp", "lamps_set_lamp", "read_result"]
         assert tools[0].annotations is not None
         assert tools[0].annotations.read_only_hint is True
         result = await one.call_tool("lamps_set_lamp", {"id": "1", "on": True})
@@ -99,7 +99,7 @@ async def test_it_is_told_of_an_error_of_the_backend_in_a_result(lamps: Door, ba
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_agent_without_the_scope_sees_which_one_it_lacks(lamps: Door, backend: Backend, mode: str) -> None:
     async with served(lamps) as url, client(url, await lamps.key("lamps:lamps.read"), mode) as one:
-        assert [tool.name for tool in (await one.list_tools()).tools] == ["lamps_get_lamp"]
+        assert [tool.name for tool in (await one.list_tools()).tools] == ["lamps_get_lamp", "read_result"]
         with pytest.raises(MCPError, match=r"lamps:lamps\.write"):
             await one.call_tool("lamps_set_lamp", {"id": "1", "on": True})
         assert backend.seen == []
@@ -119,7 +119,7 @@ async def test_a_large_catalog_is_searched_described_and_called(door: Door, back
     await door.add("things", numbered(60), backend.url, pinned=("things_get_thing003",))
     async with served(door) as url, client(url, await door.key(), mode) as one:
         names = [tool.name for tool in (await one.list_tools()).tools]
-        assert names == ["search_tools", "describe_tool", "call_tool", "things_get_thing003"]
+        assert names == ["search_tools", "describe_tool", "call_tool", "read_result", "things_get_thing003"]
         found = (await one.call_tool("search_tools", {"query": "purple elephant"})).structured_content
         assert (found["tools"][0]["name"], found["tools"][0]["required"]) == ("things_get_thing007", ["colour"])
         shown = (await one.call_tool("describe_tool", {"name": "things_get_thing007"})).structured_content
@@ -147,7 +147,7 @@ async def test_a_list_of_all_tools_is_there_for_the_asking_page_by_page(
                 page = await one.list_tools(cursor=cursor)
                 names += [tool.name for tool in page.tools]
                 cursor = page.next_cursor
-            assert (cursor, len(set(names))) == (None, 60)
+            assert (cursor, len(set(names))) == (None, 61)
 
 
 async def inspect(url: str, token: str, era: str, folder: Path, *args: str) -> tuple[int, str]:
@@ -182,7 +182,11 @@ async def test_the_inspector_lists_lints_and_calls(lamps: Door, backend: Backend
         token = await lamps.key()
         status, said = await inspect(url, token, era, tmp_path, "--method", "tools/list", "--strict")
         assert status == 0, said
-        assert {tool["name"] for tool in json.loads(said)["result"]["tools"]} == {"lamps_get_lamp", "lamps_set_lamp"}
+        assert {tool["name"] for tool in json.loads(said)["result"]["tools"]} == {
+            "lamps_get_lamp",
+            "lamps_set_lamp",
+            "read_result",
+        }
         arguments = ["--tool-arg", "id=desk", "on=true"]
         status, said = await inspect(
             url, token, era, tmp_path, "--method", "tools/call", "--tool-name", "lamps_set_lamp", *arguments

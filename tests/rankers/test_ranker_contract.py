@@ -14,7 +14,7 @@ HINTS = Annotations(True, False, True)
 def tool(name: str, title: str, description: str = "", path: str = "/") -> Tool:
     operation = Operation("home", "GET", path, "https://home.example", "/paths/~1/get")
     scopes = (frozenset({"home:read"}),)
-    return Tool(name, title, description, Raw(b"{}"), Raw(b""), "read", HINTS, scopes, operation)
+    return Tool(name, title, description, Raw(b"{}"), Raw(b""), Raw(b"{}"), "read", HINTS, scopes, operation)
 
 
 HOUSE = [

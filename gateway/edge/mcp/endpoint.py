@@ -10,9 +10,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import UNSET, Raw, Struct
 
 from gateway.auth.base import Authenticator
-from gateway.call import Calls
 from gateway.core.principal import Principal
-from gateway.discover import Discovery
 from gateway.edge.asgi import (
     Disconnected,
     Reply,
@@ -56,8 +54,6 @@ INSTRUCTIONS = (
 class McpEndpointSettings(Struct, frozen=True):
     """`allowed_hosts` are Host values beyond loopback; `allowed_origins` the pages that may ask."""
 
-    list_tools_max: int
-    page_tools_max: int
     list_ttl_ms: int
     body_bytes_max: int
     body_depth_max: int
@@ -67,11 +63,9 @@ class McpEndpointSettings(Struct, frozen=True):
     version: str
 
 
-def mcp_endpoint(
-    calls: Calls, discovery: Discovery, authenticator: Authenticator, settings: McpEndpointSettings
-) -> ASGIApp:
+def mcp_endpoint(toolbox: Toolbox, authenticator: Authenticator, settings: McpEndpointSettings) -> ASGIApp:
     """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(calls, discovery, authenticator, settings)
+    endpoint = _Endpoint(toolbox, authenticator, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -84,12 +78,7 @@ def mcp_endpoint(
 
 
 class _Endpoint:
-    def __init__(
-        self, calls: Calls, discovery: Discovery, authenticator: Authenticator, settings: McpEndpointSettings
-    ) -> None:
-        toolbox = Toolbox(
-            calls, discovery, list_tools_max=settings.list_tools_max, page_tools_max=settings.page_tools_max
-        )
+    def __init__(self, toolbox: Toolbox, authenticator: Authenticator, settings: McpEndpointSettings) -> None:
         self._authenticator = authenticator
         self._settings = settings
         self._legacy = Legacy(toolbox, server_version=settings.version, instructions=INSTRUCTIONS)

@@ -22,6 +22,7 @@ from gateway.core.tool import Annotations, Tool
 from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.errors import ArgumentsInvalid, GatewayError, NotFound, ScopeMissing, StoreFailed, UpstreamFailed
+from gateway.results import KeptResults
 
 LISTS_CACHED_MAX = 64
 SHORT_CHARACTERS_MAX = 300
@@ -85,7 +86,13 @@ DESCRIBE = Definition(
     "describe_tool",
     "Describe a tool",
     "Shows one tool in full: its arguments, its result, its effect and the scopes that it needs.",
-    _schema({"name": _text("The tool's name, as search_tools gives it.")}, "name"),
+    _schema(
+        {
+            "name": _text("The tool's name, as search_tools gives it."),
+            "at": _text("A folded part of its schemas, as its hint names it: #/$defs/Filter. Shows that part alone."),
+        },
+        "name",
+    ),
     READ_ONLY,
 )
 CALL = Definition(
@@ -95,22 +102,41 @@ CALL = Definition(
     _schema(
         {
             "name": _text("The tool's name."),
-            "arguments": {"type": "object", "description": "As describe_tool shows them."},
+            "arguments": {"type": "object", "description": "As describe_tool shows them, options among them."},
             "dry_run": {"type": "boolean", "default": False, "description": "Show the request and send nothing."},
         },
         "name",
     ),
     ANYTHING,
 )
+READ = Definition(
+    "read_result",
+    "Read a kept result",
+    "Gives more of an answer that was too long to give at once: what is selected of it, or the piece from a byte on.",
+    _schema(
+        {
+            "uri": _text("Where it is kept, as the answer said: factotum://results/..."),
+            "select": _text("JMESPath over the whole answer, where it is JSON: items[20:40].name"),
+            "offset": {"type": "integer", "minimum": 0, "description": "The byte to begin at, for text."},
+        },
+        "uri",
+    ),
+    READ_ONLY,
+)
+# What stands for a catalog that is too large to list; `read_result` stands beside every list.
 FRONT = (SEARCH, DESCRIBE, CALL)
-_FRONT_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in FRONT}
+OWN = (*FRONT, READ)
+_FRONT_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in OWN}
 
 
 class Toolbox:
     """What tools/list and tools/call answer, in either era."""
 
-    def __init__(self, calls: Calls, discovery: Discovery, *, list_tools_max: int, page_tools_max: int) -> None:
+    def __init__(
+        self, calls: Calls, results: KeptResults, discovery: Discovery, *, list_tools_max: int, page_tools_max: int
+    ) -> None:
         self._calls = calls
+        self._results = results
         self._discovery = discovery
         self._list_tools_max = list_tools_max
         self._page_tools_max = page_tools_max
@@ -134,7 +160,7 @@ class Toolbox:
 
     def _encode_pages(self, view: View, *, whole: bool) -> list[bytes]:
         shown = [_define(tool) for tool in (view.tools.values() if whole else view.pinned)]
-        listed = shown if whole else [*FRONT, *shown]
+        listed = ([*shown, READ] if shown else []) if whole else [*OWN, *shown]
         size = self._page_tools_max
         pages = [listed[start : start + size] for start in range(0, len(listed), size)] or [[]]
         return [
@@ -160,7 +186,7 @@ class Toolbox:
             return CallResult([{"type": "text", "text": _explain(error)}], is_error=True)
 
     async def _call_front(self, principal: Principal, params: CallParams, structured: Structured) -> CallResult:
-        """One of the three tools that stand for the catalog."""
+        """One of our own tools."""
         asked = params.arguments
         problems = check_arguments(_FRONT_ARGUMENTS[params.name], asked)
         if problems:
@@ -170,7 +196,11 @@ class Toolbox:
                 found = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
                 return _json_result({"tools": [_summarise(one) for one in found]}, structured)
             case DESCRIBE.name:
-                return _json_result(_describe(self._discovery.describe(principal, asked["name"])), structured)
+                tool = self._discovery.describe(principal, asked["name"])
+                return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool), structured)
+            case READ.name:
+                select, offset = asked.get("select", ""), int(asked["offset"]) if "offset" in asked else None
+                return _told(self._results.read(principal, asked["uri"], select=select, offset=offset), structured)
             case _:
                 call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
                 return _told(await self._calls.call(principal, call), structured)
@@ -178,12 +208,12 @@ class Toolbox:
 
 def _define(tool: Tool) -> Definition:
     meta: dict[str, str] = {"io.factotum/effect": tool.effect}
-    return Definition(tool.name, tool.title, tool.description, tool.input_schema, tool.annotations, meta)
+    return Definition(tool.name, tool.title, tool.description, tool.compact, tool.annotations, meta)
 
 
 def _summarise(found: Found) -> dict[str, Any]:
     tool = found.tool
-    schema = msgspec.json.decode(tool.input_schema)
+    schema = msgspec.json.decode(tool.compact)
     required = schema.get("required", [])
     return {
         "name": tool.name,
@@ -201,13 +231,24 @@ def _describe(tool: Tool) -> dict[str, Any]:
         "name": tool.name,
         "title": tool.title,
         "description": tool.description,
-        "inputSchema": tool.input_schema,
+        "inputSchema": tool.open_schema("#"),
         "annotations": tool.annotations,
         "effect": tool.effect,
         "scopes": [sorted(alternative) for alternative in tool.scopes],
         "request": tool.operation.key,
+        "options": tool.options,
     }
-    return told | ({"outputSchema": tool.output_schema} if tool.output_schema else {})
+    shown = tool.open_schema("output#")
+    return told | ({"outputSchema": shown} if shown else {})
+
+
+def _open(tool: Tool, place: str) -> dict[str, Any]:
+    shown = tool.open_schema(place)
+    if shown is None:
+        raise NotFound(
+            f"{tool.name} has nothing at {place[:200]!r}; describe_tool without `at` shows where its parts are."
+        )
+    return {"name": tool.name, "at": place, "schema": shown}
 
 
 def _json_result(value: object, structured: Structured) -> CallResult:
@@ -220,7 +261,8 @@ def _told(result: Result, structured: Structured) -> CallResult:
     exact = bytes(result.structured)
     fits = structured == "any" or (structured == "objects" and exact[:1] == b"{")
     shown = result.structured if exact and fits else UNSET
-    return CallResult([_block(one) for one in result.content], shown, result.is_error)
+    notes = [{"type": "text", "text": f"[{note}]"} for note in result.notes]
+    return CallResult([*(_block(one) for one in result.content), *notes], shown, result.is_error)
 
 
 def _block(content: Content) -> dict[str, Any]:

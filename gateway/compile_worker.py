@@ -1,0 +1,103 @@
+"""The process that compiles one large document: `python -m gateway.compile_worker`, spoken to over its standard input and
+output by `gateway.compiler`, and gone when it is done. It has no secret, opens no file and no connection, and may take only
+so much memory, so that a document can hurt nobody but itself."""
+
+import resource
+import struct
+import sys
+from typing import Any, BinaryIO
+
+import msgspec
+from msgspec import Struct, structs
+
+from gateway.core.compilation import Compilation
+from gateway.core.document import DocumentBroken
+from gateway.core.manifest import Manifest
+from gateway.core.wire import encode_connector
+
+_LENGTH = struct.Struct(">Q")
+
+
+class Start(Struct, frozen=True, tag=True):
+    manifest: Manifest
+    name: str
+    entry: str
+    memory_bytes_max: int
+
+
+class Take(Struct, frozen=True, tag=True):
+    """The file's bytes follow as a frame of their own."""
+
+    uri: str
+
+
+class Finish(Struct, frozen=True, tag=True):
+    digest: str
+
+
+class Taken(Struct, frozen=True, tag=True):
+    references: tuple[str, ...]
+
+
+class Broken(Struct, frozen=True, tag=True):
+    detail: str
+    place: str
+
+
+class Done(Struct, frozen=True, tag=True):
+    """The connector follows, in so many frames."""
+
+    frames: int
+
+
+Question = Start | Take | Finish
+Answer = Taken | Broken | Done
+
+
+def frame(data: bytes) -> bytes:
+    return _LENGTH.pack(len(data)) + data
+
+
+def frame_length(head: bytes) -> int:
+    return int(_LENGTH.unpack(head)[0])
+
+
+FRAME_HEAD_BYTES = _LENGTH.size
+
+
+def main() -> None:
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    start = msgspec.json.decode(_read(source), type=Start)
+    resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes_max, start.memory_bytes_max))
+    compilation = Compilation(structs.replace(start.manifest, name=start.name), start.entry)
+    while question := _read(source):
+        frames = _answer(compilation, msgspec.json.decode(question, type=Take | Finish), source)
+        for one in frames:
+            sink.write(frame(one))
+        sink.flush()
+
+
+def _answer(compilation: Compilation, question: Take | Finish, source: BinaryIO) -> list[bytes]:
+    try:
+        match question:
+            case Take(uri=uri):
+                return [_encode(Taken(compilation.take(uri, _read(source))))]
+            case Finish(digest=digest):
+                pieces = list(encode_connector(compilation.finish(digest)))
+                return [_encode(Done(len(pieces))), *pieces]
+    except DocumentBroken as error:
+        return [_encode(Broken(error.detail, error.place))]
+
+
+def _read(source: BinaryIO) -> bytes:
+    """One frame; b"" at the end."""
+    head = source.read(FRAME_HEAD_BYTES)
+    return source.read(frame_length(head)) if len(head) == FRAME_HEAD_BYTES else b""
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Where documents are compiled: small ones in a thread, large ones in a process of their own, so that calls keep their
+latency and a document that takes too much time or memory is refused by name."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol
+
+import msgspec
+import structlog
+from msgspec import Struct, structs
+
+from gateway.compile_worker import (
+    FRAME_HEAD_BYTES,
+    Answer,
+    Broken,
+    Done,
+    Finish,
+    Question,
+    Start,
+    Take,
+    Taken,
+    frame,
+    frame_length,
+)
+from gateway.core.catalog import Connector
+from gateway.core.compilation import Compilation
+from gateway.core.document import DocumentBroken
+from gateway.core.manifest import Manifest
+from gateway.core.wire import ConnectorReader
+from gateway.errors import DocumentRejected
+
+log = structlog.get_logger(__name__)
+
+IN_THREAD_BYTES_MAX = 256 << 10
+FRAME_BYTES_MAX = 1 << 30
+END_S = 0.3
+# What a Python process needs to start and find its packages; nothing that could be a secret.
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+class Compiling(Protocol):
+    """One document on its way in, the entry file first. Raises DocumentRejected."""
+
+    async def take(self, uri: str, data: bytes) -> tuple[str, ...]:
+        """The URIs that a file refers to."""
+
+    async def finish(self, digest: str) -> Connector: ...
+
+
+class CompileBounds(Struct, frozen=True):
+    """What compiling one large document may take: seconds in all, bytes of memory."""
+
+    timeout_s: float
+    memory_bytes_max: int
+
+
+class Compiler:
+    def __init__(self, bounds: CompileBounds) -> None:
+        self._bounds = bounds
+
+    @asynccontextmanager
+    async def compiling(self, manifest: Manifest, entry: str, entry_bytes: int) -> AsyncIterator[Compiling]:
+        """For a document whose entry file has so many bytes."""
+        if entry_bytes <= IN_THREAD_BYTES_MAX:
+            yield _InThread(Compilation(manifest, entry))
+            return
+        async with _process(manifest, entry, self._bounds) as compiling:
+            yield compiling
+
+
+class _InThread:
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
+
+    async def take(self, uri: str, data: bytes) -> tuple[str, ...]:
+        try:
+            return await asyncio.to_thread(self._compilation.take, uri, data)
+        except DocumentBroken as error:
+            raise DocumentRejected(error.detail, error.place) from error
+
+    async def finish(self, digest: str) -> Connector:
+        try:
+            return await asyncio.to_thread(self._compilation.finish, digest)
+        except DocumentBroken as error:
+            raise DocumentRejected(error.detail, error.place) from error
+
+
+@asynccontextmanager
+async def _process(manifest: Manifest, entry: str, bounds: CompileBounds) -> AsyncIterator["_InProcess"]:
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway.compile_worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        compiling = _InProcess(process, manifest, bounds)
+        await compiling.start(entry)
+        yield compiling
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """It ends by itself when its input does; what is still at work then is ended."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        async with asyncio.timeout(END_S):
+            await process.communicate()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+class _InProcess:
+    def __init__(self, process: asyncio.subprocess.Process, manifest: Manifest, bounds: CompileBounds) -> None:
+        self._process = process
+        self._manifest = manifest
+        self._bounds = bounds
+        self._left_s = bounds.timeout_s
+
+    async def start(self, entry: str) -> None:
+        # A manifest as it is written has a name; here the document may still have to give one.
+        named = structs.replace(self._manifest, name=self._manifest.name or "unnamed")
+        await self._send(Start(named, self._manifest.name, entry, self._bounds.memory_bytes_max))
+
+    async def take(self, uri: str, data: bytes) -> tuple[str, ...]:
+        answer = await self._ask(Take(uri), data)
+        assert isinstance(answer, Taken), "a file is taken or broken"
+        return answer.references
+
+    async def finish(self, digest: str) -> Connector:
+        answer = await self._ask(Finish(digest))
+        assert isinstance(answer, Done), "a document is done or broken"
+        try:
+            reader = ConnectorReader(self._manifest, await self._read())
+            while reader.pieces:
+                # Between two pieces the calls have their turn.
+                reader.take(await self._read())
+                await asyncio.sleep(0)
+        except asyncio.IncompleteReadError as error:
+            raise await self._died() from error
+        return reader.connector()
+
+    async def _ask(self, question: Question, *frames: bytes) -> Answer:
+        """Raises DocumentRejected where the document is broken, or takes more than it may."""
+        started = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self._left_s):
+                await self._send(question, *frames)
+                answer: Answer = msgspec.json.decode(await self._read(), type=Answer)
+        except TimeoutError as error:
+            detail = f"it takes more than {self._bounds.timeout_s:g} s to compile (documents.compile_timeout_s)."
+            raise DocumentRejected(detail) from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._died() from error
+        self._left_s = max(0.0, self._left_s - (asyncio.get_running_loop().time() - started))
+        if isinstance(answer, Broken):
+            raise DocumentRejected(answer.detail, answer.place)
+        return answer
+
+    async def _died(self) -> DocumentRejected:
+        """The process is gone: it was out of memory, or something is wrong that is ours to mend."""
+        assert self._process.stderr is not None
+        said = (await self._process.stderr.read()).decode("utf-8", "replace")
+        if "MemoryError" not in said:
+            log.error("compiling failed", connector=self._manifest.name, said=said[-2_000:])
+            return DocumentRejected("compiling it failed; the gateway's log has the reason.")
+        bound = self._bounds.memory_bytes_max
+        return DocumentRejected(f"it takes more than {bound} bytes of memory to compile (documents.memory_bytes_max).")
+
+    async def _send(self, question: Question, *frames: bytes) -> None:
+        assert self._process.stdin is not None
+        for one in (msgspec.json.encode(question), *frames):
+            self._process.stdin.write(frame(one))
+        await self._process.stdin.drain()
+
+    async def _read(self) -> bytes:
+        assert self._process.stdout is not None
+        length = frame_length(await self._process.stdout.readexactly(FRAME_HEAD_BYTES))
+        if length > FRAME_BYTES_MAX:
+            raise DocumentRejected("what it compiles to is too large.")
+        return await self._process.stdout.readexactly(length)

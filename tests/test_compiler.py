@@ -1,0 +1,114 @@
+"""Large documents are compiled in a process of their own: the same tools, bounded, and gone when it is done."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.compiler import IN_THREAD_BYTES_MAX, CompileBounds, Compiler
+from gateway.core.catalog import Connector
+from gateway.core.manifest import Manifest
+from gateway.errors import DocumentRejected
+
+pytestmark = pytest.mark.anyio
+
+BOUNDS = CompileBounds(timeout_s=60, memory_bytes_max=1 << 30)
+ENTRY = "https://docs.example/openapi.json"
+
+
+def document(operations: int, **more: Any) -> bytes:
+    pet = {"type": "object", "properties": {"name": {"type": "string"}, "tag": {"$ref": "#/components/schemas/Tag"}}}
+    one = {
+        "parameters": [{"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1}}],
+        "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Pet"}}}},
+        "responses": {"200": {"content": {"application/json": {"schema": {"$ref": "other.json#/Answer"}}}}},
+        "security": [{"oauth": ["pets.write"]}],
+    }
+    tree = {
+        "openapi": "3.1.0",
+        "info": {"title": "Pets of All Kinds API", "version": "1"},
+        "servers": [{"url": "https://api.example"}],
+        "paths": {
+            f"/pets{number}": {"post": {**one, "operationId": f"post{number}"}, **({} if number else {"delete": {}})}
+            for number in range(operations)
+        },
+        "components": {"schemas": {"Pet": pet, "Tag": {"type": "object", "properties": {"of": pet}}}},
+        **more,
+    }
+    return json.dumps(tree).encode()
+
+
+OTHER = b'{"Answer": {"type": "object", "properties": {"id": {"type": "integer"}, "more": {"$ref": "#/Answer"}}}}'
+
+
+async def compiled(first: bytes, entry_bytes: int, bounds: CompileBounds = BOUNDS) -> Connector:
+    async with Compiler(bounds).compiling(Manifest(name=""), ENTRY, entry_bytes) as compiling:
+        assert await compiling.take(ENTRY, first) == ("https://docs.example/other.json",)
+        assert await compiling.take("https://docs.example/other.json", OTHER) == ()
+        return await compiling.finish("digest")
+
+
+async def test_a_process_gives_what_a_thread_gives() -> None:
+    first = document(450, paths_extra=None)
+    here, there = await compiled(first, 1), await compiled(first, IN_THREAD_BYTES_MAX + 1)
+    assert there.name == "pets-of-all-kinds"
+    assert (there.manifest, there.digest, there.title, there.refusals, there.repairs) == (
+        here.manifest,
+        here.digest,
+        here.title,
+        here.refusals,
+        here.repairs,
+    )
+    assert len(there.tools) == len(here.tools) == 451
+    for one, other in zip(here.tools, there.tools, strict=True):
+        assert (one.name, one.operation, one.scopes, one.description) == (
+            other.name,
+            other.operation,
+            other.scopes,
+            other.description,
+        )
+        assert bytes(one.input_schema) == bytes(other.input_schema)
+        assert bytes(one.output_schema) == bytes(other.output_schema)
+        assert bytes(one.compact) == bytes(other.compact)
+    assert there.tools[0].shelves is there.tools[-1].shelves
+
+
+@pytest.mark.parametrize(
+    ("first", "place"),
+    [
+        (b"{broken", "line 2, column 1"),
+        (b'{"openapi": "4.0", "paths": {}}', "/openapi"),
+        (b"[]" * 200_000, "line 1, column 4"),
+    ],
+)
+async def test_a_broken_document_is_refused_with_its_place(first: bytes, place: str) -> None:
+    async with Compiler(BOUNDS).compiling(Manifest(name="x"), ENTRY, IN_THREAD_BYTES_MAX + 1) as compiling:
+        with pytest.raises(DocumentRejected, match=place):
+            await _all(compiling, first)
+
+
+async def _all(compiling: Any, first: bytes) -> None:
+    await compiling.take(ENTRY, first)
+    await compiling.finish("digest")
+
+
+async def test_a_document_that_takes_too_much_memory_is_refused_by_name() -> None:
+    first = document(60_000)
+    with pytest.raises(DocumentRejected, match=r"documents\.memory_bytes_max"):
+        await compiled(first, len(first), CompileBounds(timeout_s=60, memory_bytes_max=150 << 20))
+
+
+async def test_a_document_that_takes_too_long_is_refused_by_name_and_its_process_ends() -> None:
+    first = document(20_000)
+    before = children()
+    with pytest.raises(DocumentRejected, match=r"documents\.compile_timeout_s"):
+        await compiled(first, len(first), CompileBounds(timeout_s=0.5, memory_bytes_max=2 << 30))
+    assert children() == before
+
+
+def children() -> list[str]:
+    """The processes that this one started and that are still there (Linux)."""
+    listed = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    return listed.read_text().split() if listed.exists() else []
