@@ -85,7 +85,7 @@ def _read(overlay: Tree, place: str) -> tuple[bool, list[Any]]:
 
 
 def _apply(tree: Tree, action: Any, work: Work, *, scalars: bool) -> Tree:
-    """One action (Overlay section 4.4.3, Action Object). `remove` wins over the others."""
+    """One action (Overlay 1.0 and 1.1, Action Object). `remove` wins over the others."""
     if not isinstance(action, dict) or not isinstance(action.get("target"), str):
         raise _ActionBroken("an action is an object with a `target`, which is text.")
     found = Paths(work).locate(action["target"], tree, MATCHES_MAX)
