@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from gateway.core import swagger
+from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.keywords import required_names
 from gateway.core.media import EVENT_STREAM, SEQUENTIAL_TYPES, essence, family_of, is_media_type
@@ -45,8 +46,9 @@ class _Flat(Struct):
     extra: At | None = None
 
 
-def compile_body(source: Source, operation: At, declared: list[At], inputs: Inputs) -> Body | None:
-    """The body, its arguments added to the inputs; None where the operation takes none. Raises Malformed."""
+def compile_body(source: Source, operation: At, declared: list[At], inputs: Inputs, told: str = "") -> Body | None:
+    """The body, its arguments added to the inputs; None where the operation takes none. `told` is the media type that
+    it shall have, where it may. Raises Malformed."""
     at = _request_body(source, operation, declared)
     if at is None:
         return None
@@ -60,7 +62,7 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
     if not offered:
         source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
-    media_type = _preferred(source, offered)
+    media_type = _preferred(source, offered, told)
     family = family_of(media_type)
     try:
         return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
@@ -76,8 +78,8 @@ _WRITTEN = {"json": "application/json", "text": "text/plain"}
 _ORDER = ("json", "form", "multipart", "xml", "binary", "text")
 
 
-def _preferred(source: Source, offered: Iterable[str]) -> str:
-    wanted = [essence(one) for one in source.manifest.media_types]
+def _preferred(source: Source, offered: Iterable[str], told: str) -> str:
+    wanted = [essence(one) for one in (told, *source.manifest.media_types)]
     listed = [one for one in offered if essence(one) in wanted]
     return min(listed, key=lambda one: wanted.index(essence(one))) if listed else min(offered, key=_preference)
 
@@ -145,9 +147,14 @@ def _fields(
     encodings = media.get("encoding")
     fields = []
     for name, member in flat.properties.items():
+        told = read_argument(source, member, required=name in flat.required)
+        if told.hide:
+            continue
         binary = family == "multipart" and _is_file(source, member)
         schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
-        argument = inputs.add(name, "body", schema, required=required and name in flat.required)
+        text = plain(told.description, HINT_CHARACTERS_MAX)
+        inputs.mark(name, told.sink)
+        argument = inputs.add(name, "body", described(schema, text), required=required and name in flat.required)
         encoding = encodings.get(name) if encodings is not None else None
         field = _field(argument, name, encoding.value if encoding is not None else None, binary=binary)
         headers = _part_headers(source, name, encoding, inputs) if family == "multipart" else ()

@@ -13,7 +13,8 @@ from gateway.core.tool import Refusal, Repair, Tool
 
 class Connector(Struct, frozen=True):
     """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation.
-    `held` are tools that are kept back until somebody approves them."""
+    `held` are tools that are kept back until somebody approves them. `left_out` counts the operations that the manifest
+    or the document wants no tool for; they are no refusals."""
 
     manifest: Manifest
     digest: str
@@ -23,6 +24,7 @@ class Connector(Struct, frozen=True):
     held: tuple[Tool, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     repairs: tuple[Repair, ...] = ()
+    left_out: int = 0
 
     @property
     def name(self) -> str:

@@ -1,6 +1,7 @@
 """A document to tools: every operation becomes a tool or a named refusal; a bad one never costs the rest."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec import Raw, Struct, structs
@@ -9,13 +10,17 @@ from gateway.core import swagger
 from gateway.core.answers import Answers, compile_answers
 from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
-from gateway.core.document import DocumentBroken
+from gateway.core.choice import Choice
+from gateway.core.document import DocumentBroken, Tree
 from gateway.core.effect import annotations_of, effect_of
+from gateway.core.extension import SINKS_MAX, Extension
+from gateway.core.extension_read import read_extension
 from gateway.core.inputs import Inputs
 from gateway.core.manifest import Manifest
 from gateway.core.naming import Identity, name_tools, words
 from gateway.core.operation import Operation, Paging, Parameter
 from gateway.core.option import offer_options
+from gateway.core.overlay import apply_overlay
 from gateway.core.paging import detect_paging
 from gateway.core.parameters import compile_parameters, gather_parameters
 from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
@@ -24,7 +29,7 @@ from gateway.core.scope import scopes_of
 from gateway.core.servers import server_list, server_of
 from gateway.core.shelf import ROOT_BYTES_MAX
 from gateway.core.source import Source
-from gateway.core.tool import Refusal, Tool
+from gateway.core.tool import Refusal, Repair, Tool
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 TITLE_CHARACTERS_MAX = 120
@@ -39,18 +44,20 @@ class _Found(Struct, frozen=True):
     identity: Identity
     item: At
     operation: At
+    extension: Extension
 
 
-def compile_document(manifest: Manifest, documents: Documents, digest: str) -> Connector:
-    """Everything that a document gives. Raises DocumentBroken where it is no OpenAPI document."""
-    source = Source(manifest, documents)
-    found: list[_Found] = []
-    refusals: list[Refusal] = []
-    for one in _operations(source):
-        if isinstance(one, _Found):
-            found.append(one)
-        else:
-            refusals.append(one)
+def compile_document(
+    manifest: Manifest, documents: Documents, digest: str, overlays: Sequence[tuple[str, Tree]] = ()
+) -> Connector:
+    """Everything that a document gives, once its overlays (where each is from, and what it says) are applied to its
+    entry. Raises DocumentBroken where it is no OpenAPI document, or one of them no overlay."""
+    documents, unapplied = _overlay(documents, overlays)
+    source, choice = Source(manifest, documents), Choice(manifest)
+    every = list(_operations(source))
+    wanted = [one for one in every if _is_wanted(choice, one)]
+    found = [one for one in wanted if isinstance(one, _Found)]
+    refusals = [one for one in wanted if isinstance(one, Refusal)]
     tools: list[Tool] = []
     for name, one in zip(name_tools(manifest.tool_prefix, [one.identity for one in found]), found, strict=True):
         try:
@@ -68,8 +75,27 @@ def compile_document(manifest: Manifest, documents: Documents, digest: str) -> C
         version=plain(str(told.get("version", "")), TITLE_CHARACTERS_MAX),
         tools=tuple(structs.replace(tool, shelves=shelves) for tool in tools),
         refusals=(*refusals, *twice),
-        repairs=tuple(source.repairs.values()),
+        repairs=(*unapplied, *choice.repairs(), *source.repairs.values()),
+        left_out=len(every) - len(wanted),
     )
+
+
+def _overlay(documents: Documents, overlays: Sequence[tuple[str, Tree]]) -> tuple[Documents, list[Repair]]:
+    tree = documents.trees[documents.entry]
+    repairs: list[Repair] = []
+    for place, overlay in overlays:
+        overlaid = apply_overlay(tree, overlay, place)
+        tree = overlaid.tree
+        repairs += overlaid.repairs
+    return Documents(documents.entry, {**documents.trees, documents.entry: tree}), repairs
+
+
+def _is_wanted(choice: Choice, one: _Found | Refusal) -> bool:
+    """Whether there shall be a tool of it. Of what is refused, no more than method and path are known."""
+    if isinstance(one, _Found):
+        return choice.takes(one.identity, one.operation.value.get("tags")) and not one.extension.hide
+    method, _, path = one.operation.partition(" ")
+    return choice.takes(Identity(method, path), [])
 
 
 def _operations(source: Source) -> Iterator[_Found | Refusal]:
@@ -125,18 +151,20 @@ def _found(source: Source, path: str, method: str, item: At, operation: At) -> _
         return Refusal(f"{method} {path}", error.place, error.reason, error.detail)
     told_id = settled.value.get("operationId")
     rooted = path if path.startswith("/") else f"/{path}"
-    return _Found(Identity(method.upper(), rooted, told_id if isinstance(told_id, str) else ""), item, settled)
+    extension = read_extension(source, item, settled)
+    identity = Identity(method.upper(), rooted, told_id if isinstance(told_id, str) else "", extension.name)
+    return _Found(identity, item, settled, extension)
 
 
 def _compile(source: Source, name: str, found: _Found) -> Tool:
     """One operation to one tool. Raises Malformed."""
-    identity, at = found.identity, found.operation
-    connector, effect = source.manifest.name, effect_of(identity.method)
+    identity, at, told = found.identity, found.operation, found.extension
+    connector, effect = source.manifest.name, told.effect or effect_of(identity.method)
     path = identity.path.partition("#")[0]
     inputs = Inputs()
     declared = gather_parameters(source, path, found.item, at)
     parameters = compile_parameters(source, path, declared, at, inputs)
-    body = compile_body(source, at, declared, inputs)
+    body = compile_body(source, at, declared, inputs, told.media_type)
     answers = compile_answers(source, at)
     paging = _paging(source, identity.method, parameters, inputs, answers)
     operation = Operation(
@@ -155,21 +183,33 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     options = offer_options(operation, answers=effect == "read" or bool(bytes(answers.root)))
     root, compact = _input(source, at, inputs, options)
     summary = plain(at.value.get("summary") or found.item.value.get("summary"), TITLE_CHARACTERS_MAX)
+    title = plain(told.title, TITLE_CHARACTERS_MAX)
     deprecated = at.value.get("deprecated") is True
     return Tool(
         name=name,
-        title=summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
+        title=title or summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
         description=_description(summary, at, found, deprecated=deprecated),
         inputs=root,
         outputs=answers.root,
         compact=compact,
         effect=effect,
-        annotations=annotations_of(identity.method),
-        scopes=scopes_of(connector, effect, _security(source, at)),
+        annotations=annotations_of(identity.method, told.effect),
+        scopes=scopes_of(connector, effect, [told.scopes] if told.scopes else _security(source, at)),
         operation=operation,
         tags=_tags(at),
         deprecated=deprecated,
+        extension=_extension(source, at, told, inputs),
     )
+
+
+def _extension(source: Source, at: At, told: Extension, inputs: Inputs) -> Extension | None:
+    """All that is said of the operation, by its arguments too; None where that is nothing."""
+    if inputs.sinks:
+        sinks = {**told.sink, **inputs.sinks}
+        told = structs.replace(told, sink=dict(islice(sinks.items(), SINKS_MAX)))
+        if len(sinks) > SINKS_MAX:
+            source.note("extension-broken", at, f"it has more than {SINKS_MAX} sinks; the others are left aside.")
+    return told if told != Extension() else None
 
 
 def _input(source: Source, at: At, inputs: Inputs, options: Mapping[str, Any]) -> tuple[Raw, Raw]:
@@ -203,15 +243,14 @@ def _server(source: Source, found: _Found) -> str:
 
 
 def _description(summary: str, at: At, found: _Found, *, deprecated: bool) -> str:
-    text = plain(at.value.get("description") or found.item.value.get("description"), DESCRIPTION_CHARACTERS_MAX)
+    told = plain(found.extension.description, DESCRIPTION_CHARACTERS_MAX)
+    text = told or plain(at.value.get("description") or found.item.value.get("description"), DESCRIPTION_CHARACTERS_MAX)
     parts = ["Deprecated."] if deprecated else []
-    if summary and not text.lower().startswith(summary.rstrip(".").lower()):
+    if summary and not told and not text.lower().startswith(summary.rstrip(".").lower()):
         parts.append(summary if summary[-1] in ".!?" else f"{summary}.")
     parts.append(text)
-    told = " ".join(part for part in parts if part)
-    return (
-        cut(told, DESCRIPTION_CHARACTERS_MAX) or f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
-    )
+    whole = cut(" ".join(part for part in parts if part), DESCRIPTION_CHARACTERS_MAX)
+    return whole or f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
 
 
 def _security(source: Source, at: At) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""What a call does to the world, read off its method. A table; guesses nothing else."""
+"""What a call does to the world, read off its method or told by the document. A table; guesses nothing else."""
 
 from gateway.core.tool import Annotations, Effect
 
@@ -14,11 +14,12 @@ def effect_of(method: str) -> Effect:
     return "destructive" if method == "DELETE" else "write"
 
 
-def annotations_of(method: str) -> Annotations:
-    """The MCP hints that follow from the method alone."""
-    effect = effect_of(method)
+def annotations_of(method: str, told: Effect | None = None) -> Annotations:
+    """The MCP hints that follow from the method, or from the effect that the document tells instead. Where that is no
+    read, a safe method is not believed to be idempotent either."""
+    effect = told or effect_of(method)
     return Annotations(
         read_only_hint=effect == "read",
         destructive_hint=effect == "destructive",
-        idempotent_hint=method in IDEMPOTENT,
+        idempotent_hint=effect == "read" or method in IDEMPOTENT - SAFE,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.core.extension import Role
 from gateway.core.naming import distinct, name_argument
 from gateway.core.option import RESERVED
 
@@ -14,6 +15,7 @@ class Inputs:
         self.properties: dict[str, Any] = {}
         self.required: list[str] = []
         self.dependent: dict[str, list[str]] = {}
+        self.sinks: dict[str, Role] = {}
         self._taken: set[str] = set(RESERVED)
 
     def add(self, wire_name: str, location: str, schema: Any, *, required: bool) -> str:
@@ -23,6 +25,11 @@ class Inputs:
         if required:
             self.required.append(argument)
         return argument
+
+    def mark(self, wire_name: str, sink: Role | None) -> None:
+        """Say what becomes of an argument's value."""
+        if sink:
+            self.sinks[wire_name] = sink
 
     def require_together(self, arguments: list[str], needed: list[str]) -> None:
         """Whoever gives one of these must give all that are needed: a body that is optional as a whole. Each argument

@@ -1,6 +1,6 @@
 """A connector's manifest: where the document is, where the service is, how to sign in, what it may use."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -44,6 +44,23 @@ class BasicAuth(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind
 Auth = NoAuth | BearerAuth | HeaderAuth | QueryAuth | BasicAuth
 
 
+Words = Annotated[tuple[str, ...], Meta(max_length=1_000)]
+Globs = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=50)]
+
+
+class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Some operations of the document: those that have one of the values of every field that is given. In `paths`, `*`
+    stands for anything within a segment and `**` for anything at all."""
+
+    tags: Words = ()
+    paths: Globs = ()
+    methods: Words = ()
+    operation_ids: Words = ()
+
+
+Filters = Annotated[tuple[Filter, ...], Meta(max_length=50)]
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one connector may use. `response_bytes_max` is what is read of an answer, or of all the pages of a list;
     `result_bytes_max` is what a caller is given of it at once, and `media_bytes_max` the same for images, sounds and
@@ -74,6 +91,9 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `pinned` names tools that a list shows even where the catalog is too large to list.
     `refresh_s` is how often the document is looked at again; 0 is never. `quarantine` is what of a refreshed document is
     held back until somebody approves it: `writes` that are new or changed, or `all` such tools.
+    `overlays` change the document before it is compiled, in this order: a URL, a path relative to the manifest, or the
+    overlay itself, written out.
+    `include` and `exclude` choose the operations that become tools; `include` left empty takes all.
     `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
     """
 
@@ -87,9 +107,12 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     auth: Auth = NoAuth()
     allow_addresses: tuple[str, ...] = ()
     pinned: tuple[str, ...] = ()
-    media_types: tuple[str, ...] = ()
     refresh_s: Annotated[int, Meta(ge=0, le=366 * 86_400)] = 0
     quarantine: Literal["none", "writes", "all"] = "none"
+    overlays: Annotated[tuple[str | dict[str, Any], ...], Meta(max_length=20)] = ()
+    include: Filters = ()
+    exclude: Filters = ()
+    media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
     limits: Limits = Limits()
 
     @property

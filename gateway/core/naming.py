@@ -20,11 +20,12 @@ _ARGUMENT = re.compile(r"[^a-zA-Z0-9_.-]+")
 
 
 class Identity(Struct, frozen=True):
-    """What an operation may be named by."""
+    """What an operation may be named by. `name` is what its document wants its tool to be called, if anything."""
 
     method: str
     path: str
     operation_id: str = ""
+    name: str = ""
 
     @property
     def key(self) -> str:
@@ -32,21 +33,21 @@ class Identity(Struct, frozen=True):
 
 
 def name_tools(prefix: str, operations: Sequence[Identity]) -> list[str]:
-    """One name each, in the order given. An id names its operation where no other has it; else method and path do;
-    where these give a name that is taken, a hash of them is put behind. The order changes nothing."""
-    ids = [snake(one.operation_id) for one in operations]
-    alone = {name for name, count in Counter(ids).items() if name and count == 1}
-    wanted = [name if name in alone else _name_by_path(one) for name, one in zip(ids, operations, strict=True)]
+    """One name each, in the order given. A name that is told or an id names its operation where no other has it; else
+    method and path do; where these give a name that is taken, a hash of them is put behind. The order changes nothing.
+    """
+    owned = _own_names(operations)
+    wanted = [own or _name_by_path(one) for own, one in zip(owned, operations, strict=True)]
     fitted = [_fit(_prefixed(prefix, name)) for name in wanted]
     every = Counter(fitted)
-    by_id = Counter(name for name, own in zip(fitted, ids, strict=True) if own in alone)
+    by_own = Counter(name for name, own in zip(fitted, owned, strict=True) if own)
 
     def is_free(name: str, own: str) -> bool:
-        return name not in RESERVED and (every[name] == 1 or (own in alone and by_id[name] == 1))
+        return name not in RESERVED and (every[name] == 1 or (own != "" and by_own[name] == 1))
 
     return [
         name if is_free(name, own) else _with_hash(name, one.key)
-        for name, own, one in zip(fitted, ids, operations, strict=True)
+        for name, own, one in zip(fitted, owned, operations, strict=True)
     ]
 
 
@@ -80,6 +81,15 @@ def distinct(name: str, location: str, taken: set[str]) -> str:
         number += 1
     taken.add(candidate)
     return candidate
+
+
+def _own_names(operations: Sequence[Identity]) -> list[str]:
+    """What each alone is told to be called, or else has as its id; "" where there is neither. Names go before ids."""
+    pairs = [(snake(one.name), snake(one.operation_id)) for one in operations]
+    names, ids = Counter(name for name, _ in pairs), Counter(own for _, own in pairs)
+    return [
+        name if name and names[name] == 1 else own if ids[own] == 1 and own not in names else "" for name, own in pairs
+    ]
 
 
 def _name_by_path(one: Identity) -> str:

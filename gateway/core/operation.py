@@ -5,6 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+# What a call does to the world. `destructive` is a write that the same API cannot take back.
+Effect = Literal["read", "write", "destructive"]
 NodeKind = Literal["element", "attribute", "text", "cdata", "none"]
 Location = Literal["path", "query", "header", "cookie", "querystring"]
 Style = Literal[

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from gateway.core import swagger
+from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.media import family_of
 from gateway.core.operation import Location, Parameter, Style
@@ -80,7 +81,7 @@ def _is_ignored(source: Source, path: str, at: At) -> bool:
     if where == "path" and placeholder_of(name, path) is None:
         source.note("path-parameter-dropped", at, f"the path has no {{{name}}}.")
         return True
-    return False
+    return read_argument(source, at, required=where == "path" or at.value.get("required") is True).hide
 
 
 def placeholder_of(name: str, path: str) -> str | None:
@@ -98,7 +99,9 @@ def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
         source.note("path-parameter-required", at, "a path parameter is always required.")
     required = where == "path" or value.get("required") is True
     schema, media_type = _schema(source, At(value, at.uri, at.pointer))
-    text = plain(value.get("description"), HINT_CHARACTERS_MAX)
+    told = read_argument(source, at, required=required)
+    text = plain(told.description or value.get("description"), HINT_CHARACTERS_MAX)
+    inputs.mark(name, told.sink)
     style, explode = _style(source, value, at)
     return Parameter(
         argument=inputs.add(name, where, described(schema, text), required=required),

@@ -22,6 +22,8 @@ class Source:
         self.root = documents.root
         self.is_swagger = swagger.is_swagger(documents.root.value)
         self.repairs: dict[tuple[str, str], Repair] = {}
+        # What was read of each `x-factotum`, by its identity: the document's is inherited by every operation.
+        self.extensions: dict[tuple[int, type], dict[str, Any]] = {}
         self.schemas = Schemas(documents, self.note, siblings_count=not self.version.startswith(("2", "3.0")))
         self.credential_parameters = frozenset(self._credential_parameters()) | _own_credential(manifest)
 

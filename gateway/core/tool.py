@@ -1,14 +1,15 @@
 """The agent-facing face of an operation."""
 
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Raw, Struct
 
-from gateway.core.operation import Operation
+from gateway.core.extension import Extension
+from gateway.core.operation import Effect, Operation
 from gateway.core.option import offer_options
 from gateway.core.shelf import NO_SHELVES, PLACES, SCHEMA_BYTES_MAX, SHOWN_BYTES_MAX, Shelves, bundle, open_at
 
-Effect = Literal["read", "write", "destructive"]
+__all__ = ["TOOL_NAME_PATTERN", "Annotations", "Effect", "Refusal", "Repair", "Tool"]
 
 TOOL_NAME_PATTERN = r"^[a-zA-Z0-9_-]{1,64}$"
 
@@ -30,6 +31,7 @@ class Tool(Struct, frozen=True):
     document declares none that is worth showing. `compact` is the input schema as lists show it, whole in itself, with
     the options of a call beside the arguments.
     `scopes` are alternatives: a caller needs every scope of at least one of them.
+    `extension` is what its document says of it in `x-factotum`, None where that is nothing.
     INVARIANT: `scopes` is never empty and no alternative is empty, so no tool is open to a caller without scopes.
     """
 
@@ -45,6 +47,7 @@ class Tool(Struct, frozen=True):
     operation: Operation
     tags: tuple[str, ...] = ()
     deprecated: bool = False
+    extension: Extension | None = None
     shelves: Shelves = NO_SHELVES
 
     @property

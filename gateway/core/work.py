@@ -1,0 +1,48 @@
+"""A bound on work that somebody else asks for: counted in steps, so that it ends at the same place every time.
+
+A step is about a microsecond: one value looked at, or as much as that costs.
+"""
+
+from collections.abc import Iterable
+
+CHARACTERS_A_STEP = 1_000
+
+
+class WorkExceeded(Exception):
+    """There was more to do than was allowed."""
+
+
+class Work:
+    """What may still be done."""
+
+    def __init__(self, steps_max: int) -> None:
+        self.steps_max = steps_max
+        self._left = steps_max
+
+    def spend(self, steps: int = 1) -> None:
+        """Raises WorkExceeded, and ever again once nothing is left."""
+        self._left -= steps
+        if self._left < 0:
+            raise WorkExceeded(f"it takes more than {self.steps_max} steps.")
+
+    def walk(self, value: object) -> tuple[int, int]:
+        """How many values there are in this one, itself among them and shared ones each time, and on how many levels.
+        Raises WorkExceeded."""
+        values = levels = 0
+        level = [value]
+        while level:
+            self.spend(sum(_steps(one) for one in level))
+            values, levels = values + len(level), levels + 1
+            level = [child for one in level for child in children(one)]
+        return values, levels
+
+
+def children(value: object) -> Iterable[object]:
+    """The members of an object, the items of a list, nothing of anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _steps(value: object) -> int:
+    return 1 + (len(value) // CHARACTERS_A_STEP if isinstance(value, str) else 0)
