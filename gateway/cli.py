@@ -109,6 +109,9 @@ def demo(once: bool, port: int) -> None:
 @click.option("--prefix", default=None, help="How tool names begin; the connector's name if left out.")
 @click.option("--bearer", metavar="SECRET", default="", help="Sign requests with this secret of the settings.")
 @click.option("--header", metavar="NAME=SECRET", default="", help="Send a secret of the settings in this header.")
+@click.option(
+    "--overlay", "overlays", multiple=True, metavar="FILE|URL", help="Apply this overlay to the document first."
+)
 @click.option("--allow-address", multiple=True, metavar="CIDR", help="A network that is not public and may be reached.")
 @click.option("--replace", is_flag=True, help="Take the place of a connector of the same name.")
 @asynchronous
@@ -119,6 +122,7 @@ async def add(
     prefix: str | None,
     bearer: str,
     header: str,
+    overlays: tuple[str, ...],
     allow_address: tuple[str, ...],
     replace: bool,
 ) -> None:
@@ -129,6 +133,7 @@ async def add(
         base_url=base_url,
         prefix=prefix,
         auth=_auth(bearer, header),
+        overlays=overlays,
         allow_addresses=allow_address,
     )
     async with _gateway() as gateway:

@@ -29,6 +29,7 @@ class Take(Struct, frozen=True, tag=True):
     """The file's bytes follow as a frame of their own."""
 
     uri: str
+    is_overlay: bool = False
 
 
 class Finish(Struct, frozen=True, tag=True):
@@ -80,8 +81,9 @@ def main() -> None:
 def _answer(compilation: Compilation, question: Take | Finish, source: BinaryIO) -> list[bytes]:
     try:
         match question:
-            case Take(uri=uri):
-                return [_encode(Taken(compilation.take(uri, _read(source))))]
+            case Take(uri=uri, is_overlay=is_overlay):
+                take = compilation.take_overlay if is_overlay else compilation.take
+                return [_encode(Taken(take(uri, _read(source))))]
             case Finish(digest=digest):
                 pieces = list(encode_connector(compilation.finish(digest)))
                 return [_encode(Done(len(pieces))), *pieces]

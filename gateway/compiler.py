@@ -44,8 +44,8 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "LD_LIBRAR
 class Compiling(Protocol):
     """One document on its way in, the entry file first. Raises DocumentRejected."""
 
-    async def take(self, uri: str, data: bytes) -> tuple[str, ...]:
-        """The URIs that a file refers to."""
+    async def take(self, uri: str, data: bytes, *, is_overlay: bool = False) -> tuple[str, ...]:
+        """The URIs that a file, or an overlay, refers to."""
 
     async def finish(self, digest: str) -> Connector: ...
 
@@ -75,9 +75,10 @@ class _InThread:
     def __init__(self, compilation: Compilation) -> None:
         self._compilation = compilation
 
-    async def take(self, uri: str, data: bytes) -> tuple[str, ...]:
+    async def take(self, uri: str, data: bytes, *, is_overlay: bool = False) -> tuple[str, ...]:
+        take = self._compilation.take_overlay if is_overlay else self._compilation.take
         try:
-            return await asyncio.to_thread(self._compilation.take, uri, data)
+            return await asyncio.to_thread(take, uri, data)
         except DocumentBroken as error:
             raise DocumentRejected(error.detail, error.place) from error
 
@@ -133,8 +134,8 @@ class _InProcess:
         named = structs.replace(self._manifest, name=self._manifest.name or "unnamed")
         await self._send(Start(named, self._manifest.name, entry, self._bounds.memory_bytes_max))
 
-    async def take(self, uri: str, data: bytes) -> tuple[str, ...]:
-        answer = await self._ask(Take(uri), data)
+    async def take(self, uri: str, data: bytes, *, is_overlay: bool = False) -> tuple[str, ...]:
+        answer = await self._ask(Take(uri, is_overlay), data)
         assert isinstance(answer, Taken), "a file is taken or broken"
         return answer.references
 
@@ -172,7 +173,9 @@ class _InProcess:
         """The process is gone: it was out of memory, or something is wrong that is ours to mend."""
         assert self._process.stderr is not None
         said = (await self._process.stderr.read()).decode("utf-8", "replace")
-        if "MemoryError" not in said:
+        was_killed = await self._process.wait() < 0
+        # A library that gets no memory may end the process itself.
+        if "MemoryError" not in said and not was_killed:
             log.error("compiling failed", connector=self._manifest.name, said=said[-2_000:])
             return DocumentRejected("compiling it failed; the gateway's log has the reason.")
         bound = self._bounds.memory_bytes_max

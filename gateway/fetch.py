@@ -2,14 +2,16 @@
 came along; within bounds. What refers to what is the compiler's to say."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from gateway.compiler import Compiler
 from gateway.core.catalog import Connector
@@ -52,6 +54,7 @@ class DocumentReader:
         file that is referred to and cannot be read is left out: the operations that need it will be refused by name.
         Raises DocumentRejected, BadRequest or UpstreamFailed."""
         entry = _entry_uri(offered)
+        offered = structs.replace(offered, manifest=_with_whole_overlays(offered))
         first = await self._fetch(entry, entry, offered, self._bounds.bytes_max)
         assert first is not None, "only a fetch with a tag can find nothing new"
         read = await self._read_rest(offered, entry, first, now, known="")
@@ -78,6 +81,9 @@ class DocumentReader:
         async with self._compiler.compiling(offered.manifest, entry, len(first.content)) as compiling:
             files = {entry: first.content}
             waiting = list(await compiling.take(entry, first.content))
+            for uri, overlay in enumerate_overlays(offered.manifest):
+                files[uri] = overlay or await self._read_overlay(uri, offered, self._bounds.bytes_max - _size(files))
+                waiting += await compiling.take(uri, files[uri], is_overlay=True)
             left_out: set[str] = set()
             while waiting:
                 uri = waiting.pop()
@@ -104,14 +110,24 @@ class DocumentReader:
         document = stored.document
         first = document.files[document.entry]
         async with self._compiler.compiling(stored.manifest, document.entry, len(first)) as compiling:
+            overlays = [uri for uri, _ in enumerate_overlays(stored.manifest)]
             for uri, data in document.files.items():
-                await compiling.take(uri, data)
+                if uri not in overlays:
+                    await compiling.take(uri, data)
+            for uri in overlays:
+                await compiling.take(uri, document.files[uri], is_overlay=True)
             return await compiling.finish(document.digest)
 
     async def _read_one(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
         fetched = await self._fetch(uri, entry, offered, bytes_left)
         assert fetched is not None, "only a fetch with a tag can find nothing new"
         return fetched.content
+
+    async def _read_overlay(self, uri: str, offered: Offered, bytes_left: int) -> bytes:
+        """An overlay that the manifest names. Whoever wrote the manifest chose the file."""
+        if uri.startswith("file:"):
+            return await asyncio.to_thread(_read_path, Path(url2pathname(urlsplit(uri).path)), bytes_left)
+        return await self._read_one(uri, "", offered, bytes_left)
 
     async def _fetch(
         self, uri: str, entry: str, offered: Offered, bytes_left: int, etag: str = "", modified: str = ""
@@ -145,6 +161,28 @@ def _entry_uri(offered: Offered) -> str:
     return (offered.folder / document).resolve().as_uri()
 
 
+def enumerate_overlays(manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    """Where each overlay is, and what it says where the manifest itself has it written out."""
+    for index, overlay in enumerate(manifest.overlays):
+        if isinstance(overlay, str):
+            yield overlay, b""
+        else:
+            yield f"manifest:/overlays/{index}", msgspec.json.encode(overlay)
+
+
+def _with_whole_overlays(offered: Offered) -> Manifest:
+    """The manifest with its overlays by absolute URI, so that they are found wherever it is kept. Raises BadRequest."""
+
+    def whole(overlay: str | dict[str, Any]) -> str | dict[str, Any]:
+        if not isinstance(overlay, str) or _is_url(overlay):
+            return overlay
+        if offered.folder is None:
+            raise BadRequest("An overlay must be an http or https URL here, or written out in `overlays`.")
+        return (offered.folder / overlay).resolve().as_uri() if not overlay.startswith("file:") else overlay
+
+    return structs.replace(offered.manifest, overlays=tuple(map(whole, offered.manifest.overlays)))
+
+
 def _is_url(document: str) -> bool:
     try:
         return urlsplit(document).scheme in ("http", "https")
@@ -158,6 +196,10 @@ def _read_file(uri: str, entry: str, bytes_left: int) -> bytes:
     root = Path(url2pathname(urlsplit(entry).path)).parent
     if not entry.startswith("file:") or not path.is_relative_to(root):
         raise DocumentRejected(f"it refers to {path.name}, which is outside its folder.")
+    return _read_path(path, bytes_left)
+
+
+def _read_path(path: Path, bytes_left: int) -> bytes:
     try:
         with path.open("rb") as file:
             return _within(file.read(bytes_left + 1), bytes_left)

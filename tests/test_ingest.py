@@ -176,3 +176,37 @@ async def test_a_document_with_too_many_files_is_refused(opens: Callable[..., An
         offered = Offered(Manifest(name="many", document="openapi.json"), folder=tmp_path)
         with pytest.raises(DocumentRejected, match="files_max"):
             await door.gateway.ingestion.add(OPERATOR, offered)
+
+
+OVERLAY = {
+    "overlay": "1.0.0",
+    "info": {"title": "Ours", "version": "1"},
+    "actions": [
+        {"target": "$.paths['/pets'].get", "update": {"x-factotum": {"name": "all_pets", "description": "Every pet."}}},
+        {"target": "$.paths['/nothing']", "remove": True},
+    ],
+}
+
+
+async def test_overlays_shape_a_document_and_say_what_they_did_not_match(
+    opens: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "ours.overlay.yaml").write_text(json.dumps(OVERLAY))
+    second = {**OVERLAY, "actions": [{"target": "$.paths['/pets'].get.x-factotum", "update": {"title": "All pets"}}]}
+    async with opens() as door:
+        manifest = Manifest(name="pets", base_url="https://pets.example", overlays=("ours.overlay.yaml", second))
+        offered = Offered(manifest, folder=tmp_path, content=json.dumps(PETS).encode())
+        connector = await door.gateway.ingestion.add(OPERATOR, offered)
+        tool = next(one for one in connector.tools if one.operation.key == "GET /pets")
+        assert (tool.name, tool.title, tool.description) == ("pets_all_pets", "All pets", "Every pet.")
+        assert [(one.reason, one.place.rpartition("/")[2]) for one in connector.repairs] == [("overlay-unmatched", "1")]
+    (tmp_path / "ours.overlay.yaml").unlink()
+    async with opens() as door:
+        assert "pets_all_pets" in door.gateway.published.current.catalog.tools
+
+
+async def test_an_overlay_that_is_a_file_of_ours_cannot_be_asked_for_over_rest(door: Door) -> None:
+    for overlay in ("/etc/passwd", "file:///etc/passwd", "../x"):
+        body = {"name": "pets", "content": json.dumps(PETS), "overlays": [overlay]}
+        answer = await door.post("/v1/connectors", await door.key(), body)
+        assert (answer.status_code, "overlay must be an http" in answer.text) == (400, True)

@@ -92,6 +92,8 @@ def _differences(before: Tool, after: Tool) -> Iterator[tuple[Kind, str, str]]:
         )
     if (before.title, before.description) != (after.title, after.description):
         yield "description", "", "its title or description is another."
+    if before.extension != after.extension:
+        yield "description", "", "what its document says in x-factotum is another."
     if before.deprecated != after.deprecated:
         yield "deprecated", "", "it is deprecated now." if after.deprecated else "it is not deprecated any more."
     if _canonical(before.output_schema) != _canonical(after.output_schema):
@@ -104,6 +106,7 @@ def _looked_at(tool: Tool) -> dict[str, Any]:
         "schema": msgspec.json.decode(tool.input_schema),
         "does": [tool.effect, sorted(sorted(one) for one in tool.scopes), tool.deprecated],
         "request": msgspec.to_builtins(_request(tool)),
+        "extension": msgspec.to_builtins(tool.extension),
     }
 
 

@@ -30,7 +30,8 @@ AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 
 
 class ConnectorSummary(Struct, frozen=True):
-    """One connector in a list. `held` tools wait for approval. `problem` says why it is not in the catalog, or not
+    """One connector in a list. `held` tools wait for approval; `left_out` operations the manifest or the document does
+    not want as tools. `problem` says why it is not in the catalog, or not
     refreshed."""
 
     name: str
@@ -40,6 +41,7 @@ class ConnectorSummary(Struct, frozen=True):
     refusals: int = 0
     repairs: int = 0
     held: int = 0
+    left_out: int = 0
     problem: str = ""
 
 
@@ -219,7 +221,8 @@ def _decode_approval(body: bytes) -> Approval:
 
 
 def _summary(connector: Connector, problem: str = "") -> ConnectorSummary:
-    counts = (len(connector.tools), len(connector.refusals), len(connector.repairs), len(connector.held))
+    listed = (connector.tools, connector.refusals, connector.repairs, connector.held)
+    counts = (*map(len, listed), connector.left_out)
     return ConnectorSummary(connector.name, connector.title, connector.version, *counts, problem)
 
 
