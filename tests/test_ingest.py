@@ -192,7 +192,7 @@ async def test_overlays_shape_a_document_and_say_what_they_did_not_match(
     opens: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "ours.overlay.yaml").write_text(json.dumps(OVERLAY))
-    second = {**OVERLAY, "actions": [{"target": "$.paths['/pets'].get.x-factotum", "update": {"title": "All pets"}}]}
+    second = {**OVERLAY, "actions": [{"target": "$.paths['/pets'].get['x-factotum']", "update": {"title": "All pets"}}]}
     async with opens() as door:
         manifest = Manifest(name="pets", base_url="https://pets.example", overlays=("ours.overlay.yaml", second))
         offered = Offered(manifest, folder=tmp_path, content=json.dumps(PETS).encode())

@@ -221,9 +221,17 @@ def _decode_approval(body: bytes) -> Approval:
 
 
 def _summary(connector: Connector, problem: str = "") -> ConnectorSummary:
-    listed = (connector.tools, connector.refusals, connector.repairs, connector.held)
-    counts = (*map(len, listed), connector.left_out)
-    return ConnectorSummary(connector.name, connector.title, connector.version, *counts, problem)
+    return ConnectorSummary(
+        name=connector.name,
+        title=connector.title,
+        version=connector.version,
+        tools=len(connector.tools),
+        refusals=len(connector.refusals),
+        repairs=len(connector.repairs),
+        held=len(connector.held),
+        left_out=connector.left_out,
+        problem=problem,
+    )
 
 
 def _report(connector: Connector, problem: str = "") -> ConnectorReport:
