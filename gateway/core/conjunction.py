@@ -34,10 +34,11 @@ ASSERTING = frozenset(
 
 class Together(Struct, frozen=True):
     """`facts`: one schema without `allOf`, `$ref`, `const`, `anyOf`, `oneOf`. `choices`: each a list of which one schema
-    must hold as well. `lost`: the keywords that could not be merged."""
+    must hold as well. `names`: the definitions that are merged in. `lost`: the keywords that could not be merged."""
 
     facts: Json
     choices: tuple[list[Any], ...] = ()
+    names: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
 
 
@@ -70,7 +71,8 @@ def together(schema: Any, definitions: Mapping[str, Any]) -> Together | None:
     facts: Json = {}
     choices: list[list[Any]] = []
     lost: list[str] = []
-    for part in _parts(schema, definitions, set(), lost):
+    names: dict[str, None] = {}
+    for part in _parts(schema, definitions, names, lost):
         if part is False or ("not" in part and is_open(part["not"])):
             return None
         choices += [part[keyword] for keyword in ("anyOf", "oneOf") if keyword in part]
@@ -78,10 +80,10 @@ def together(schema: Any, definitions: Mapping[str, Any]) -> Together | None:
         _merge(facts, _prepared(part), lost)
     if facts.get("type") == [] or facts.get("enum") == []:
         return None
-    return Together(facts, tuple(choices), tuple(dict.fromkeys(lost)))
+    return Together(facts, tuple(choices), tuple(names), tuple(dict.fromkeys(lost)))
 
 
-def _parts(schema: Any, definitions: Mapping[str, Any], seen: set[str], lost: list[str]) -> Iterator[Any]:
+def _parts(schema: Any, definitions: Mapping[str, Any], names: dict[str, None], lost: list[str]) -> Iterator[Any]:
     """Each schema that must hold, without its `allOf` and `$ref`; a definition once."""
     if not isinstance(schema, dict):
         yield {} if schema is True else False
@@ -90,11 +92,11 @@ def _parts(schema: Any, definitions: Mapping[str, Any], seen: set[str], lost: li
     name = schema.get("$ref", REFERENCE).removeprefix(REFERENCE)
     if name and name not in definitions:
         lost.append("$ref")
-    elif name and name not in seen:
-        seen.add(name)
-        yield from _parts(definitions[name], definitions, seen, lost)
+    elif name and name not in names:
+        names[name] = None
+        yield from _parts(definitions[name], definitions, names, lost)
     for member in schema.get("allOf", ()):
-        yield from _parts(member, definitions, seen, lost)
+        yield from _parts(member, definitions, names, lost)
 
 
 def _prepared(part: Json) -> Json:

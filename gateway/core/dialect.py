@@ -42,15 +42,14 @@ LOST_CHARACTERS_MAX = 200
 
 # From the whole schema to as little as keeps the names at its root.
 _FOLDS = (
-    Fold(10, 50, 300, ENUM_VALUES_MAX),
-    Fold(10, 50, 80, ENUM_VALUES_MAX),
-    Fold(8, 8, 80, ENUM_VALUES_MAX),
-    Fold(6, 4, 80, ENUM_VALUES_MAX),
-    Fold(4, 2, 80, ENUM_VALUES_MAX),
-    Fold(3, 1, 80, ENUM_VALUES_MAX),
-    Fold(2, 0, 80, ENUM_VALUES_MAX),
-    Fold(1, 0, 80, ENUM_VALUES_MAX),
-    Fold(1, 0, 0, 0),
+    Fold(10, 50, 2, 300, ENUM_VALUES_MAX),
+    Fold(10, 50, 1, 80, ENUM_VALUES_MAX),
+    Fold(6, 4, 1, 80, ENUM_VALUES_MAX),
+    Fold(4, 2, 1, 80, ENUM_VALUES_MAX),
+    Fold(3, 1, 1, 80, ENUM_VALUES_MAX),
+    Fold(2, 0, 1, 80, ENUM_VALUES_MAX),
+    Fold(1, 0, 1, 80, ENUM_VALUES_MAX),
+    Fold(1, 0, 1, 0, 0),
 )
 
 

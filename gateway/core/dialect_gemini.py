@@ -32,6 +32,7 @@ RULES = Rules(
     listed=frozenset({"string"}),
     empty_text=False,
     empty_records=False,
+    shapes_max=2_000,
 )
 
 

@@ -34,13 +34,14 @@ RULES = Rules(
     listed=frozenset({"string", "number", "integer", "boolean"}),
     empty_text=True,
     empty_records=True,
+    shapes_max=10_000,
 )
 
 _NULL: Json = {"type": "null"}
 
 
 def write(plan: Plan) -> Json:
-    told = _record(plan.root, plan.definitions)
+    told = _value(plan.root, plan.definitions)
     if plan.definitions:
         told["$defs"] = {name: _value(shape, plan.definitions) for name, shape in plan.definitions.items()}
     return told

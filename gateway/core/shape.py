@@ -21,11 +21,9 @@ Json = dict[str, Any]
 
 NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 DEPTH_MAX = 60
-SHAPES_MAX = 10_000
 ENUM_VALUES_MAX = 1_000
 # Of an enum with more values than the first, all values together have at most so many characters.
 LARGE_ENUM_VALUES, LARGE_ENUM_CHARACTERS_MAX = 250, 15_000
-RECURSIONS_MAX = 2
 COUNT_MAX = 1 << 31
 HINT_CHARACTERS_MAX = 400
 LISTED_CHARACTERS_MAX = 200
@@ -104,7 +102,7 @@ WHOLE = "arguments"
 class Rules(Struct, frozen=True):
     """What a dialect can say. `links`: it knows references; else definitions are put in place. `keywords` and `formats`
     by type; `listed` the types that may have an enum, `empty_text` whether "" may be in it; `empty_records` whether an
-    object without properties is allowed."""
+    object without properties is allowed. `shapes_max`: more than that cannot fit, so the work stops there."""
 
     links: bool
     keywords: Mapping[str, frozenset[str]]
@@ -112,20 +110,22 @@ class Rules(Struct, frozen=True):
     listed: frozenset[str]
     empty_text: bool
     empty_records: bool
+    shapes_max: int
 
 
 class Fold(NamedTuple):
-    """How much is shown: objects and lists within one another, definitions away from the root, characters of a
-    description, values of enums."""
+    """How much is shown: objects and lists within one another, definitions away from the root, a definition put in place
+    within itself, characters of a description, values of enums."""
 
     levels: int
     hops: int
+    recursions: int
     hint: int
     enum_values: int
 
 
 class TooLarge(Exception):
-    """More shapes than SHAPES_MAX: the schema has to be folded further."""
+    """There are more shapes than the dialect has room for: the schema has to be folded further."""
 
 
 class _Spot(NamedTuple):
@@ -162,7 +162,7 @@ class _Shaper:
         self._rules = rules
         self._fold = fold
         self._hops: dict[str, int] = {}
-        self._shapes_left = SHAPES_MAX
+        self._shapes_left = rules.shapes_max
         self._enum_values_left = fold.enum_values
         self.lost: dict[str, None] = {}
 
@@ -180,26 +180,41 @@ class _Shaper:
             if known.facts.get("additionalProperties", False) is False:
                 return Record({})
             return None
-        shape = self._object(known.facts, spot)
+        shape = self._object(known.facts, spot) if self._fold.hint else self._names_only(known.facts, spot)
         return shape if isinstance(shape, Record) else None
+
+    def _names_only(self, facts: Json, spot: _Spot) -> Record | None:
+        """As little as keeps the arguments apart."""
+        self._lose("nesting", spot)
+        properties, required = facts.get("properties", {}), frozenset(facts.get("required", ()))
+        if not all(map(NAME.fullmatch, [*properties, *required])) or not required <= properties.keys():
+            return None
+        return Record(dict.fromkeys(properties, Text()), required, f"Each argument is a string that holds {JSON_TEXT}.")
 
     def definitions(self) -> dict[str, Shape]:
         """Those that are linked to, nearest first."""
         told: dict[str, Shape] = {}
         while waiting := [name for name in self._hops if name not in told]:
             for name in waiting:
-                spot = _Spot(f"/$defs/{escape(name)}", hops=self._hops[name])
+                spot = _Spot(f"/$defs/{escape(name)}", hops=self._hops[name], within=(name,))
                 told[name] = self._shape(self._definitions[name], spot) or Text(f"No value fits; {JSON_TEXT}.")
         return told
 
     def _lose(self, keyword: str, spot: _Spot) -> None:
         self.lost[f"{keyword} at {spot.pointer}"] = None
 
-    def _shape(self, schema: Any, spot: _Spot) -> Shape | None:
-        """None where no value fits."""
-        self._shapes_left -= 1
+    def _spend(self, shapes: int) -> None:
+        self._shapes_left -= shapes
         if self._shapes_left < 0:
             raise TooLarge
+
+    def _is_deep(self, name: str, spot: _Spot) -> bool:
+        """Whether a definition stands within itself as often as it may."""
+        return spot.within.count(name) >= self._fold.recursions
+
+    def _shape(self, schema: Any, spot: _Spot) -> Shape | None:
+        """None where no value fits."""
+        self._spend(1)
         if is_open(schema):
             return self._text(schema if isinstance(schema, dict) else {}, "Any value")
         if name := target_of(schema):
@@ -209,7 +224,10 @@ class _Shaper:
             return None
         for keyword in known.lost:
             self._lose(keyword, spot)
-        return self._opened(known.facts, spot) if spot.depth > DEPTH_MAX else self._known(known, spot)
+        self._spend(len(known.names))
+        if spot.depth > DEPTH_MAX or any(self._is_deep(name, spot) for name in known.names):
+            return self._opened(known.facts, spot)
+        return self._known(known, spot._replace(within=(*spot.within, *known.names)))
 
     def _known(self, known: Together, spot: _Spot) -> Shape | None:
         choices = [choice for choice in known.choices if _asks_more(choice)]
@@ -230,11 +248,11 @@ class _Shaper:
             return self._text({"description": words}, "Any value")
         if self._rules.links:
             return self._link(name, words, spot)
-        if spot.within.count(name) >= RECURSIONS_MAX:
+        if self._is_deep(name, spot):
             return self._opened(self._definitions[name], spot)
         inside = spot._replace(pointer=f"/$defs/{escape(name)}", depth=spot.depth + 1, within=(*spot.within, name))
         shape = self._shape(self._definitions[name], inside)
-        return replace(shape, description=words) if shape and words else shape
+        return _with_words(shape, words) if shape else None
 
     def _link(self, name: str, words: str, spot: _Spot) -> Shape:
         if name not in self._hops and (spot.hops >= self._fold.hops or not NAME.fullmatch(name)):
@@ -277,13 +295,12 @@ class _Shaper:
         nullable = is_null or any(shape is not None and shape.nullable for shape in shapes)
         branches = [one for index, one in enumerate(flat) if one not in flat[:index]]
         if len(shapes) == 1 and shapes[0] is not None:
-            return replace(shapes[0], nullable=nullable, description=description or shapes[0].description)
+            return replace(_with_words(shapes[0], description), nullable=nullable)
         if len(branches) > 1:
             return Union(tuple(branches), description, nullable)
         if not branches:
             return Text("Null.", nullable=True) if nullable else None
-        only = branches[0]
-        return replace(only, nullable=nullable, description=description or only.description)
+        return replace(_with_words(branches[0], description), nullable=nullable)
 
     # Types.
 
@@ -427,13 +444,13 @@ class _Shaper:
 
     def _description(self, facts: Json) -> str:
         words = self._words(facts.get("description") or facts.get("title"))
-        if facts.get("default") is None or size(facts["default"]) > DEFAULT_CHARACTERS_MAX or not self._fold.hint:
+        if facts.get("default") is None or size(facts["default"]) > DEFAULT_CHARACTERS_MAX:
             return words
         default = plain(msgspec.json.encode(facts["default"]).decode(), DEFAULT_CHARACTERS_MAX)
         return f"{words} Default: {default}.".strip()
 
     def _words(self, text: object) -> str:
-        return plain(text, self._fold.hint) if self._fold.hint else ""
+        return plain(text, self._fold.hint)
 
 
 def kinds_of(value: Any) -> frozenset[str]:
@@ -473,6 +490,13 @@ def _kinds(facts: Json) -> list[str]:
         kinds = ["number" if "number" in own else next(iter(own)) for own in every]
         return list(dict.fromkeys(kinds))
     return [kind for kind, keywords in _IMPLIED if facts.keys() & keywords]
+
+
+def _with_words(shape: Shape, words: str) -> Shape:
+    """The shape with other words, where there are any. A text still says that it is JSON."""
+    if isinstance(shape, Text) and words:
+        words = f"{words} {shape.description}".rstrip()
+    return replace(shape, description=words or shape.description)
 
 
 _REQUIREMENTS = frozenset({"required", "not", "if", "dependentRequired", "minProperties", "maxProperties"})
