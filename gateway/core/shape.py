@@ -290,16 +290,16 @@ class _Shaper:
         for shape in shapes:
             if isinstance(shape, Union):
                 flat += shape.branches
-            elif shape is not None:
+            elif shape not in (None, _NULL):
                 flat.append(replace(shape, nullable=False))
         nullable = is_null or any(shape is not None and shape.nullable for shape in shapes)
         branches = [one for index, one in enumerate(flat) if one not in flat[:index]]
-        if len(shapes) == 1 and shapes[0] is not None:
+        if len(shapes) == 1 and shapes[0] not in (None, _NULL):
             return replace(_with_words(shapes[0], description), nullable=nullable)
         if len(branches) > 1:
             return Union(tuple(branches), description, nullable)
         if not branches:
-            return Text("Null.", nullable=True) if nullable else None
+            return _NULL if nullable else None
         return replace(_with_words(branches[0], description), nullable=nullable)
 
     # Types.
@@ -470,6 +470,8 @@ def kinds_of(value: Any) -> frozenset[str]:
             return frozenset({"object"})
 
 
+# What takes null alone.
+_NULL = Text("Null.", nullable=True)
 _WORDS = frozenset({"description", "title", "default"})
 _IMPLIED = (
     ("object", frozenset({"properties", "required", "additionalProperties", *RULES_OF["object"]})),
