@@ -365,7 +365,7 @@ class _Shaper:
         """The rules for a type that the dialect knows; the others are lost."""
         kept: Json = {}
         for keyword in RULES_OF[kind]:
-            if keyword not in facts or facts[keyword] is False:
+            if keyword not in facts or (keyword == "uniqueItems" and not facts[keyword]):
                 continue
             if keyword in self._rules.keywords.get(kind, ()) and _is_usable(keyword, facts[keyword]):
                 kept[keyword] = facts[keyword]
@@ -422,11 +422,13 @@ class _Shaper:
         if spot.level + 1 >= self._fold.levels:
             return self._opened(facts, spot)
         value = self._shape(further, spot.under("additionalProperties", level=2))
+        if value is None:
+            return self._keyed(facts, False, spot)
         counts = {key: facts[key] for key in ("minProperties", "maxProperties") if key in facts}
         self._kept("object", {key: one for key, one in facts.items() if key not in counts}, spot)
         named = {"minProperties": "minItems", "maxProperties": "maxItems"}
         rules = {named[key]: count for key, count in counts.items() if count <= COUNT_MAX}
-        return Map(value or Text(f"{JSON_TEXT}."), rules, self._description(facts))
+        return Map(value, rules, self._description(facts))
 
     # Words.
 
