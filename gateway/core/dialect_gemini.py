@@ -56,6 +56,8 @@ def _value(shape: Shape) -> Json:
 def _bare(shape: Shape) -> Json:
     """Without description and `nullable`."""
     match shape:
+        case Scalar(kind="null"):
+            return {"type": "STRING", "enum": ["null"]}
         case Scalar():
             return {"type": shape.kind.upper(), **shape.rules}
         case Sequence():

@@ -101,7 +101,9 @@ def _value(shape: Shape, definitions: Mapping[str, Shape]) -> Json:
 def _with(shape: Shape, nulls: list[Json], marker: Json | None, definitions: Mapping[str, Shape]) -> Json:
     """A shape, or null, or the marker. A scalar takes null as one of its types."""
     told = _bare(shape, definitions)
-    if nulls and isinstance(shape, Scalar | Text):
+    if told.get("type") == "null":
+        nulls = []
+    elif nulls and isinstance(shape, Scalar | Text):
         told = {**told, "type": [told["type"], "null"]}
         if "enum" in told:
             told["enum"] = [*told["enum"], None]

@@ -39,7 +39,7 @@ class Text(Struct, frozen=True):
 
 
 class Scalar(Struct, frozen=True):
-    """`kind`: string, number, integer or boolean. `rules`: keywords that the dialect knows."""
+    """`kind`: string, number, integer, boolean, or null where nothing else is taken. `rules`: keywords that the dialect knows."""
 
     kind: str
     rules: Json = {}
@@ -197,7 +197,10 @@ class _Shaper:
         while waiting := [name for name in self._hops if name not in told]:
             for name in waiting:
                 spot = _Spot(f"/$defs/{escape(name)}", hops=self._hops[name], within=(name,))
-                told[name] = self._shape(self._definitions[name], spot) or Text(f"No value fits; {JSON_TEXT}.")
+                shape = self._shape(self._definitions[name], spot)
+                if shape is None:
+                    self._lose("type", spot)
+                told[name] = shape or Text(f"No value fits; {JSON_TEXT}.")
         return told
 
     def _lose(self, keyword: str, spot: _Spot) -> None:
@@ -314,6 +317,8 @@ class _Shaper:
         kinds = _kinds(facts)
         if not kinds:
             return self._text(facts, "Any value")
+        if "enum" in facts:
+            kinds = [kind for kind in kinds if any(kind in kinds_of(value) for value in facts["enum"])]
         description = self._description(facts)
         several = len([kind for kind in kinds if kind != "null"]) > 1
         own = {key: value for key, value in facts.items() if key not in _WORDS} if several else facts
@@ -473,7 +478,7 @@ def kinds_of(value: Any) -> frozenset[str]:
 
 
 # What takes null alone.
-_NULL = Text("Null.", nullable=True)
+_NULL = Scalar("null", nullable=True)
 _WORDS = frozenset({"description", "title", "default"})
 _IMPLIED = (
     ("object", frozenset({"properties", "required", "additionalProperties", *RULES_OF["object"]})),

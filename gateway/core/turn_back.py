@@ -37,6 +37,8 @@ class _Turning:
         match shape:
             case Text():
                 return _parsed(value)
+            case Scalar(kind="null"):
+                return (None, 0) if value == "null" else (value, _OTHER_TYPE)
             case Scalar():
                 return value, _misfit(value, shape)
             case Sequence():

@@ -234,8 +234,6 @@ class Model:
                 if words.endswith("{}, as JSON text.")
                 else json.dumps(self.random.choice([None, 1, "a", [1], {"a": {}}]))
             )
-        if words == "Null.":
-            return "null"
         samples = [text * times for text in SAMPLES for times in (1, 3, 20)]
         fitting = [
             text for text in samples if jsonschema_rs.is_valid(rules(node, "pattern", "minLength", "maxLength"), text)
@@ -349,6 +347,7 @@ def test_the_plain_dialect_is_the_schema_as_it_is():
         ({"prefixItems": [TEXT, {"type": "integer"}]}, {"type": "array", "items": {"anyOf": [TEXT, {"type": "integer"}]}}),
         (True, JSON),
         ({"type": "array"}, {"type": "array", "items": JSON}),
+        (NULL, NULL),
         (ADDRESS, CLOSED),
         ({"allOf": [ADDRESS, {"description": "Where."}]}, {**CLOSED, "description": "Where."}),
         ({"oneOf": [TEXT, {"type": "integer"}]}, {"anyOf": [TEXT, {"type": "integer"}]}),
@@ -368,6 +367,7 @@ def test_what_strict_function_calling_is_given(written: Any, strict: Any):
             {"type": ["string", "integer", "null"], "description": "Which."},
             {"anyOf": [{"type": "STRING", "description": "Which.", "nullable": True}, {"type": "INTEGER", "nullable": True}]},
         ),
+        (NULL, {"type": "STRING", "enum": ["null"], "nullable": True}),
         ({"type": "string", "enum": ["a", "b"]}, {"type": "STRING", "enum": ["a", "b"]}),
         ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
         ({"type": "integer", "enum": [1, 2]}, {"type": "INTEGER", "description": "One of: 1, 2."}),
@@ -401,6 +401,7 @@ def test_an_optional_argument_that_takes_null_can_be_null_and_can_be_left_out():
     assert back(schema, {"a": None}) == {"a": None}
     assert back(schema, {"a": "(leave out)"}) == {}
     assert back(schema, {"a": None}, "gemini") == {"a": None}
+    assert back({"a": NULL}, {"a": "null"}, "gemini") == {"a": None}
     assert back({"a": {"$ref": "#/$defs/N"}}, {"a": None}, N={"anyOf": [ADDRESS, NULL]}) == {"a": None}
 
 
