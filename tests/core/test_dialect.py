@@ -185,6 +185,11 @@ SAMPLES = (
 )
 
 
+SIMPLE_RULES = (
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
+)  # fmt: skip
+
+
 class Model:
     """Makes up arguments for a schema in a dialect, at random but always the same."""
 
@@ -210,7 +215,7 @@ class Model:
                 return None
             kinds = [kind for kind in kinds if kind != "null"]
         if "enum" in node:
-            return self.random.choice([value for value in node["enum"] if value is not None])
+            return self.fitting([value for value in node["enum"] if value is not None], node)
         return getattr(self, kinds[0].lower())(node, depth)
 
     def one_of(self, branches: Any, depth: int) -> Any:
@@ -228,19 +233,11 @@ class Model:
 
     def string(self, node: Any, depth: int) -> Any:
         words = node.get("description", "")
+        if words.endswith("{}, as JSON text."):
+            return "{}"
         if words.endswith("JSON text."):
-            return (
-                "{}"
-                if words.endswith("{}, as JSON text.")
-                else json.dumps(self.random.choice([None, 1, "a", [1], {"a": {}}]))
-            )
-        samples = [text * times for text in SAMPLES for times in (1, 3, 20)]
-        fitting = [
-            text for text in samples if jsonschema_rs.is_valid(rules(node, "pattern", "minLength", "maxLength"), text)
-        ]
-        if not fitting:
-            raise Unmatched
-        return self.random.choice(fitting)
+            return self.random.choice(["null", "1", '"a"', "[1]", '{"a": {}}'])
+        return self.fitting([text * times for text in SAMPLES for times in (1, 3, 20)], node)
 
     def integer(self, node: Any, depth: int) -> Any:
         number = self.number(node, depth)
@@ -253,7 +250,11 @@ class Model:
         start = low if low > -math.inf else min(node.get("maximum", 0), node.get("exclusiveMaximum", 0), 0)
         step = node.get("multipleOf", 1)
         tried = [0, 1, 2.5, 10, start, start + 1, start - 1, math.ceil(start / step) * step, (start // step + 1) * step]
-        fitting = [number for number in tried if jsonschema_rs.is_valid(rules(node), number)]
+        return self.fitting(tried, node)
+
+    def fitting(self, values: list[Any], node: Any) -> Any:
+        rules = {keyword: node[keyword] for keyword in SIMPLE_RULES if keyword in node}
+        fitting = [value for value in values if jsonschema_rs.is_valid(rules, value)]
         if not fitting:
             raise Unmatched
         return self.random.choice(fitting)
@@ -264,10 +265,8 @@ class Model:
         if count > 100 or least > most:
             raise Unmatched
         items = [self.value(node["items"], depth + 1) for _ in range(count)]
-        if (
-            node["items"].get("properties", {}).keys() == {"key", "value"}
-            and len({str(one["key"]) for one in items}) < count
-        ):
+        is_map = node["items"].get("properties", {}).keys() == {"key", "value"}
+        if is_map and len({str(one["key"]) for one in items}) < count:
             raise Unmatched
         return items
 
@@ -282,13 +281,6 @@ class Model:
                 if name in required:
                     raise
         return told
-
-
-BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-
-
-def rules(node: Any, *keywords: str) -> Any:
-    return {keyword: node[keyword] for keyword in keywords or BOUNDS if keyword in node}
 
 
 def check(schema: Raw, dialect: Dialect, seeds: int) -> tuple[Translated, int]:
