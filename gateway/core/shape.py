@@ -177,6 +177,7 @@ class _Shaper:
         for keyword in (*known.lost, *odd, *("anyOf" for _ in known.choices)):
             self._lose(keyword, spot)
         if not known.facts.get("properties") and not known.facts.get("required"):
+            self._kept("object", known.facts, spot)
             if known.facts.get("additionalProperties", False) is False:
                 return Record({})
             return None

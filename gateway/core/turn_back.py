@@ -1,7 +1,7 @@
 """What a model sent in the form of a dialect, as the tool's own schema has it. Checks nothing: what does not fit its
 shape stays as it is, and the check of arguments tells what is wrong with it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ class _Turning:
             case Scalar(kind="null"):
                 return (None, 0) if value == "null" else (value, _OTHER_TYPE)
             case Scalar():
-                return value, _misfit(value, shape)
+                return value, _broken(value, shape.rules) if shape.kind in kinds_of(value) else _OTHER_TYPE
             case Sequence():
                 return self._sequence(value, shape, levels)
             case Map():
@@ -56,14 +56,15 @@ class _Turning:
         if not isinstance(value, list):
             return value, _OTHER_TYPE
         turned = [self.value(item, shape.items, levels - 1) for item in value]
-        return [item for item, _ in turned], _inside(misfit for _, misfit in turned)
+        return [item for item, _ in turned], _inside([_broken(value, shape.rules), *(misfit for _, misfit in turned)])
 
     def _map(self, value: Any, shape: Map, levels: int) -> tuple[Any, int]:
         """A list of pairs as the object that it stands for; of two with one key the later counts."""
         if not isinstance(value, list) or not all(map(_is_pair, value)):
             return value, _OTHER_TYPE
         turned = {pair["key"]: self.value(pair["value"], shape.value, levels - 1) for pair in value}
-        return {key: item for key, (item, _) in turned.items()}, _inside(misfit for _, misfit in turned.values())
+        misfits = [_broken(value, shape.rules), *(misfit for _, misfit in turned.values())]
+        return {key: item for key, (item, _) in turned.items()}, _inside(misfits)
 
     def _record(self, value: Any, shape: Record, levels: int) -> tuple[Any, int]:
         if not isinstance(value, dict):
@@ -96,10 +97,20 @@ def _inside(misfits: Iterable[int]) -> int:
     return min(sum(misfits), _OTHER_TYPE - 1)
 
 
-def _misfit(value: Any, shape: Scalar) -> int:
-    if shape.kind not in kinds_of(value):
-        return _OTHER_TYPE
-    return 0 if "enum" not in shape.rules or value in shape.rules["enum"] else 1
+_IS_BROKEN: Mapping[str, Callable[[Any, Any], bool]] = {
+    "minimum": lambda value, bound: value < bound,
+    "maximum": lambda value, bound: value > bound,
+    "exclusiveMinimum": lambda value, bound: value <= bound,
+    "exclusiveMaximum": lambda value, bound: value >= bound,
+    **dict.fromkeys(("minLength", "minItems"), lambda value, bound: len(value) < bound),
+    **dict.fromkeys(("maxLength", "maxItems"), lambda value, bound: len(value) > bound),
+    "enum": lambda value, listed: value not in listed,
+}
+
+
+def _broken(value: Any, rules: Mapping[str, Any]) -> int:
+    """How many of these rules, patterns apart, a value of the right type breaks."""
+    return sum(_IS_BROKEN[keyword](value, bound) for keyword, bound in rules.items() if keyword in _IS_BROKEN)
 
 
 def _is_pair(value: Any) -> bool:

@@ -614,17 +614,17 @@ TOOLS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(schema=TOOLS | SCHEMAS, dialect=st.sampled_from(BOTH))
 def test_any_schema_is_translated_by_the_rules(schema: Any, dialect: Dialect):
     assert jsonschema_rs.meta.is_valid(schema)
-    told, _ = translated(schema, dialect)
-    for seed in range(3):
-        try:
-            sent = Model(told, seed).arguments()
-        except Unmatched:
-            continue
-        assert isinstance(from_dialect(sent, raw(schema), dialect), dict)
+    try:
+        jsonschema_rs.Draft202012Validator(schema)
+    except ValueError:
+        # A reference that leads nowhere: there is nothing to compare with.
+        translated(schema, dialect)
+    else:
+        check(raw(schema), dialect, 3)
 
 
 @settings(max_examples=300, deadline=None)
