@@ -13,6 +13,7 @@ from msgspec import Struct
 Json = dict[str, Any]
 
 REFERENCE = "#/$defs/"
+PARTS_MAX = 200
 _STRINGS = ("minLength", "maxLength", "pattern")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _ARRAYS = ("minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains", "unevaluatedItems")
@@ -72,7 +73,10 @@ def together(schema: Any, definitions: Mapping[str, Any]) -> Together | None:
     choices: list[list[Any]] = []
     lost: list[str] = []
     names: dict[str, None] = {}
-    for part in _parts(schema, definitions, names, lost):
+    for count, part in enumerate(_parts(schema, definitions, names, lost)):
+        if count >= PARTS_MAX:
+            lost.append("allOf")
+            break
         if part is False or ("not" in part and is_open(part["not"])):
             return None
         choices += [part[keyword] for keyword in ("anyOf", "oneOf") if keyword in part]
@@ -130,9 +134,15 @@ def _types(one: list[str], other: list[str]) -> list[str]:
     return [kind for kind in shared if kind != "integer" or "number" not in shared]
 
 
+def _shared(one: list[Any], other: list[Any]) -> list[Any]:
+    """The values in both; objects and lists are not compared."""
+    known = {(isinstance(value, bool), value) for value in other if not isinstance(value, dict | list)}
+    return [value for value in one if isinstance(value, dict | list) or (isinstance(value, bool), value) in known]
+
+
 _MERGED: dict[str, Callable[[Any, Any], Any]] = {
     "type": _types,
-    "enum": lambda one, other: [value for value in one if any(same(value, another) for another in other)],
+    "enum": _shared,
     "required": lambda one, other: list(dict.fromkeys([*one, *other])),
     "uniqueItems": lambda one, other: one or other,
     "description": lambda one, other: one or other,
@@ -142,24 +152,27 @@ _MERGED: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _merge(facts: Json, part: Json, lost: list[str]) -> None:
-    properties = _properties(facts, part)
+    if "properties" in facts or "properties" in part:
+        facts["properties"] = _properties(facts, part)
     for key, value in part.items():
+        if key == "properties":
+            continue
         if key not in facts:
             facts[key] = value
         elif key in _MERGED:
             facts[key] = _MERGED[key](facts[key], value)
         elif key in ("items", "additionalProperties", "propertyNames"):
             facts[key] = both(facts[key], value)
-        elif key in ASSERTING and key != "properties" and not same(facts[key], value):
+        elif key in ASSERTING and not same(facts[key], value):
             lost.append(key)
-    if properties:
-        facts["properties"] = properties
 
 
 def _properties(facts: Json, part: Json) -> Json:
     """The properties of both: one that only one of them names is further to the other (2020-12 core, 10.3.2)."""
     ones, others = facts.get("properties", {}), part.get("properties", {})
     further, further_other = facts.get("additionalProperties", True), part.get("additionalProperties", True)
+    if not ones and further in (True, {}):
+        return others  # type: ignore[no-any-return]
     return {
         name: both(ones.get(name, further), others.get(name, further_other)) for name in dict.fromkeys([*ones, *others])
     }

@@ -45,9 +45,9 @@ _FOLDS = (
     Fold(10, 50, 2, 300, ENUM_VALUES_MAX),
     Fold(10, 50, 1, 80, ENUM_VALUES_MAX),
     Fold(6, 4, 1, 80, ENUM_VALUES_MAX),
-    Fold(4, 2, 1, 80, ENUM_VALUES_MAX),
-    Fold(3, 1, 1, 80, ENUM_VALUES_MAX),
-    Fold(2, 0, 1, 80, ENUM_VALUES_MAX),
+    Fold(4, 3, 1, 80, ENUM_VALUES_MAX),
+    Fold(3, 2, 1, 80, ENUM_VALUES_MAX),
+    Fold(2, 1, 1, 80, ENUM_VALUES_MAX),
     Fold(1, 0, 1, 80, ENUM_VALUES_MAX),
     Fold(1, 0, 1, 0, 0),
 )

@@ -34,7 +34,7 @@ RULES = Rules(
     listed=frozenset({"string", "number", "integer", "boolean"}),
     empty_text=True,
     empty_records=True,
-    shapes_max=10_000,
+    shapes_max=5_000,
 )
 
 _NULL: Json = {"type": "null"}

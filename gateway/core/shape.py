@@ -6,6 +6,7 @@ other, and what a model sends is turned back by the same shapes. Writes no diale
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -25,8 +26,9 @@ ENUM_VALUES_MAX = 1_000
 # Of an enum with more values than the first, all values together have at most so many characters.
 LARGE_ENUM_VALUES, LARGE_ENUM_CHARACTERS_MAX = 250, 15_000
 COUNT_MAX = 1 << 31
-HINT_CHARACTERS_MAX = 400
+BRANCHES_MAX = 200
 LISTED_CHARACTERS_MAX = 200
+NAMES_LISTED_MAX = 50
 DEFAULT_CHARACTERS_MAX = 60
 JSON_TEXT = "JSON text"
 
@@ -174,7 +176,8 @@ class _Shaper:
         if "enum" in known.facts:
             return None
         odd = [keyword for keyword in ANY_TYPE if keyword in known.facts]
-        for keyword in (*known.lost, *odd, *("anyOf" for _ in known.choices)):
+        odd += ["anyOf" for choice in known.choices if not any(map(is_open, choice))]
+        for keyword in (*known.lost, *odd):
             self._lose(keyword, spot)
         if not known.facts.get("properties") and not known.facts.get("required"):
             self._kept("object", known.facts, spot)
@@ -228,16 +231,21 @@ class _Shaper:
             return None
         for keyword in known.lost:
             self._lose(keyword, spot)
-        self._spend(len(known.names))
+        # What is put in place costs time, however little of it is shown.
+        self._spend(len(known.names) + len(known.facts.get("properties", ())) // 8)
         if spot.depth > DEPTH_MAX or any(self._is_deep(name, spot) for name in known.names):
             return self._opened(known.facts, spot)
         return self._known(known, spot._replace(within=(*spot.within, *known.names)))
 
     def _known(self, known: Together, spot: _Spot) -> Shape | None:
         choices = [choice for choice in known.choices if _asks_more(choice)]
-        if len(choices) < len(known.choices):
-            self._lose("anyOf", spot)
-        return self._chosen(known.facts, choices, spot) if choices else self._typed(known.facts, spot)
+        facts = known.facts
+        for choice in known.choices:
+            if any(map(is_open, choice)):
+                facts = {"description": next(filter(None, map(words_of, choice)), ""), **facts}
+            elif choice not in choices:
+                self._lose("anyOf", spot)
+        return self._chosen(facts, choices, spot) if choices else self._typed(facts, spot)
 
     # References.
 
@@ -252,7 +260,7 @@ class _Shaper:
             return self._text({"description": words}, "Any value")
         if self._rules.links:
             return self._link(name, words, spot)
-        if self._is_deep(name, spot):
+        if self._is_deep(name, spot) or len(spot.within) >= self._fold.hops:
             return self._opened(self._definitions[name], spot)
         inside = spot._replace(pointer=f"/$defs/{escape(name)}", depth=spot.depth + 1, within=(*spot.within, name))
         shape = self._shape(self._definitions[name], inside)
@@ -269,6 +277,8 @@ class _Shaper:
     def _chosen(self, facts: Json, choices: list[list[Any]], spot: _Spot) -> Shape | None:
         """One of several: what stands beside the choice is put into each of its schemas."""
         first, *others = choices
+        if len(first) > BRANCHES_MAX:
+            return self._opened(facts, spot)
         beside = {key: value for key, value in facts.items() if key in ASSERTING}
         rest = [beside] if beside and not self._implied(beside, first) else []
         rest += [{"anyOf": other} for other in others]
@@ -443,7 +453,7 @@ class _Shaper:
         self._lose("nesting", spot)
         facts = facts if isinstance(facts, dict) else {}
         kinds = _kinds(facts)
-        names = ", ".join(plain(name, 64) for name in facts.get("properties", {}))
+        names = ", ".join(plain(name, 64) for name in islice(facts.get("properties", {}), NAMES_LISTED_MAX))
         what = "An object" if kinds == ["object"] else "A list" if kinds == ["array"] else "A value"
         return self._text(facts, f"{what} of {cut(names, LISTED_CHARACTERS_MAX)}" if names else what)
 

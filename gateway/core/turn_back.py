@@ -10,6 +10,7 @@ from gateway.core.dialect_openai import LEFT_OUT, takes_null
 from gateway.core.shape import WHOLE, Link, Map, Plan, Record, Scalar, Sequence, Shape, Text, Union, kinds_of
 
 LEVELS_MAX = 100
+VALUES_MAX = 200_000
 # A value of another type weighs more than anything that is wrong inside one of the right type.
 _OTHER_TYPE = 1_000
 
@@ -28,11 +29,13 @@ class _Turning:
     def __init__(self, definitions: Mapping[str, Shape]) -> None:
         self._definitions = definitions
         self._known: dict[tuple[int, int], tuple[Any, int]] = {}
+        self._values_left = VALUES_MAX
 
     def value(self, value: Any, shape: Shape, levels: int) -> tuple[Any, int]:
         if value is None:
             return None, 0 if takes_null(shape, self._definitions) else _OTHER_TYPE
-        if levels == 0:
+        self._values_left -= 1
+        if levels == 0 or self._values_left < 0:
             return value, 0
         match shape:
             case Text():
