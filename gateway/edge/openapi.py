@@ -58,11 +58,12 @@ PROBLEM: Json = {
     },
 }
 
+FORMATS = ["factotum", "openai", "openai-strict", "gemini"]
 OPENAI_TOOLS: Json = {
     "type": "array",
     "items": {
         "type": "object",
-        "required": ["type", "function"],
+        "anyOf": [{"required": ["type", "function"]}, {"required": ["name", "parameters"]}],
         "properties": {
             "type": {"const": "function"},
             "function": {
@@ -114,7 +115,12 @@ def _paths() -> Json:
                 {"200": _list_answer()},
                 parameters=[
                     _parameter("connector", "query", {"type": "string"}, "Only the tools of this connector."),
-                    _parameter("format", "query", {"enum": ["factotum", "openai"]}, "`openai`: function definitions."),
+                    _parameter(
+                        "format",
+                        "query",
+                        {"enum": ["factotum", "openai", "openai-strict", "gemini"]},
+                        "Function definitions.",
+                    ),
                     _parameter("after", "query", {"type": "string"}, "`next` of the page before."),
                     _parameter("limit", "query", {"type": "integer", "minimum": 1}, "Tools a page."),
                 ],

@@ -12,9 +12,10 @@ from litestar import Request, Response, asgi, get, post
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, FromQuery
 from litestar.types import HTTPScope, Receive, Scope, Send
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, structs
 
 from gateway.call import Asked
+from gateway.core.dialect import Dialect, from_dialect, in_dialect
 from gateway.core.option import PAGES, SELECT, WAIT
 from gateway.core.principal import Principal
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
@@ -73,13 +74,15 @@ class SchemaPart(Struct, frozen=True):
 
 class CallBody(Struct, frozen=True, forbid_unknown_fields=True):
     """`dry_run` shows the exact request, secrets redacted, and sends nothing. `select` is JMESPath over the answer,
-    `pages_max` how many pages of a list to put together, `wait_s` how long to wait for what was only accepted."""
+    `pages_max` how many pages of a list to put together, `wait_s` how long to wait for what was only accepted.
+    `dialect` is the one in which the tools were listed for the model that made the arguments."""
 
     arguments: dict[str, Any] = {}
     dry_run: bool = False
     select: str = ""
     pages_max: int = 1
     wait_s: float = 0.0
+    dialect: Dialect = "plain"
 
     @property
     def all_arguments(self) -> dict[str, Any]:
@@ -124,10 +127,10 @@ class CallAnswer(Struct, frozen=True):
 
 
 class ListQuery(Struct, frozen=True):
-    """What to list. `format` `openai` gives function definitions."""
+    """What to list. `openai`, `openai-strict` and `gemini` give function definitions in the form of those providers."""
 
     connector: str = ""
-    format: Literal["factotum", "openai"] = "factotum"
+    format: Literal["factotum", "openai", "openai-strict", "gemini"] = "factotum"
     after: str = ""
     limit: Annotated[int, Meta(ge=1, le=PAGE_TOOLS_MAX)] = 100
 
@@ -166,8 +169,8 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         seen = gateway.discovery.view(principal).tools
         chosen = [tool for tool in seen.values() if tool.name > asked.after and asked.connector in ("", tool.connector)]
         shown = chosen[: asked.limit]
-        if asked.format == "openai":
-            return Reply(200, msgspec.json.encode([_openai(tool) for tool in shown]))
+        if asked.format != "factotum":
+            return Reply(200, msgspec.json.encode([_function(tool, asked.format) for tool in shown]))
         following = shown[-1].name if len(chosen) > len(shown) else ""
         return Reply(200, msgspec.json.encode(ToolPage(tuple(_summary(tool) for tool in shown), following)))
 
@@ -187,6 +190,9 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         principal = await signed_in(_authorization(scope))
         body = await read_body(scope, receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s)
         asked = _decode(body, CallBody) if body else CallBody()
+        tool = gateway.discovery.view(principal).tools.get(name) if asked.dialect != "plain" else None
+        if tool is not None:
+            asked = structs.replace(asked, arguments=from_dialect(asked.arguments, tool.compact, asked.dialect))
         calling = gateway.calls.call(principal, Asked(name, asked.all_arguments, "rest", asked.dry_run))
         return Reply(200, msgspec.json.encode(_answer(await until_disconnect(receive, calling))))
 
@@ -284,9 +290,12 @@ def _open(tool: Tool, place: str) -> SchemaPart:
     return SchemaPart(tool.name, place, part)
 
 
-def _openai(tool: Tool) -> dict[str, object]:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.compact}
-    return {"type": "function", "function": function}
+def _function(tool: Tool, form: Literal["openai", "openai-strict", "gemini"]) -> dict[str, object]:
+    schema = in_dialect(tool.compact, "plain" if form == "openai" else form).schema
+    function: dict[str, object] = {"name": tool.name, "description": tool.description, "parameters": schema}
+    if form == "gemini":
+        return function
+    return {"type": "function", "function": function | ({"strict": True} if form == "openai-strict" else {})}
 
 
 def _answer(result: Result) -> CallAnswer:

@@ -3,7 +3,7 @@ Knows the transport; the eras know the methods. Keeps nothing between two reques
 
 from contextlib import suppress
 from datetime import datetime
-from typing import cast
+from typing import cast, get_args
 from urllib.parse import parse_qs
 
 import structlog
@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import UNSET, Raw, Struct
 
 from gateway.auth.base import Authenticator
+from gateway.core.dialect import Dialect
 from gateway.core.principal import Principal
 from gateway.edge.asgi import (
     Disconnected,
@@ -30,6 +31,7 @@ from gateway.edge.mcp.legacy import Legacy
 from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.message import (
     INTERNAL_ERROR,
+    INVALID_PARAMS,
     INVALID_REQUEST,
     Fault,
     Message,
@@ -43,12 +45,14 @@ from gateway.edge.mcp.message import (
     find_id,
 )
 from gateway.edge.mcp.modern import Modern
-from gateway.edge.mcp.tools import Toolbox
+from gateway.edge.mcp.tools import Asking, Toolbox
 from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, http_status, jsonrpc_code
 
 log = structlog.get_logger(__name__)
 
 BATCH_MESSAGES_MAX = 50
+PLAIN = Asking()
+DIALECTS: dict[str, Dialect] = {one: one for one in get_args(Dialect)}
 INSTRUCTIONS = (
     "Tools here are operations of many services. Where tools/list shows search_tools, find a tool with it and look at it "
     "with describe_tool; every tool can be called by its name, or through call_tool."
@@ -150,7 +154,7 @@ class _Endpoint:
                 params = self._modern.listen_params(scope, message, meta)
                 self._listening.require_room()
                 return EventStream(self._listening.subscription(principal, message.id, params))
-            result = await self._modern.result(scope, message, meta, principal, every=_asks_for_all(scope))
+            result = await self._modern.result(scope, message, meta, principal, _asking(scope))
             return Reply(200, encode_result(message.id, result))
         except Fault as fault:
             return Reply(modern.STATUS.get(fault.code, 200), encode_fault(message.id, fault))
@@ -165,7 +169,7 @@ class _Endpoint:
         if message.kind != "request" or message.id is UNSET:
             return Reply(202)
         try:
-            result = await self._legacy.result(version, message, meta, principal, every=_asks_for_all(scope))
+            result = await self._legacy.result(version, message, meta, principal, _asking(scope))
             return Reply(200, encode_result(message.id, result))
         except Fault as fault:
             return Reply(200, encode_fault(message.id, fault))
@@ -209,8 +213,15 @@ def _legacy_version(scope: HTTPScope) -> str:
     return version
 
 
-def _asks_for_all(scope: HTTPScope) -> bool:
-    return bool(scope["query_string"]) and parse_qs(scope["query_string"].decode("latin-1")).get("tools") == ["all"]
+def _asking(scope: HTTPScope) -> Asking:
+    """`?tools=all`, `?dialect=openai-strict`. Raises Fault."""
+    if not scope["query_string"]:
+        return PLAIN
+    asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
+    dialect = asked.get("dialect", ["plain"])[-1]
+    if dialect not in DIALECTS:
+        raise Fault(INVALID_PARAMS, f"dialect must be one of {', '.join(DIALECTS)}.")
+    return Asking(every=asked.get("tools") == ["all"], dialect=DIALECTS[dialect])
 
 
 def _refuse(status: int, text: str) -> Reply:

@@ -6,7 +6,7 @@ from msgspec import Raw, Struct, UnsetType
 
 from gateway.core.principal import Principal
 from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
-from gateway.edge.mcp.tools import CallParams, ListParams, Structured, Toolbox
+from gateway.edge.mcp.tools import Asking, CallParams, ListParams, Structured, Toolbox
 
 NEWEST = "2025-11-25"
 # What a client that sends no version header speaks (MCP 2025-06-18, transports, Protocol Version Header).
@@ -37,7 +37,7 @@ class Legacy:
         }
 
     async def result(
-        self, version: str, message: Message, meta: RequestMeta, principal: Principal, *, every: bool
+        self, version: str, message: Message, meta: RequestMeta, principal: Principal, asking: Asking
     ) -> Raw:
         """The result, encoded. Raises Fault, ScopeMissing or StoreFailed."""
         match message.method:
@@ -49,12 +49,12 @@ class Legacy:
                 return Raw(b"{}")
             case "tools/list":
                 listing = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
-                return Raw(b"{" + self._toolbox.list_page(principal, listing.cursor, every=every) + b"}")
+                return Raw(b"{" + self._toolbox.list_page(principal, listing.cursor, asking) + b"}")
             case "tools/call":
                 call = decode_params(
                     _call_params, message.params, "tools/call takes a name, and arguments as an object"
                 )
-                result = await self._toolbox.call(principal, call, VERSIONS[version], dry_run=meta.dry_run)
+                result = await self._toolbox.call(principal, call, VERSIONS[version], asking, dry_run=meta.dry_run)
                 return Raw(msgspec.json.encode(result))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")

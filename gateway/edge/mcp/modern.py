@@ -18,7 +18,7 @@ from gateway.edge.mcp.message import (
     RequestMeta,
     decode_params,
 )
-from gateway.edge.mcp.tools import CallParams, CallResult, ListParams, Toolbox
+from gateway.edge.mcp.tools import Asking, CallParams, CallResult, ListParams, Toolbox
 
 VERSION = "2026-07-28"
 UNSUPPORTED_VERSION = -32022
@@ -59,7 +59,7 @@ class Modern:
         self._discovered = Raw(self._head + self._cached + b"," + msgspec.json.encode(told)[1:])
 
     async def result(
-        self, scope: HTTPScope, message: Message, meta: RequestMeta, principal: Principal, *, every: bool
+        self, scope: HTTPScope, message: Message, meta: RequestMeta, principal: Principal, asking: Asking
     ) -> Raw:
         """The result, encoded. Raises Fault, ScopeMissing or StoreFailed."""
         self._check(scope, message, meta)
@@ -68,13 +68,13 @@ class Modern:
                 return self._discovered
             case "tools/list":
                 asked = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
-                page = self._toolbox.list_page(principal, asked.cursor, every=every)
+                page = self._toolbox.list_page(principal, asked.cursor, asking)
                 return Raw(self._head + self._cached + b"," + page + b"}")
             case "tools/call":
                 call = decode_params(
                     _call_params, message.params, "tools/call takes a name, and arguments as an object"
                 )
-                result = await self._toolbox.call(principal, call, "any", dry_run=meta.dry_run)
+                result = await self._toolbox.call(principal, call, "any", asking, dry_run=meta.dry_run)
                 return self._complete(result)
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")

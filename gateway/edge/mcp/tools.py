@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from gateway.call import Asked, Calls
 from gateway.core.arguments import check_arguments, compile_arguments
+from gateway.core.dialect import Dialect, from_dialect, in_dialect
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
 from gateway.core.result import Blob, Content, Media, Result, Text
@@ -41,6 +42,13 @@ class Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):
     input_schema: Raw
     annotations: Annotations
     meta: dict[str, str] = field(name="_meta", default_factory=dict)
+
+
+class Asking(Struct, frozen=True):
+    """What the endpoint's query asks for: `every` tool in the list however many there are, and the schemas in a dialect."""
+
+    every: bool = False
+    dialect: Dialect = "plain"
 
 
 class ListParams(Struct, frozen=True):
@@ -140,16 +148,16 @@ class Toolbox:
         self._discovery = discovery
         self._list_tools_max = list_tools_max
         self._page_tools_max = page_tools_max
-        self._pages: OrderedDict[tuple[View, bool], list[bytes]] = OrderedDict()
+        self._pages: OrderedDict[tuple[View, bool, Dialect], list[bytes]] = OrderedDict()
 
-    def list_page(self, principal: Principal, cursor: str | UnsetType, *, every: bool) -> bytes:
+    def list_page(self, principal: Principal, cursor: str | UnsetType, asking: Asking) -> bytes:
         """One page, encoded: `"tools":[...]` and the next cursor, as the inside of an object. A caller who may see more
-        than `list_tools_max` tools gets the three that stand for all, and the pinned ones, unless `every` is asked for.
+        than `list_tools_max` tools gets the three that stand for all, and the pinned ones, unless every one is asked for.
         Raises Fault where the cursor is none of ours."""
         view = self._discovery.view(principal)
-        key = (view, every or len(view.tools) <= self._list_tools_max)
+        key = (view, asking.every or len(view.tools) <= self._list_tools_max, asking.dialect)
         if key not in self._pages:
-            self._pages[key] = list(self._encode_pages(view, whole=key[1]))
+            self._pages[key] = list(self._encode_pages(view, asking.dialect, whole=key[1]))
             if len(self._pages) > LISTS_CACHED_MAX:
                 self._pages.popitem(last=False)
         pages = self._pages[key]
@@ -158,8 +166,8 @@ class Toolbox:
             raise Fault(INVALID_PARAMS, "That cursor is none of this list; begin again without one.")
         return pages[number]
 
-    def _encode_pages(self, view: View, *, whole: bool) -> list[bytes]:
-        shown = [_define(tool) for tool in (view.tools.values() if whole else view.pinned)]
+    def _encode_pages(self, view: View, dialect: Dialect, *, whole: bool) -> list[bytes]:
+        shown = [_define(tool, dialect) for tool in (view.tools.values() if whole else view.pinned)]
         listed = ([*shown, READ] if shown else []) if whole else [*OWN, *shown]
         size = self._page_tools_max
         pages = [listed[start : start + size] for start in range(0, len(listed), size)] or [[]]
@@ -169,14 +177,14 @@ class Toolbox:
         ]
 
     async def call(
-        self, principal: Principal, params: CallParams, structured: Structured, *, dry_run: bool
+        self, principal: Principal, params: CallParams, structured: Structured, asking: Asking, *, dry_run: bool
     ) -> CallResult:
         """The result of tools/call. What a model can act on is a result with `isError`; raised are only Fault (there is no
         such tool), ScopeMissing and StoreFailed."""
         try:
             if params.name in _FRONT_ARGUMENTS:
                 return await self._call_front(principal, params, structured)
-            asked = Asked(params.name, params.arguments, "mcp", dry_run)
+            asked = Asked(params.name, self._turned_back(principal, params, asking.dialect), "mcp", dry_run)
             return _told(await self._calls.call(principal, asked), structured)
         except NotFound as error:
             raise Fault(INVALID_PARAMS, error.detail) from error
@@ -184,6 +192,11 @@ class Toolbox:
             raise
         except GatewayError as error:
             return CallResult([{"type": "text", "text": _explain(error)}], is_error=True)
+
+    def _turned_back(self, principal: Principal, params: CallParams, dialect: Dialect) -> dict[str, Any]:
+        """The arguments as the tool itself has them."""
+        tool = self._discovery.view(principal).tools.get(params.name) if dialect != "plain" else None
+        return params.arguments if tool is None else from_dialect(params.arguments, tool.compact, dialect)
 
     async def _call_front(self, principal: Principal, params: CallParams, structured: Structured) -> CallResult:
         """One of our own tools."""
@@ -206,9 +219,11 @@ class Toolbox:
                 return _told(await self._calls.call(principal, call), structured)
 
 
-def _define(tool: Tool) -> Definition:
+def _define(tool: Tool, dialect: Dialect) -> Definition:
     meta: dict[str, str] = {"io.factotum/effect": tool.effect}
-    return Definition(tool.name, tool.title, tool.description, tool.compact, tool.annotations, meta)
+    return Definition(
+        tool.name, tool.title, tool.description, in_dialect(tool.compact, dialect).schema, tool.annotations, meta
+    )
 
 
 def _summarise(found: Found) -> dict[str, Any]:
