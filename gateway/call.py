@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.audit import AuditLog
-from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
+from gateway.core.arguments import ArgumentProblem, Validator, check_answer, check_arguments, compile_arguments
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
@@ -133,7 +133,7 @@ class Calls:
         shown = conceal(followed.response, credential.secrets)
         limits = manifest.limits
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
-        result = with_notes(read_response(tool, shown, reading), followed.notes)
+        result = with_notes(read_response(tool, shown, reading), (*followed.notes, *doubt(prepared.answers, shown)))
         return self._keep(record.principal, tool, shown, reading, result)
 
     def _with_files(
@@ -183,7 +183,8 @@ class Calls:
             return known
         if len(self._prepared) >= PREPARED_TOOLS_MAX:
             self._prepared.clear()
-        fresh = _Prepared(tool, compile_arguments(tool.input_schema), secret_names(tool.input_schema))
+        answers = compile_arguments(tool.output_schema) if bytes(tool.outputs) else None
+        fresh = _Prepared(tool, compile_arguments(tool.input_schema), answers, secret_names(tool.input_schema))
         self._prepared[tool.name] = fresh
         return fresh
 
@@ -252,6 +253,15 @@ async def follow(
     return Followed(response)
 
 
+def doubt(validator: Validator | None, response: HttpResponse) -> tuple[str, ...]:
+    """A note where a success is not what its document says. Backends disobey their documents: no call fails for it."""
+    if validator is None or response.status >= 300 or response.truncated:
+        return ()
+    problems = check_answer(validator, response.body)
+    told = "; ".join(f"{problem.pointer or 'the whole'}: {problem.expected}" for problem in problems)
+    return (f"The answer is not what its document says: {told}.",) if told else ()
+
+
 def preview(request: HttpRequest, credential: Credential) -> Result:
     """The request as it would leave, as text and as JSON, without what must stay secret."""
     shown = redact_request(_sign(request, credential.auth), credential.secrets)
@@ -281,6 +291,7 @@ def _phase_of(error: GatewayError, record: "_Record") -> Phase:
 class _Prepared(Struct, frozen=True):
     tool: Tool
     validator: Validator
+    answers: Validator | None
     secret_names: frozenset[str]
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import msgspec
 import structlog
 import yaml
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
@@ -55,6 +55,7 @@ class Ingestion:
         self._clock = clock
         self._local: dict[str, Connector] = {}
         self._stored: dict[str, Connector] = {}
+        # Without their bytes: what is asked with when they are looked at again.
         self._documents: dict[str, StoredDocument] = {}
         self._looked_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
@@ -194,7 +195,8 @@ class Ingestion:
     async def _open_local(self, offered: Offered) -> None:
         name = offered.manifest.name
         try:
-            self._documents[name], connector = await self._reader.read(offered, self._clock())
+            document, connector = await self._reader.read(offered, self._clock())
+            self._documents[name] = _without_bytes(document)
             self._local[name] = await self._with_held(connector)
         except GatewayError as error:
             self._problems[name] = error.detail
@@ -218,7 +220,7 @@ class Ingestion:
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
             self._stored[name] = await self._with_held(await self._reader.read_stored(stored))
-            self._documents[name] = stored.document
+            self._documents[name] = _without_bytes(stored.document)
             self._problems.pop(name, None)
         except DocumentRejected as error:
             self._problems[name] = error.detail
@@ -249,7 +251,7 @@ class Ingestion:
         if name not in self._local:
             await self._store.put_connector(StoredConnector(connector.manifest, document, now))
         await self._store.add_version(ConnectorVersion(name, now, connector.digest, cause, changes))
-        self._documents[name] = document
+        self._documents[name] = _without_bytes(document)
         self._looked_at[name] = now
 
     async def _check(self, connectors: Sequence[Connector]) -> Edition:
@@ -328,3 +330,7 @@ def _same(connector: Connector | None, stored: StoredConnector) -> bool:
         and connector.digest == stored.document.digest
         and hash_manifest(connector.manifest) == hash_manifest(stored.manifest)
     )
+
+
+def _without_bytes(document: StoredDocument) -> StoredDocument:
+    return structs.replace(document, files=dict.fromkeys(document.files, b""))

@@ -293,3 +293,28 @@ async def test_a_write_that_cannot_be_recorded_is_not_sent(lamps: Door, backend:
         with pytest.raises(StoreFailed):
             await calls.call(principal, Asked("lamps_set_lamp", {"id": "1", "on": True}, "rest"))
     assert backend.seen == []
+
+
+TYPED = {"type": "object", "required": ["on"], "properties": {"on": {"type": "boolean"}, "level": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("body", "notes"),
+    [
+        (b'{"on":true,"level":3,"more":1}', []),
+        (b'{"on":"yes","level":1.5}', ["/level: expected an integer", "/on: expected a boolean"]),
+        (b"[]", ["the whole: expected an object"]),
+        (b"{}", ["/on: required"]),
+    ],
+)
+async def test_an_answer_that_is_not_what_its_document_says_is_given_with_a_note(
+    door: Door, backend: Backend, body: bytes, notes: list[str]
+) -> None:
+    document = json.loads(json.dumps(LAMPS))
+    document["paths"]["/lamps/{id}"]["get"]["responses"]["200"]["content"] = {"application/json": {"schema": TYPED}}
+    await door.add("lamps", document, backend.url)
+    backend.answers["GET /lamps/1"] = (200, "application/json", body)
+    answer = (await call(door, await door.key(), "lamps_get_lamp", {"id": "1"})).json()
+    assert (answer["is_error"], answer["structured"]) == (False, json.loads(body))
+    told = [note.removeprefix("The answer is not what its document says: ") for note in answer["notes"]]
+    assert sorted("".join(told).rstrip(".").split("; ")) == (notes or [""])

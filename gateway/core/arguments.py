@@ -20,6 +20,8 @@ NAME_CHARACTERS_MAX = 64
 # first: then one problem is told.
 VALUES_MAX = 5_000
 BACKTRACKS_MAX = 100_000
+ANSWER_BYTES_MAX = 256 << 10
+ANSWER_PROBLEMS_MAX = 3
 LEVELS_MAX = 5
 
 
@@ -59,6 +61,21 @@ def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tu
         return (ArgumentProblem("arguments", "", "expected plain JSON values of bounded size"),)
 
 
+def check_answer(validator: Validator, body: bytes) -> tuple[ArgumentProblem, ...]:
+    """Where the JSON of an answer does not fit the schema that its document tells; at most ANSWER_PROBLEMS_MAX places. What
+    is no JSON, and what is too large to be looked at in passing, is let be."""
+    if len(body) > ANSWER_BYTES_MAX:
+        return ()
+    try:
+        value = msgspec.json.decode(body)
+        if validator.compiled.is_valid(value):
+            return ()
+        explained = (one for error in _errors(validator, value) for one in _explain(error, validator, LEVELS_MAX))
+        return tuple(islice(explained, ANSWER_PROBLEMS_MAX))
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ()
+
+
 def _problems(validator: Validator, arguments: Mapping[str, object]) -> Iterator[ArgumentProblem]:
     known = frozenset(validator.names)
     unknown = [name for name in arguments if name not in known] if validator.closed else []
@@ -69,7 +86,7 @@ def _problems(validator: Validator, arguments: Mapping[str, object]) -> Iterator
             yield from _explain(error, validator, LEVELS_MAX)
 
 
-def _errors(validator: Validator, arguments: Mapping[str, object]) -> Iterator[Any]:
+def _errors(validator: Validator, arguments: Any) -> Iterator[Any]:
     if _is_few(arguments):
         yield from validator.compiled.iter_errors(arguments)
         return
@@ -79,7 +96,7 @@ def _errors(validator: Validator, arguments: Mapping[str, object]) -> Iterator[A
         yield error
 
 
-def _is_few(arguments: Mapping[str, object]) -> bool:
+def _is_few(arguments: object) -> bool:
     left = VALUES_MAX
     waiting: list[Any] = [arguments]
     while waiting and left > 0:
