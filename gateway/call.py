@@ -28,6 +28,7 @@ from gateway.core.operation import Operation
 from gateway.core.option import RESERVED, SELECT, Options, take_options
 from gateway.core.payload_parts import file_arguments
 from gateway.core.policy import Facts, PolicyBook
+from gateway.core.polling import is_done, look_arguments
 from gateway.core.principal import Principal
 from gateway.core.project import Selection, Unselectable
 from gateway.core.redact import conceal, redact_arguments, redact_request, secret_names
@@ -47,8 +48,8 @@ from gateway.errors import (
     ScopeMissing,
     UpstreamFailed,
 )
-from gateway.follow import Followed, PageBounds, Send, gather_pages, wait_until_done
-from gateway.published import Published
+from gateway.follow import Followed, Look, PageBounds, Send, find_look, gather_pages, wait_until_done
+from gateway.published import Edition, Published
 from gateway.results import KeptResults
 from gateway.upstream import Upstream
 
@@ -129,7 +130,8 @@ class Calls:
             record.write_has_left = True
         send = partial(self._send, manifest, credential)
         response = record.response = await send(request, safe=tool.effect == "read")
-        followed = await follow(partial(send, safe=True), record, request, response, options, manifest.limits)
+        look = find_look(request, response) or look_by_operation(edition, record, response) if options.wait_s else None
+        followed = await follow(partial(send, safe=True), record, request, response, options, manifest.limits, look)
         shown = conceal(followed.response, credential.secrets)
         limits = manifest.limits
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
@@ -239,8 +241,33 @@ def build(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
         raise ArgumentsInvalid((problem,)) from error
 
 
+def look_by_operation(edition: Edition, record: "_Record", response: HttpResponse) -> Look | None:
+    """How to look by the operation that `x-factotum.poll` names, where the caller may call it."""
+    assert record.tool is not None
+    poll = record.tool.extension.poll if record.tool.extension else None
+    named = (
+        tool
+        for tool in edition.catalog.connectors[record.tool.connector].tools
+        if poll is not None and poll.operation in (tool.operation.operation_id, tool.operation.key)
+    )
+    tool = next((one for one in named if one.effect == "read"), None)
+    if poll is None or tool is None or response.status >= 300 or missing_scopes(tool.scopes, record.principal.scopes):
+        return None
+    arguments = look_arguments(poll, record.arguments, response)
+    facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
+    if arguments is None or not edition.policies.decide(record.principal, tool, arguments, facts).allowed:
+        return None
+    return Look(build(tool.operation, arguments), lambda seen: not is_done(poll, seen))
+
+
 async def follow(
-    send: Send, record: "_Record", request: HttpRequest, response: HttpResponse, options: Options, limits: Limits
+    send: Send,
+    record: "_Record",
+    request: HttpRequest,
+    response: HttpResponse,
+    options: Options,
+    limits: Limits,
+    look: Look | None,
 ) -> Followed:
     """The other pages, or the end of what was only accepted, where there are any and they were asked for."""
     assert record.tool is not None
@@ -248,8 +275,8 @@ async def follow(
     if operation.paging is not None and response.status < 300:
         bounds = PageBounds(options.pages_max, limits.response_bytes_max, limits.pages_timeout_s)
         return await gather_pages(send, operation, record.arguments, request, response, bounds)
-    if options.wait_s:
-        return await wait_until_done(send, request, response, options.wait_s)
+    if look is not None:
+        return await wait_until_done(send, look, response, options.wait_s)
     return Followed(response)
 
 

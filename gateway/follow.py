@@ -78,12 +78,23 @@ async def gather_pages(
     return Followed(structs.replace(response, status=200, body=whole, headers=_as_json(response)), told, len(pages) - 1)
 
 
-async def wait_until_done(send: Send, request: HttpRequest, response: HttpResponse, wait_s: float) -> Followed:
-    """The end of accepted work, looked for until `wait_s` are over; the last answer where it does not come by then."""
+class Look(Struct, frozen=True):
+    """The request that tells how far accepted work is, and whether what it is answered says that the work goes on."""
+
+    request: HttpRequest
+    goes_on: Callable[[HttpResponse], bool] = is_running
+
+
+def find_look(request: HttpRequest, response: HttpResponse) -> Look | None:
+    """Where the answer itself says to look; None where it accepts nothing, or says nothing."""
     url = look_at(request, response) if is_accepted(response) else ""
-    if not url:
-        return Followed(response)
-    look = HttpRequest("GET", url, tuple(one for one in request.headers if one[0] == "Accept"))
+    accept = tuple(one for one in request.headers if one[0] == "Accept")
+    return Look(HttpRequest("GET", url, accept)) if url else None
+
+
+async def wait_until_done(send: Send, look: Look, response: HttpResponse, wait_s: float) -> Followed:
+    """The end of accepted work, looked for until `wait_s` are over; the last answer where it does not come by then."""
+    url = look.request.url
     started, pause, looks, latest = time.monotonic(), FIRST_LOOK_S, 0, response
     for _ in range(LOOKS_MAX):
         asked_s = retry_seconds(latest.header("retry-after"))
@@ -94,14 +105,12 @@ async def wait_until_done(send: Send, request: HttpRequest, response: HttpRespon
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LOOK_EVERY_S_MAX)
         try:
-            found = await send(look)
+            latest = await send(look.request)
         except GatewayError:
             return Followed(latest, (f"It was accepted; looking at {url} failed after {looks} looks.",), looks)
         looks += 1
-        latest = found
-        if not is_running(found):
-            waited = time.monotonic() - started
-            return Followed(found, (f"Done after {waited:.1f} s, as {url} says.",), looks)
+        if not look.goes_on(latest):
+            return Followed(latest, (f"Done after {time.monotonic() - started:.1f} s, as {url} says.",), looks)
     return Followed(latest, (f"It still runs after {time.monotonic() - started:.1f} s; look at {url}.",), looks)
 
 

@@ -62,6 +62,32 @@ DOCUMENT: dict[str, Any] = {
                 },
             },
         },
+        "/builds": {
+            "post": {
+                "operationId": "build",
+                "x-factotum": {
+                    "poll": {
+                        "operation": "GET /builds/{id}",
+                        "status": "/state/word",
+                        "done": ["READY", "BROKEN"],
+                        "arguments": {"id": "/id"},
+                    }
+                },
+            }
+        },
+        "/builds/{id}": {
+            "get": {
+                "operationId": "seeBuild",
+                "security": [{"oauth": ["builds.read"]}],
+                "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
+            }
+        },
+        "/odd": {
+            "get": {
+                **operation("odd", {"von": NUMBER}, {"type": "object"})["get"],
+                "x-factotum": {"page": {"kind": "offset", "parameter": "von", "items": "/zeilen"}},
+            }
+        },
         "/nowhere": operation("nowhere", {}, {"type": "object"}, "post", "202"),
     },
 }  # fmt: skip
@@ -142,6 +168,13 @@ class Library:
                 if self.looks < 3:
                     return 200, {"retry-after": "0"}, {"status": "Running"}
                 return 200, {}, {"status": "succeeded", "result": 42}
+            case "/builds":
+                return 200, {}, {"id": 9}
+            case "/builds/9":
+                self.looks += 1
+                return 200, {"retry-after": "0"}, {"id": 9, "state": {"word": "READY" if self.looks > 2 else "BAKING"}}
+            case "/odd":
+                return 200, {}, {"zeilen": items(int(query.get("von", 0)))}
             case "/nowhere":
                 return 202, {"location": "http://127.0.0.1:1/steal"}, {}
             case "/files":
@@ -271,6 +304,23 @@ async def test_work_that_does_not_end_in_time_says_where_to_look(shelf: Door, li
     assert answer["structured"] == {"status": "Running"}
     assert answer["notes"][0].startswith("It still runs after ")
     assert answer["notes"][0].endswith("/jobs/7.")
+
+
+async def test_work_is_waited_for_by_the_operation_that_the_document_names(shelf: Door, library: Library) -> None:
+    answer = await call(shelf, "build", wait_s=20)
+    assert answer["structured"] == {"id": 9, "state": {"word": "READY"}}
+    assert library.looks == 3
+
+
+async def test_who_may_not_look_does_not_look(shelf: Door, library: Library) -> None:
+    token = await shelf.key("lib:write")
+    answer = await shelf.post("/v1/tools/lib_build:call", token, {"wait_s": 5})
+    assert (answer.json()["structured"], library.looks) == ({"id": 9}, 0)
+
+
+async def test_paging_that_the_document_tells_is_followed(shelf: Door) -> None:
+    answer = await call(shelf, "odd", pages_max=9)
+    assert [item["id"] for item in answer["structured"]["zeilen"]] == list(range(TOTAL))
 
 
 async def test_a_place_to_look_on_another_origin_is_not_looked_at(shelf: Door, library: Library) -> None:

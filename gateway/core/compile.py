@@ -13,7 +13,7 @@ from gateway.core.catalog import Connector
 from gateway.core.choice import Choice
 from gateway.core.document import DocumentBroken, Tree
 from gateway.core.effect import annotations_of, effect_of
-from gateway.core.extension import SINKS_MAX, Extension
+from gateway.core.extension import SINKS_MAX, Extension, Page
 from gateway.core.extension_read import read_extension
 from gateway.core.inputs import Inputs
 from gateway.core.manifest import Manifest
@@ -21,7 +21,7 @@ from gateway.core.naming import Identity, name_tools, words
 from gateway.core.operation import Operation, Paging, Parameter
 from gateway.core.option import offer_options
 from gateway.core.overlay import apply_overlay
-from gateway.core.paging import detect_paging
+from gateway.core.paging import detect_paging, told_paging
 from gateway.core.parameters import compile_parameters, gather_parameters
 from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
 from gateway.core.references import At, Documents, Malformed
@@ -166,7 +166,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     parameters = compile_parameters(source, path, declared, at, inputs)
     body = compile_body(source, at, declared, inputs, told.media_type)
     answers = compile_answers(source, at)
-    paging = _paging(source, identity.method, parameters, inputs, answers)
+    paging = _paging(source, identity.method, told.page, parameters, inputs, answers)
     operation = Operation(
         connector=connector,
         method=identity.method,
@@ -178,7 +178,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         body=body,
         accept=answers.accept,
         paging=paging,
-        defers=answers.defers,
+        defers=answers.defers or told.poll is not None,
     )
     options = offer_options(operation, answers=effect == "read" or bool(bytes(answers.root)))
     root, compact = _input(source, at, inputs, options)
@@ -226,9 +226,16 @@ def _input(source: Source, at: At, inputs: Inputs, options: Mapping[str, Any]) -
 
 
 def _paging(
-    source: Source, method: str, parameters: tuple[Parameter, ...], inputs: Inputs, answers: Answers
+    source: Source,
+    method: str,
+    told: Page | None,
+    parameters: tuple[Parameter, ...],
+    inputs: Inputs,
+    answers: Answers,
 ) -> Paging | None:
-    """Only what GET reads is gathered page by page."""
+    """What the document tells, or else what a GET looks like: only what reads is gathered page by page."""
+    if told is not None:
+        return told_paging(told, inputs.names)
     if method != "GET":
         return None
     look_up = source.schemas.definition_of

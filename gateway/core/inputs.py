@@ -9,19 +9,22 @@ from gateway.core.option import RESERVED
 
 
 class Inputs:
-    """Parameters and body properties side by side. The first to ask for a name gets it."""
+    """Parameters and body properties side by side. The first to ask for a name gets it. `names` are the arguments by
+    their names on the wire."""
 
     def __init__(self) -> None:
         self.properties: dict[str, Any] = {}
         self.required: list[str] = []
         self.dependent: dict[str, list[str]] = {}
         self.sinks: dict[str, Role] = {}
+        self.names: dict[str, str] = {}
         self._taken: set[str] = set(RESERVED)
 
     def add(self, wire_name: str, location: str, schema: Any, *, required: bool) -> str:
         """The argument's name."""
         argument = distinct(name_argument(wire_name), location, self._taken)
         self.properties[argument] = schema
+        self.names.setdefault(wire_name, argument)
         if required:
             self.required.append(argument)
         return argument

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from gateway.core.extension import Page
 from gateway.core.naming import snake
 from gateway.core.operation import Paging, Parameter
 from gateway.core.outline import LookUp, followed, kinds, members
@@ -142,6 +143,14 @@ def _first(kind: str, schema: Mapping[str, Any]) -> int:
     """The number of the first page or item: where the document does not say, 1 for pages and 0 for offsets."""
     told = schema.get("default", 0 if schema.get("minimum") == 0 else None)
     return int(told) if told in (0, 1) else int(kind == "page")
+
+
+def told_paging(page: Page, names: Mapping[str, str]) -> Paging | None:
+    """What `x-factotum.page` says; `names` are the arguments by their names on the wire. None where a list comes whole."""
+    if page.kind == "none":
+        return None
+    argument, size = names.get(page.parameter, page.parameter), names.get(page.size, page.size)
+    return Paging(page.kind, argument, size, page.next, page.items or None, int(page.kind == "page"))
 
 
 def point(seen: Iterable[Seen], wanted: Meaning) -> str:

@@ -1,10 +1,12 @@
 """Work that a backend has accepted and not yet done: where to look for what comes of it, and whether it still runs
 (RFC 9110 section 15.3.3; Operation-Location as in Azure's guidelines). Pure; looks at answers, sends nothing."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from gateway.core.extension import Poll
 from gateway.core.http import HttpRequest, HttpResponse, url_on_origin
 from gateway.core.naming import snake
 
@@ -31,6 +33,31 @@ def look_at(request: HttpRequest, response: HttpResponse) -> str:
     """The URL to look at, on the origin of the request; "" where the answer names none there."""
     told = [response.header(name) for name in HEADERS] + _told_in(_decode(response))
     return next((url for one in told if one and (url := url_on_origin(one, request))), "")
+
+
+def look_arguments(poll: Poll, arguments: Mapping[str, object], response: HttpResponse) -> dict[str, object] | None:
+    """The arguments of the operation that tells how far the work is; None where the answer does not have one of them."""
+    body, found = _decode(response), {}
+    for name, origin in poll.arguments.items():
+        root, pointer = (
+            (arguments, origin.removeprefix("arguments:")) if origin.startswith("arguments:") else (body, origin)
+        )
+        value = _at(root, pointer)
+        if value is None:
+            return None
+        found[name] = value
+    return found
+
+
+def is_done(poll: Poll, response: HttpResponse) -> bool:
+    """Whether the status is one of those at which the work has ended; an error ends it too."""
+    return response.status >= 300 or _at(_decode(response), poll.status) in poll.done
+
+
+def _at(value: Any, pointer: str) -> Any:
+    for step in pointer.split("/")[1:]:
+        value = value.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(value, Mapping) else None
+    return value
 
 
 def is_running(response: HttpResponse) -> bool:
