@@ -24,6 +24,7 @@ from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
 from gateway.edge.mcp.listen import Listening
+from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
@@ -109,6 +110,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
     )
     endpoint = mcp_endpoint(
         toolbox,
+        Resources(gateway.results),
         Listening(gateway.published, gateway.discovery),
         gateway.authenticator,
         McpEndpointSettings(

@@ -87,6 +87,13 @@ def read_piece(response: HttpResponse, offset: int, bytes_max: int) -> Result:
     return Result((Text(text),), truncated=ends < len(body), notes=(f"Bytes {offset} to {ends} of {len(body)}.", more))
 
 
+def whole_text(response: HttpResponse) -> str | None:
+    """All of a body that is text, JSON among it; None where it is a file."""
+    content_type = response.header("content-type")
+    is_text = _is_text(essence(content_type), response.body)
+    return _decode(response.body, content_type, unfinished=response.truncated) if is_text else None
+
+
 def _read_body(tool: Tool, response: HttpResponse, reading: Reading) -> _Body:
     if not response.body:
         return _Body()

@@ -1,6 +1,7 @@
 """The MCP door with real clients: the official Python client in every mode, and the Inspector's command line in both eras."""
 
 import asyncio
+import base64
 import json
 import os
 from collections.abc import AsyncIterator, Callable
@@ -112,6 +113,35 @@ async def test_images_and_other_binary_come_as_such(lamps: Door, backend: Backen
             backend.answers["GET /lamps/1"] = (200, kind, PNG)
             (block,) = (await one.call_tool("lamps_get_lamp", {"id": "1"})).content
             assert block.type == sent
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_what_was_too_long_is_a_resource_of_whoever_got_it(lamps: Door, backend: Backend, mode: str) -> None:
+    whole = json.dumps({"rows": list(range(30_000))}).encode()
+    backend.answers["GET /lamps/1"] = (200, "application/json", whole)
+    async with served(lamps) as url:
+        async with client(url, await lamps.key(), mode) as one:
+            assert (await one.list_resources()).resources == []
+            result = await one.call_tool("lamps_get_lamp", {"id": "1"})
+            link = result.content[-1]
+            assert (link.type, len(result.content[0].text) < len(whole)) == ("resource_link", True)
+            (listed,) = (await one.list_resources()).resources
+            assert (str(listed.uri), listed.size) == (str(link.uri), len(whole))
+            (content,) = (await one.read_resource(str(link.uri))).contents
+            assert (content.mime_type, content.text.encode()) == ("application/json", whole)
+        async with client(url, await lamps.key(subject="eve"), mode) as eve:
+            assert (await eve.list_resources()).resources == []
+            with pytest.raises(MCPError, match="No result is kept"):
+                await eve.read_resource(str(link.uri))
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_file_is_read_as_a_resource_too(lamps: Door, backend: Backend, mode: str) -> None:
+    backend.answers["GET /lamps/1"] = (200, "application/zip", PNG)
+    async with served(lamps) as url, client(url, await lamps.key(), mode) as one:
+        (block,) = (await one.call_tool("lamps_get_lamp", {"id": "1"})).content
+        (content,) = (await one.read_resource(str(block.resource.uri))).contents
+        assert (content.mime_type, base64.b64decode(content.blob)) == ("application/zip", PNG)
 
 
 @pytest.mark.parametrize("mode", MODES)

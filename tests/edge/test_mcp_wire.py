@@ -62,7 +62,7 @@ async def test_discover_says_what_this_server_is(lamps: Door) -> None:
     assert (answer.status_code, result["supportedVersions"], result["capabilities"]) == (
         200,
         [MODERN],
-        {"tools": {"listChanged": True}},
+        {"tools": {"listChanged": True}, "resources": {}},
     )
     assert (result["resultType"], result["cacheScope"], result["ttlMs"] >= 0) == ("complete", "private", True)
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "factotum"
@@ -144,7 +144,7 @@ async def test_a_version_that_is_not_spoken_is_told_which_are(lamps: Door) -> No
 
 @pytest.mark.parametrize(
     "method",
-    ["initialize", "ping", "logging/setLevel", "resources/list", "prompts/list", "x/y"],
+    ["initialize", "ping", "logging/setLevel", "prompts/list", "x/y"],
 )
 async def test_a_method_that_is_not_of_the_modern_era_is_not_found(lamps: Door, method: str) -> None:
     assert code(await modern(lamps, method)) == (404, -32601)
@@ -152,7 +152,7 @@ async def test_a_method_that_is_not_of_the_modern_era_is_not_found(lamps: Door, 
 
 @pytest.mark.parametrize("version", LEGACY)
 async def test_a_method_that_is_not_there_is_a_legacy_error_at_200(lamps: Door, version: str) -> None:
-    answer = await send(lamps, request("resources/list"), {"mcp-protocol-version": version})
+    answer = await send(lamps, request("prompts/list"), {"mcp-protocol-version": version})
     assert code(answer) == (200, -32601)
 
 

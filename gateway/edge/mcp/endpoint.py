@@ -45,6 +45,7 @@ from gateway.edge.mcp.message import (
     find_id,
 )
 from gateway.edge.mcp.modern import Modern
+from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Asking, Toolbox
 from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, http_status, jsonrpc_code
 
@@ -72,10 +73,14 @@ class McpEndpointSettings(Struct, frozen=True):
 
 
 def mcp_endpoint(
-    toolbox: Toolbox, listening: Listening, authenticator: Authenticator, settings: McpEndpointSettings
+    toolbox: Toolbox,
+    resources: Resources,
+    listening: Listening,
+    authenticator: Authenticator,
+    settings: McpEndpointSettings,
 ) -> ASGIApp:
     """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(toolbox, listening, authenticator, settings)
+    endpoint = _Endpoint(toolbox, resources, listening, authenticator, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(Disconnected):
@@ -90,14 +95,19 @@ def mcp_endpoint(
 
 class _Endpoint:
     def __init__(
-        self, toolbox: Toolbox, listening: Listening, authenticator: Authenticator, settings: McpEndpointSettings
+        self,
+        toolbox: Toolbox,
+        resources: Resources,
+        listening: Listening,
+        authenticator: Authenticator,
+        settings: McpEndpointSettings,
     ) -> None:
         self._listening = listening
         self._authenticator = authenticator
         self._settings = settings
-        self._legacy = Legacy(toolbox, server_version=settings.version, instructions=INSTRUCTIONS)
+        self._legacy = Legacy(toolbox, resources, server_version=settings.version, instructions=INSTRUCTIONS)
         self._modern = Modern(
-            toolbox, server_version=settings.version, instructions=INSTRUCTIONS, ttl_ms=settings.list_ttl_ms
+            toolbox, resources, server_version=settings.version, instructions=INSTRUCTIONS, ttl_ms=settings.list_ttl_ms
         )
 
     async def reply(self, scope: HTTPScope, receive: Receive) -> Reply | EventStream:

@@ -6,6 +6,7 @@ from msgspec import Raw, Struct, UnsetType
 
 from gateway.core.principal import Principal
 from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
+from gateway.edge.mcp.resources import ReadParams, Resources
 from gateway.edge.mcp.tools import Asking, CallParams, ListParams, Structured, Toolbox
 
 NEWEST = "2025-11-25"
@@ -14,6 +15,7 @@ ASSUMED = "2025-03-26"
 # Whether structured content may be told: objects since 2025-06-18.
 VERSIONS: dict[str, Structured] = {NEWEST: "objects", "2025-06-18": "objects", ASSUMED: "none"}
 BATCHES = frozenset({ASSUMED})
+UNKNOWN_RESOURCE = -32002
 
 
 class InitializeParams(Struct, frozen=True):
@@ -23,15 +25,17 @@ class InitializeParams(Struct, frozen=True):
 _initialize_params = msgspec.json.Decoder(InitializeParams)
 _list_params = msgspec.json.Decoder(ListParams)
 _call_params = msgspec.json.Decoder(CallParams)
+_read_params = msgspec.json.Decoder(ReadParams)
 
 
 class Legacy:
     """Answers one request of these eras."""
 
-    def __init__(self, toolbox: Toolbox, *, server_version: str, instructions: str) -> None:
+    def __init__(self, toolbox: Toolbox, resources: Resources, *, server_version: str, instructions: str) -> None:
         self._toolbox = toolbox
+        self._resources = resources
         self._told = {
-            "capabilities": {"tools": {"listChanged": True}},
+            "capabilities": {"tools": {"listChanged": True}, "resources": {}},
             "serverInfo": {"name": "factotum", "title": "Factotum", "version": server_version},
             "instructions": instructions,
         }
@@ -56,5 +60,12 @@ class Legacy:
                 )
                 result = await self._toolbox.call(principal, call, VERSIONS[version], asking, dry_run=meta.dry_run)
                 return Raw(msgspec.json.encode(result))
+            case "resources/list":
+                return Raw(msgspec.json.encode(self._resources.list_all(principal)))
+            case "resources/templates/list":
+                return Raw(b'{"resourceTemplates":[]}')
+            case "resources/read":
+                read = decode_params(_read_params, message.params, "resources/read takes a uri")
+                return Raw(msgspec.json.encode(self._resources.read(principal, read, UNKNOWN_RESOURCE)))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")

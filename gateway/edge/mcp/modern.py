@@ -1,6 +1,8 @@
 """MCP 2026-07-28: every request stands alone and says its version, in its body and in its headers. Knows the methods of
 that era and their HTTP statuses. Source: MCP 2026-07-28, basic, transports, server/discover, server/tools."""
 
+from typing import Any
+
 import msgspec
 from litestar.types import HTTPScope
 from msgspec import UNSET, Raw
@@ -18,6 +20,7 @@ from gateway.edge.mcp.message import (
     RequestMeta,
     decode_params,
 )
+from gateway.edge.mcp.resources import ReadParams, Resources
 from gateway.edge.mcp.tools import Asking, CallParams, CallResult, ListParams, Toolbox
 
 VERSION = "2026-07-28"
@@ -38,14 +41,18 @@ LISTEN = "subscriptions/listen"
 _listen_params = msgspec.json.Decoder(ListenParams)
 _list_params = msgspec.json.Decoder(ListParams)
 _call_params = msgspec.json.Decoder(CallParams)
+_read_params = msgspec.json.Decoder(ReadParams)
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Modern:
     """Answers one request of this era. `instructions` is told on discovery; lists may be kept for `ttl_ms`."""
 
-    def __init__(self, toolbox: Toolbox, *, server_version: str, instructions: str, ttl_ms: int) -> None:
+    def __init__(
+        self, toolbox: Toolbox, resources: Resources, *, server_version: str, instructions: str, ttl_ms: int
+    ) -> None:
         self._toolbox = toolbox
+        self._resources = resources
         server = {"name": "factotum", "title": "Factotum", "version": server_version}
         self._head = b'{"resultType":"complete","_meta":' + msgspec.json.encode(
             {"io.modelcontextprotocol/serverInfo": server}
@@ -53,7 +60,7 @@ class Modern:
         self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
         told = {
             "supportedVersions": [VERSION],
-            "capabilities": {"tools": {"listChanged": True}},
+            "capabilities": {"tools": {"listChanged": True}, "resources": {}},
             "instructions": instructions,
         }
         self._discovered = Raw(self._head + self._cached + b"," + msgspec.json.encode(told)[1:])
@@ -76,6 +83,13 @@ class Modern:
                 )
                 result = await self._toolbox.call(principal, call, "any", asking, dry_run=meta.dry_run)
                 return self._complete(result)
+            case "resources/list":
+                return self._fresh(self._resources.list_all(principal))
+            case "resources/templates/list":
+                return self._fresh({"resourceTemplates": []})
+            case "resources/read":
+                read = decode_params(_read_params, message.params, "resources/read takes a uri")
+                return self._fresh(self._resources.read(principal, read, INVALID_PARAMS))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")
 
@@ -86,6 +100,10 @@ class Modern:
 
     def _complete(self, result: CallResult) -> Raw:
         return Raw(self._head + b"," + msgspec.json.encode(result)[1:])
+
+    def _fresh(self, told: dict[str, Any]) -> Raw:
+        """What changes from one call to the next: it is not to be cached."""
+        return Raw(self._head + b',"ttlMs":0,"cacheScope":"private",' + msgspec.json.encode(told)[1:])
 
     def _check(self, scope: HTTPScope, message: Message, meta: RequestMeta) -> None:
         """The version and the client's capabilities are there, and the headers say what the body says. Raises Fault."""

@@ -276,8 +276,10 @@ def _told(result: Result, structured: Structured) -> CallResult:
     exact = bytes(result.structured)
     fits = structured == "any" or (structured == "objects" and exact[:1] == b"{")
     shown = result.structured if exact and fits else UNSET
-    notes = [{"type": "text", "text": f"[{note}]"} for note in result.notes]
-    return CallResult([*(_block(one) for one in result.content), *notes], shown, result.is_error)
+    told = [*map(_block, result.content), *({"type": "text", "text": f"[{note}]"} for note in result.notes)]
+    if result.truncated and result.handle and structured != "none":
+        told.append({"type": "resource_link", "uri": result.handle, "name": "The whole result"})
+    return CallResult(told, shown, result.is_error)
 
 
 def _block(content: Content) -> dict[str, Any]:
