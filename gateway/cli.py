@@ -26,7 +26,7 @@ from gateway.call import Asked
 from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, all_scopes
 from gateway.core.diff import Change
-from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest, NoAuth
+from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest
 from gateway.core.option import PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.principal import OPERATOR, Principal
 from gateway.core.result import Blob, Media, Result, Text
@@ -35,6 +35,7 @@ from gateway.core.tool import Tool
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.fetch import Offered
+from gateway.ingest import read_manifest
 from gateway.policy_files import read_policies, run_tables
 from gateway.serve import run, serve_forever
 from gateway.settings import Settings, SettingsBroken, load_secrets, load_settings
@@ -81,7 +82,7 @@ def cli() -> None:
 @asynchronous
 async def serve() -> None:
     """Serve MCP at /mcp and REST at /v1 until interrupted."""
-    settings = _settings()
+    settings = _settings(serves=True)
     async with open_gateway(settings, load_secrets(os.environ, settings)) as gateway:
         await serve_forever(gateway, lambda url: err.print(f"Factotum serves MCP at {url}/mcp and REST at {url}/v1"))
 
@@ -101,7 +102,10 @@ def demo(once: bool, port: int) -> None:
 
 
 @cli.command()
-@click.argument("source")
+@click.argument("source", default="")
+@click.option(
+    "--manifest", "manifest_file", metavar="FILE", default="", help="All of it in a file: see docs/connectors.md."
+)
 @click.option(
     "--name", default="", help="Lower-case letters, digits and dashes; from the document's title if left out."
 )
@@ -117,6 +121,7 @@ def demo(once: bool, port: int) -> None:
 @asynchronous
 async def add(
     source: str,
+    manifest_file: str,
     name: str,
     base_url: str,
     prefix: str | None,
@@ -126,18 +131,21 @@ async def add(
     allow_address: tuple[str, ...],
     replace: bool,
 ) -> None:
-    """Add a connector from an OpenAPI document: a URL or a file."""
-    manifest = Manifest(
-        name=name,
-        document=source,
-        base_url=base_url,
-        prefix=prefix,
-        auth=_auth(bearer, header),
-        overlays=overlays,
-        allow_addresses=allow_address,
-    )
+    """Add a connector from an OpenAPI document, SOURCE: a URL or a file. What is said here wins over a manifest."""
+    path = Path(manifest_file)
+    manifest, folder = (read_manifest(path), path.parent) if manifest_file else (Manifest(name=name), Path.cwd())
+    said: dict[str, Any] = {
+        "name": name,
+        "document": _from_here(source),
+        "base_url": base_url,
+        "auth": _auth(bearer, header),
+        "overlays": tuple(map(_from_here, overlays)),
+        "allow_addresses": allow_address,
+    }
+    told = {key: value for key, value in said.items() if value} | ({} if prefix is None else {"prefix": prefix})
+    offered = Offered(msgspec.structs.replace(manifest, **told), folder=folder)
     async with _gateway() as gateway:
-        connector = await gateway.ingestion.add(OPERATOR, Offered(manifest, folder=Path.cwd()), replace=replace)
+        connector = await gateway.ingestion.add(OPERATOR, offered, replace=replace)
     out.print(f"{connector.name}: {len(connector.tools)} tools, {len(connector.refusals)} refusals")
     if connector.refusals:
         out.print(f"factotum refusals {connector.name}   says which operations were refused, and why")
@@ -434,9 +442,11 @@ def _granted(asked: tuple[str, ...], catalog: Catalog) -> frozenset[str]:
         raise BadRequest(f"{error} `factotum connectors` lists the connectors.") from error
 
 
-def _settings() -> Settings:
+def _settings(*, serves: bool = False) -> Settings:
+    """A command says itself what it did, so of the log it shows what is wrong; whoever serves shows all of it."""
     settings = load_settings(os.environ, Path.cwd())
-    set_up_logging(settings.log.level, settings.log.format)
+    level = settings.log.level
+    set_up_logging("warning" if level == "info" and not serves else level, settings.log.format)
     return settings
 
 
@@ -451,7 +461,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _auth(bearer: str, header: str) -> NoAuth | BearerAuth | HeaderAuth:
+def _from_here(place: str) -> str:
+    """A URL as it is; a file from the working directory, wherever the manifest is."""
+    return place if "://" in place or not place else str(Path(place).resolve())
+
+
+def _auth(bearer: str, header: str) -> BearerAuth | HeaderAuth | None:
     name, _, secret = header.partition("=")
     if bearer:
         return BearerAuth(bearer)
@@ -459,7 +474,7 @@ def _auth(bearer: str, header: str) -> NoAuth | BearerAuth | HeaderAuth:
         return HeaderAuth(name, secret)
     if header:
         raise BadRequest("--header takes NAME=SECRET, where SECRET is the name of a secret.")
-    return NoAuth()
+    return None
 
 
 def _json_object(text: str) -> dict[str, object]:
@@ -482,8 +497,9 @@ def _scopes(tool: Tool) -> str:
 
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for index, column in enumerate(columns):
+        # What stands first is a name, to be copied whole.
+        table.add_column(column, overflow="fold", no_wrap=index == 0)
     return table
 
 

@@ -13,7 +13,7 @@ from urllib.request import url2pathname
 import msgspec
 from msgspec import Struct, structs
 
-from gateway.compiler import Compiler
+from gateway.compiler import Compiler, Compiling
 from gateway.core.catalog import Connector
 from gateway.core.manifest import Manifest
 from gateway.errors import BadRequest, DocumentRejected, GatewayError
@@ -83,7 +83,7 @@ class DocumentReader:
             waiting = list(await compiling.take(entry, first.content))
             for uri, overlay in enumerate_overlays(offered.manifest):
                 files[uri] = overlay or await self._read_overlay(uri, offered, self._bounds.bytes_max - _size(files))
-                waiting += await compiling.take(uri, files[uri], is_overlay=True)
+                waiting += await _take_overlay(compiling, uri, files[uri])
             left_out: set[str] = set()
             while waiting:
                 uri = waiting.pop()
@@ -115,7 +115,7 @@ class DocumentReader:
                 if uri not in overlays:
                     await compiling.take(uri, data)
             for uri in overlays:
-                await compiling.take(uri, document.files[uri], is_overlay=True)
+                await _take_overlay(compiling, uri, document.files[uri])
             return await compiling.finish(document.digest)
 
     async def _read_one(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
@@ -145,6 +145,14 @@ class DocumentReader:
             etag=etag,
             modified=modified,
         )
+
+
+async def _take_overlay(compiling: Compiling, uri: str, data: bytes) -> tuple[str, ...]:
+    """The same as of any file; what is wrong is said of the overlay. Raises DocumentRejected."""
+    try:
+        return await compiling.take(uri, data, is_overlay=True)
+    except DocumentRejected as error:
+        raise DocumentRejected(f"the overlay {uri}: {error.detail}") from error
 
 
 def _entry_uri(offered: Offered) -> str:

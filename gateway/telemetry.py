@@ -10,7 +10,11 @@ import structlog
 def set_up_logging(level: Literal["debug", "info", "warning", "error"], form: Literal["console", "json"]) -> None:
     """Log at this level, for people (`console`) or for machines (`json`, one object a line)."""
     number = logging.getLevelNamesMapping()[level.upper()]
-    render = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer()
+    render = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -49,6 +49,25 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     assert "shop" not in factotum("connectors").stdout
 
 
+def test_a_manifest_says_more_and_what_is_said_beside_it_wins(factotum, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "openapi.json").write_text(json.dumps(DOCUMENT))
+    (folder / "connector.yaml").write_text("name: shop\ndocument: openapi.json\nexclude: [{methods: [DELETE]}]\n")
+    assert factotum("add", "--manifest", "shop/connector.yaml").stdout.startswith("shop: 1 tools")
+    (tmp_path / "ours.yaml").write_text(
+        "overlay: 1.0.0\nactions: [{target: $.paths.*.get, update: {x-factotum: {name: find}}}]\n"
+    )
+    again = ("--manifest", "shop/connector.yaml", "--overlay", "ours.yaml", "--prefix", "", "--replace")
+    assert factotum("add", *again).returncode == 0
+    assert factotum("tools").stdout.splitlines()[1].split()[0] == "find"
+
+
+def test_a_manifest_that_is_not_there_is_a_clear_error(factotum) -> None:
+    failed = factotum("add", "--manifest", "none.yaml")
+    assert (failed.returncode, "none.yaml cannot be read" in failed.stderr) == (1, True)
+
+
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(factotum, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
     factotum("add", "openapi.json")

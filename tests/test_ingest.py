@@ -210,3 +210,10 @@ async def test_an_overlay_that_is_a_file_of_ours_cannot_be_asked_for_over_rest(d
         body = {"name": "pets", "content": json.dumps(PETS), "overlays": [overlay]}
         answer = await door.post("/v1/connectors", await door.key(), body)
         assert (answer.status_code, "overlay must be an http" in answer.text) == (400, True)
+
+
+async def test_a_broken_overlay_is_told_from_a_broken_document(door: Door, tmp_path: Path) -> None:
+    (tmp_path / "ours.yaml").write_text("overlay: 1.0.0\nactions: 7\n")
+    manifest = Manifest(name="pets", overlays=("ours.yaml",))
+    with pytest.raises(DocumentRejected, match=r"the overlay file:.*/ours.yaml: .*`actions`"):
+        await door.gateway.ingestion.add(OPERATOR, Offered(manifest, tmp_path, json.dumps(PETS).encode()))
