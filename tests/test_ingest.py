@@ -213,7 +213,7 @@ async def test_an_overlay_that_is_a_file_of_ours_cannot_be_asked_for_over_rest(d
 
 
 async def test_a_broken_overlay_is_told_from_a_broken_document(door: Door, tmp_path: Path) -> None:
-    (tmp_path / "ours.yaml").write_text("overlay: 1.0.0\nactions: 7\n")
+    (tmp_path / "ours.yaml").write_text("overlay: [1.0.0\n")
     manifest = Manifest(name="pets", overlays=("ours.yaml",))
-    with pytest.raises(DocumentRejected, match=r"the overlay file:.*/ours.yaml: .*`actions`"):
+    with pytest.raises(DocumentRejected, match=r"the overlay file:.*/ours.yaml: line 2.*YAML"):
         await door.gateway.ingestion.add(OPERATOR, Offered(manifest, tmp_path, json.dumps(PETS).encode()))
