@@ -55,6 +55,8 @@ class Ingestion:
         self._clock = clock
         self._local: dict[str, Connector] = {}
         self._stored: dict[str, Connector] = {}
+        # Those of the store whose names the folder may have too: they are back when the folder has them no longer.
+        self._shadowed: frozenset[str] = frozenset()
         # Without their bytes: what is asked with when they are looked at again.
         self._documents: dict[str, StoredDocument] = {}
         self._looked_at: dict[str, datetime] = {}
@@ -73,8 +75,11 @@ class Ingestion:
         a problem."""
         async with self._one_at_a_time:
             self._problems.update(problems)
+            stored = await self._store.connectors()
+            kept = {one.manifest.name: one for one in stored if one.from_folder}
+            self._shadowed = frozenset(one.manifest.name for one in stored if not one.from_folder)
             for offered in offers:
-                await self._open_local(offered)
+                await self._open_local(offered, kept.get(offered.manifest.name))
             await self._read_store()
             await self._publish()
 
@@ -112,7 +117,7 @@ class Ingestion:
         try:
             read = await self._reader.read_again(current.manifest, known, self._clock())
         except GatewayError as error:
-            self._problems[name] = f"not refreshed since {known.fetched_at:%Y-%m-%d %H:%M} UTC: {error.detail}"
+            self._problems[name] = _say_stale(known, error)
             raise
         if read is None:
             self._problems.pop(name, None)
@@ -192,20 +197,41 @@ class Ingestion:
 
     # The steps, in the order in which a connector goes through them.
 
-    async def _open_local(self, offered: Offered) -> None:
+    async def _open_local(self, offered: Offered, kept: StoredConnector | None) -> None:
+        """One of the folder, as it is now; where it cannot be read, as it last was."""
         name = offered.manifest.name
         try:
             document, connector = await self._reader.read(offered, self._clock())
-            self._documents[name] = _without_bytes(document)
-            self._local[name] = await self._with_held(connector)
         except GatewayError as error:
             self._problems[name] = error.detail
-            log.warning("connector left out", connector=name, reason=error.detail)
+            log.warning("connector not read", connector=name, reason=error.detail, falls_back=kept is not None)
+            if kept is not None:
+                await self._open_kept(kept, error)
+            return
+        self._documents[name] = _without_bytes(document)
+        self._local[name] = await self._with_held(connector)
+        if not _same(connector, kept):
+            before = await self._compile_kept(kept)
+            await self._keep(connector, document, "refreshed" if before else "added", before)
+
+    async def _open_kept(self, kept: StoredConnector, error: GatewayError) -> None:
+        connector = await self._compile_kept(kept)
+        if connector is not None:
+            self._documents[connector.name] = _without_bytes(kept.document)
+            self._local[connector.name] = await self._with_held(connector)
+            self._problems[connector.name] = _say_stale(kept.document, error)
+
+    async def _compile_kept(self, kept: StoredConnector | None) -> Connector | None:
+        """None where there is none, or a later compiler does not read it any more."""
+        try:
+            return await self._reader.read_stored(kept) if kept is not None else None
+        except DocumentRejected:
+            return None
 
     async def _read_store(self) -> None:
         """Compile what changed in the store since it was last read."""
         self._generation = await self._store.generation()
-        wanted = {stored.manifest.name: stored for stored in await self._store.connectors()}
+        wanted = {stored.manifest.name: stored for stored in await self._store.connectors() if not stored.from_folder}
         for name in self._stored.keys() - wanted.keys():
             del self._stored[name]
         for name, stored in wanted.items():
@@ -244,12 +270,12 @@ class Ingestion:
         before: Connector | None,
         changes: tuple[Change, ...] | None = None,
     ) -> None:
-        """Write down what it is now, and how it differs from what it was. Those of the folder are kept there."""
+        """Write down what it is now, and how it differs from what it was."""
         name, now = connector.name, self._clock()
         if changes is None:
             changes = await asyncio.to_thread(diff_connectors, before, connector) if before else ()
-        if name not in self._local:
-            await self._store.put_connector(StoredConnector(connector.manifest, document, now))
+        if name not in self._local or name not in self._shadowed:
+            await self._store.put_connector(StoredConnector(connector.manifest, document, now, name in self._local))
         await self._store.add_version(ConnectorVersion(name, now, connector.digest, cause, changes))
         self._documents[name] = _without_bytes(document)
         self._looked_at[name] = now
@@ -324,12 +350,17 @@ def _load_policies(files: Mapping[str, str], catalog: Catalog) -> PolicyBook:
         raise BadRequest(f"The policies do not fit the catalog: {error}") from error
 
 
-def _same(connector: Connector | None, stored: StoredConnector) -> bool:
+def _same(connector: Connector | None, stored: StoredConnector | None) -> bool:
     return (
         connector is not None
+        and stored is not None
         and connector.digest == stored.document.digest
         and hash_manifest(connector.manifest) == hash_manifest(stored.manifest)
     )
+
+
+def _say_stale(known: StoredDocument, error: GatewayError) -> str:
+    return f"not refreshed since {known.fetched_at:%Y-%m-%d %H:%M} UTC: {error.detail}"
 
 
 def _without_bytes(document: StoredDocument) -> StoredDocument:

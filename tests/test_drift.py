@@ -5,6 +5,7 @@ import copy
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,3 +199,53 @@ async def test_an_administrator_refreshes_sees_and_approves_over_rest(door: Door
     assert approved.json() == {"tools": ["bank_pay"]}
     versions = (await door.get("/v1/connectors/bank/versions", admin)).json()["versions"]
     assert [one["cause"] for one in versions] == ["approved", "refreshed", "added"]
+
+
+def write_manifest(folder: Path, publisher: Publisher) -> None:
+    there = folder / "connectors" / "bank"
+    there.mkdir(parents=True, exist_ok=True)
+    told = {"name": "bank", "document": f"{publisher.url}/openapi.json", "allow_addresses": list(LOOPBACK)}
+    (there / "connector.yaml").write_text(json.dumps(told))
+
+
+async def test_a_connector_of_the_folder_outlives_the_server_of_its_document(
+    opens: Callable[..., Any], publisher: Publisher, tmp_path: Path
+) -> None:
+    write_manifest(tmp_path, publisher)
+    async with opens() as door:
+        assert tools(door) == ["bank_balance", "bank_pay"]
+    publisher.status = 500
+    async with opens() as door:
+        assert tools(door) == ["bank_balance", "bank_pay"]
+        assert door.gateway.ingestion.problems["bank"].startswith("not refreshed since ")
+        publisher.status = 200
+        assert await refresh(door) == []
+        assert dict(door.gateway.ingestion.problems) == {}
+
+
+async def test_what_changed_between_two_starts_is_told_too(
+    opens: Callable[..., Any], publisher: Publisher, tmp_path: Path
+) -> None:
+    write_manifest(tmp_path, publisher)
+    for _ in range(2):
+        async with opens():
+            pass
+    publisher.change(description="Pays anybody.")
+    async with opens() as door:
+        newest, first = await door.gateway.store.versions("bank", 10)
+    assert (newest.cause, first.cause) == ("refreshed", "added")
+    assert [(change.tool, change.kind) for change in newest.changes] == [("bank_pay", "description")]
+
+
+async def test_a_folder_that_has_a_name_of_the_store_costs_the_store_nothing(
+    opens: Callable[..., Any], publisher: Publisher, tmp_path: Path
+) -> None:
+    async with opens() as door:
+        await door.add("bank", {**FIRST, "paths": {"/old": {"get": {"operationId": "old"}}}}, "https://bank.example")
+    write_manifest(tmp_path, publisher)
+    async with opens() as door:
+        assert tools(door) == ["bank_balance", "bank_pay"]
+        await refresh(door)
+    (tmp_path / "connectors" / "bank" / "connector.yaml").unlink()
+    async with opens() as door:
+        assert tools(door) == ["bank_old"]

@@ -29,9 +29,13 @@ class StoredDocument(Struct, frozen=True):
 
 
 class StoredConnector(Struct, frozen=True):
+    """A connector as it last was. `from_folder`: its manifest stands in a connectors folder, which alone decides whether
+    there is such a connector; what is kept is the last good version of its document."""
+
     manifest: Manifest
     document: StoredDocument
     updated_at: datetime
+    from_folder: bool = False
 
 
 Cause = Literal["added", "replaced", "refreshed", "approved"]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from gateway.errors import StoreFailed
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,6 +55,7 @@ connectors = sa.Table(
     sa.Column("fetched_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("modified", sa.Text, nullable=False, server_default=""),
+    sa.Column("from_folder", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 versions = sa.Table(
     "connector_version",

@@ -197,7 +197,7 @@ def _read_connectors(connection: sa.Connection) -> list[StoredConnector]:
 
 def _to_connector(row: Row, entry: str, files: Mapping[str, bytes]) -> StoredConnector:
     document = StoredDocument(row.digest, entry, files, row.fetched_at, row.etag, row.modified)
-    return StoredConnector(msgspec.json.decode(row.manifest, type=Manifest), document, row.updated_at)
+    return StoredConnector(msgspec.json.decode(row.manifest, type=Manifest), document, row.updated_at, row.from_folder)
 
 
 def _put_connector(connection: sa.Connection, connector: StoredConnector, packed: bytes) -> None:
@@ -214,6 +214,7 @@ def _put_connector(connection: sa.Connection, connector: StoredConnector, packed
             fetched_at=document.fetched_at,
             updated_at=connector.updated_at,
             modified=document.modified,
+            from_folder=connector.from_folder,
         )
     )
     _drop_unused_documents(connection)

@@ -41,8 +41,9 @@ async def test_a_connector_comes_back_as_it_was_put_in(store: Store) -> None:
     manifest = Manifest("home", "https://home.example/api.json", auth=BearerAuth("token"), limits=Limits(timeout_s=5))
     files = {"https://home.example/api.json": b"{}", "https://home.example/parts.yaml": b"a: 1\n" * 1_000, "empty": b""}
     held = StoredDocument("d1", "https://home.example/api.json", files, NOON, etag='W/"7"')
-    await store.put_connector(StoredConnector(manifest, held, NOON + timedelta(hours=1)))
-    assert list(await store.connectors()) == [StoredConnector(manifest, held, NOON + timedelta(hours=1))]
+    again = StoredConnector(manifest, held, NOON + timedelta(hours=1), from_folder=True)
+    await store.put_connector(again)
+    assert list(await store.connectors()) == [again]
 
 
 async def test_connectors_are_listed_by_name(store: Store) -> None:
