@@ -61,8 +61,8 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
-        following = asyncio.create_task(ingestion.follow(settings.follow_s))
-        opened.push_async_callback(_end, following)
+        for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s)):
+            opened.push_async_callback(_end, asyncio.create_task(endless))
         kept = settings.results
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(

@@ -171,8 +171,7 @@ class Ingestion:
             self._published.publish(edition)
 
     async def follow(self, every_s: float) -> None:
-        """Notice what another process changed in the store, and what documents have become, for ever. Cancel it to end
-        it."""
+        """Notice what another process changed in the store, for ever. Cancel it to end it."""
         while True:
             await asyncio.sleep(every_s)
             try:
@@ -182,6 +181,11 @@ class Ingestion:
                         await self._publish()
             except GatewayError as error:
                 log.warning("the store could not be followed", reason=error.detail)
+
+    async def keep_fresh(self, every_s: float) -> None:
+        """Notice what documents have become, each as often as its manifest says, for ever. Cancel it to end it."""
+        while True:
+            await asyncio.sleep(every_s)
             await self._refresh_due()
 
     async def _refresh_due(self) -> None:
