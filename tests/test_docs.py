@@ -1,0 +1,86 @@
+"""What the docs promise to tell in full, they do: every setting, limit, manifest field and option, and every reason for which
+something is repaired or refused."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway.core.extension import Extension
+from gateway.core.manifest import Filter, Limits, Manifest
+from gateway.core.option import RESERVED
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+# Who gives a reason, and as which of the arguments.
+GIVE_REASONS = {"note": 0, "_note": 0, "Malformed": 0, "Refusal": 2, "Repair": 1}
+REASON = re.compile(r"[a-z]+(-[a-z0-9]+)*")
+
+
+def told(page: str) -> str:
+    return (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def settings_of(kind: type, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for field in msgspec.structs.fields(kind):
+        default = field.default
+        if isinstance(default, msgspec.Struct) and field.name not in ("store", "ranker"):
+            yield from settings_of(type(default), f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}", default
+
+
+@pytest.mark.parametrize(("name", "default"), list(settings_of(Settings)), ids=lambda value: str(value)[:40])
+def test_every_setting_is_told_with_its_default(name: str, default: object) -> None:
+    row = next((line for line in told("settings.md").splitlines() if line.startswith(f"| `{name}`")), "")
+    assert row, f"docs/settings.md does not tell {name}"
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        assert f"`{default:g}`" in row.replace(f"`{default}`", f"`{default:g}`")
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(Limits), ids=lambda field: field.name)
+def test_every_limit_of_a_connector_is_told_with_its_default(field: msgspec.structs.FieldInfo) -> None:
+    row = next((line for line in told("connectors.md").splitlines() if line.startswith(f"| `{field.name}`")), "")
+    assert row, f"docs/connectors.md does not tell {field.name}"
+    assert row.split("|")[2].strip() == shown(field.name, field.default)
+
+
+def shown(name: str, value: float) -> str:
+    if "bytes" not in name:
+        return f"{value:g}"
+    return f"{value >> 20} MiB" if value % (1 << 20) == 0 else f"{value >> 10} KiB"
+
+
+@pytest.mark.parametrize("kind", [Manifest, Filter, Extension])
+def test_every_field_that_a_developer_writes_is_told(kind: type) -> None:
+    page = told("connectors.md")
+    missing = [name for name in kind.__struct_fields__ if not re.search(rf"\b{name}\b", page)]
+    assert missing == []
+
+
+def test_every_option_of_a_call_is_told() -> None:
+    page = told("answers.md")
+    assert [name for name in sorted(RESERVED) if f"`{name}`" not in page] == []
+
+
+def reasons() -> set[str]:
+    """Every reason that the compiler can give, read off its source."""
+    found = set()
+    for path in (ROOT / "gateway" / "core").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            told = node.args[GIVE_REASONS[name] :][:1] if name in GIVE_REASONS else []
+            told += [keyword.value for keyword in node.keywords if keyword.arg == "reason"]
+            found |= {one.value for one in told if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return {one for one in found if REASON.fullmatch(one)}
+
+
+def test_every_reason_for_a_repair_or_a_refusal_is_told() -> None:
+    assert len(reasons()) > 25
+    page = told("documents.md")
+    assert [one for one in sorted(reasons()) if f"| `{one}` |" not in page] == []
