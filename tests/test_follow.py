@@ -39,6 +39,8 @@ DOCUMENT: dict[str, Any] = {
         "/page": operation("page", {"page": NUMBER, "per_page": NUMBER}, LIST),
         "/zero": operation("zero", {"page": {**NUMBER, "default": 0}}, wrapped(totalPages=NUMBER)),
         "/offset": operation("offset", {"offset": NUMBER, "limit": NUMBER}, wrapped(total=NUMBER)),
+        "/first": operation("first", {"first": NUMBER, "max": NUMBER}, LIST),
+        "/token": operation("token", {"Page": NUMBER, "PageSize": NUMBER}, wrapped(next_page_uri=TEXT)),
         "/link": operation("link", {"page": NUMBER}, LIST),
         "/next": operation("next", {}, wrapped(**{"@odata.nextLink": TEXT})),
         "/stripe": operation("stripe", {"starting_after": TEXT, "limit": NUMBER}, wrapped(has_more={"type": "boolean"})),
@@ -141,6 +143,14 @@ class Library:
                 return 200, {}, {"items": items(int(query.get("page", 0)) * PAGE), "totalPages": 5}
             case "/offset":
                 return 200, {}, {"items": items(int(query.get("offset", 0))), "total": TOTAL}
+            case "/first":
+                return 200, {}, items(int(query.get("first", 0)))
+            case "/token":
+                page = int(query.get("Page", 0))
+                if page and query.get("Token") != f"t{page}":
+                    return 400, {}, {"detail": "a page needs its token"}
+                following = None if (page + 1) * PAGE >= TOTAL else f"/token?Page={page + 1}&Token=t{page + 1}"
+                return 200, {}, {"items": items(page * PAGE), "next_page_uri": following}
             case "/link":
                 page = int(query.get("page", 1))
                 last = page * PAGE >= TOTAL
@@ -209,10 +219,10 @@ def ids(structured: Any) -> list[int]:
     return [item["id"] for item in (structured if isinstance(structured, list) else structured["items"])]
 
 
-@pytest.mark.parametrize("tool", ["cursor", "page", "zero", "offset", "link", "next", "stripe"])
+@pytest.mark.parametrize("tool", ["cursor", "page", "zero", "offset", "first", "token", "link", "next", "stripe"])
 async def test_all_pages_are_one_list_with_every_item_once_and_exact(shelf: Door, tool: str) -> None:
     answer = await call(
-        shelf, tool, select="items[].[id,big]" if tool not in ("page", "link") else "[].[id,big]", pages_max=20
+        shelf, tool, select="items[].[id,big]" if tool not in ("page", "first", "link") else "[].[id,big]", pages_max=20
     )
     assert answer["structured"] == [[index, 9007199254740993 + index] for index in range(TOTAL)]
     assert answer["notes"][0] == "5 pages, 23 items."

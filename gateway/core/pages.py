@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from gateway.core.http import HttpRequest, HttpResponse, url_on_origin
 from gateway.core.operation import Paging
-from gateway.core.paging import Seen, find_items, outline, point
+from gateway.core.paging import MEANINGS, Seen, find_items, outline, point
 
 _LINK = re.compile(r'<([^<>]{0,4000})>((?:\s*;\s*[\w!#$&+.^`|~-]+\*?\s*=\s*(?:"[^"]*"|[^\s";,]*))*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s";,]*))', re.IGNORECASE)
@@ -70,7 +70,8 @@ def next_page(
         case "next" | "link":
             return _at_url(_value(page.value, paging.next or point(shape, "url")), request)
         case _:
-            return _by_number(paging, arguments, page, shape)
+            told, is_told = _told_url(page, shape)
+            return _at_url(told, request) if is_told else _by_number(paging, arguments, page, shape)
 
 
 def merge_pages(pages: list[Page]) -> bytes:
@@ -110,6 +111,14 @@ def _by_number(paging: Paging, arguments: Mapping[str, object], page: Page, shap
         return None if _reached(following - paging.first, total) else _asking(paging, arguments, following)
     pages = _value(page.value, point(shape, "last"))
     return None if _reached(int(now) + 1 - paging.first, pages) else _asking(paging, arguments, int(now) + 1)
+
+
+def _told_url(page: Page, shape: list[Seen]) -> tuple[str, bool]:
+    """The next URL of an answer that has a field for one, and whether it has: null there means that this is the end."""
+    told = _value(page.value, point(shape, "url"))
+    if isinstance(told, str) and told.startswith(("http://", "https://", "/", "?")):
+        return told, True
+    return "", any(one.kinds == {"null"} and one.words in MEANINGS["url"][0] for one in shape)
 
 
 def _asking(paging: Paging, arguments: Mapping[str, object], number: int) -> NextPage:

@@ -110,6 +110,8 @@ def detect_paging(
     seen = list(outline(outputs, answered))
     cursor, url = point(seen, "cursor"), point(seen, "url")
     items = find_items(outputs, answered)
+    if {"first", "max"} <= queries.keys() and items is not None:  # as Keycloak has it
+        return Paging("offset", queries["first"], queries["max"], items=items)
     size = next((argument for words, argument in queries.items() if words in SIZES), "")
     speaks_for_it = bool(size or cursor or url or point(seen, "more"))
     for words, argument in queries.items():
