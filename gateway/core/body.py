@@ -63,6 +63,8 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
         source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
     media_type = _preferred(source, offered, told)
+    if not required and _has_nothing(source, offered[media_type].get("schema")):
+        return None
     family = family_of(media_type)
     try:
         return _compile(source, media_type, family, offered[media_type], at, inputs, required=required)
@@ -222,6 +224,17 @@ def _sequence_schema(source: Source, media: At) -> Any:
     if isinstance(settled, dict) and settled.get("type") == "array":
         return converted
     return {"type": "array", "items": source.schemas.convert(item, "input") if item is not None else converted}
+
+
+def _has_nothing(source: Source, at: At | None) -> bool:
+    """An object that names its properties, and names none: some generators write it where there is no body."""
+    try:
+        value = source.documents.resolve(at).value if at is not None else None
+    except Malformed:
+        return False
+    if not isinstance(value, dict) or value.get("properties") != {}:
+        return False
+    return not value.get("additionalProperties") and value.keys() <= {"type", "properties", "additionalProperties"}
 
 
 def _is_text(source: Source, at: At) -> bool:

@@ -363,6 +363,22 @@ def test_any_other_body_is_one_argument(schema: Any) -> None:
     assert inputs(tool)["required"] == ["body"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "required", "has_body"),
+    [
+        ({"type": "object", "properties": {}}, False, False),
+        ({"properties": {}, "additionalProperties": False}, False, False),
+        ({"type": "object", "properties": {}}, True, True),
+        ({"type": "object", "properties": {}, "additionalProperties": True}, False, True),
+        ({"type": "object"}, False, True),
+        ({"properties": {}, "anyOf": [{"required": ["a"]}]}, False, True),
+    ],
+)
+def test_an_optional_object_that_names_no_properties_is_no_body(schema: Any, required: bool, has_body: bool) -> None:
+    tool = tool_of(json_body(schema, "application/x-www-form-urlencoded", required=required))
+    assert (tool.operation.body is not None) == has_body == ("body" in inputs(tool)["properties"])
+
+
 def test_additional_properties_beside_named_ones_are_an_argument_of_their_own() -> None:
     tool = tool_of(json_body({"properties": {"a": {}}, "additionalProperties": {"type": "integer"}}))
     assert tool.operation.body is not None
