@@ -9,6 +9,7 @@ import jsonschema_rs
 import msgspec
 from msgspec import Raw, Struct
 
+from gateway.core.pointer import escape
 from gateway.core.prose import cut, plain
 
 PROBLEMS_MAX = 10
@@ -158,7 +159,7 @@ def _is_here(one: Any, error: Any, keyword: str) -> bool:
 
 
 def _problem(path: list[str], expected: str) -> ArgumentProblem:
-    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
+    pointer = "".join("/" + escape(step) for step in path)
     argument = plain(path[0], NAME_CHARACTERS_MAX) if path else ""
     shown = cut(expected, EXPECTED_CHARACTERS_MAX)
     return ArgumentProblem(argument or "arguments", pointer[:POINTER_CHARACTERS_MAX], shown)

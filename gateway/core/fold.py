@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from gateway.core.pointer import escape
 from gateway.core.prose import cut
-from gateway.core.references import escape
 
 Json = dict[str, Any]
 # A schema and where it stands, to a smaller one.

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from gateway.core.http import HttpRequest, HttpResponse, url_on_origin
 from gateway.core.operation import Paging
 from gateway.core.paging import MEANINGS, Seen, find_items, outline, point
+from gateway.core.pointer import tokens
 
 _LINK = re.compile(r'<([^<>]{0,4000})>((?:\s*;\s*[\w!#$&+.^`|~-]+\*?\s*=\s*(?:"[^"]*"|[^\s";,]*))*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s";,]*))', re.IGNORECASE)
@@ -78,7 +79,7 @@ def merge_pages(pages: list[Page]) -> bytes:
     """All items in the last page's envelope, so that what it says of the next page still holds."""
     last = pages[-1]
     joined = b"[" + b",".join(item for page in pages for item in page.items) + b"]"
-    return _with(last.body, _steps(last.pointer), joined)
+    return _with(last.body, tokens(last.pointer), joined)
 
 
 def _after_cursor(
@@ -170,20 +171,16 @@ def _nothing(_: str) -> None:
     return None
 
 
-def _steps(pointer: str) -> list[str]:
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-
-
 def _value(value: Any, pointer: str) -> Any:
     """What is there, or None; "" means nowhere."""
-    for step in _steps(pointer):
+    for step in tokens(pointer):
         value = value.get(step) if isinstance(value, dict) else None
     return value if pointer else None
 
 
 def _at(body: bytes, pointer: str) -> bytes:
     """The encoded value at a pointer through objects. Raises KeyError or DecodeError."""
-    for step in _steps(pointer):
+    for step in tokens(pointer):
         body = bytes(_MEMBERS.decode(body)[step])
     return body
 

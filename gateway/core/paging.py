@@ -13,7 +13,7 @@ from gateway.core.extension import Page
 from gateway.core.naming import snake
 from gateway.core.operation import Paging, Parameter
 from gateway.core.outline import LookUp, followed, kinds, members
-from gateway.core.references import escape
+from gateway.core.pointer import escape
 
 
 def _named(words: str) -> frozenset[str]:

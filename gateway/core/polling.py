@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.extension import Poll
 from gateway.core.http import HttpRequest, HttpResponse, url_on_origin
 from gateway.core.naming import snake
+from gateway.core.pointer import tokens
 
 HEADERS = ("operation-location", "azure-asyncoperation", "location", "content-location")
 FIELDS = ("status_url", "status_uri", "poll_url", "polling_url", "operation_url", "monitor_url", "status_link", "get")
@@ -55,8 +56,8 @@ def is_done(poll: Poll, response: HttpResponse) -> bool:
 
 
 def _at(value: Any, pointer: str) -> Any:
-    for step in pointer.split("/")[1:]:
-        value = value.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(value, Mapping) else None
+    for token in tokens(pointer):
+        value = value.get(token) if isinstance(value, Mapping) else None
     return value
 
 

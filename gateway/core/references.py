@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag
 
 from gateway.core.document import Tree, join_uri
+from gateway.core.pointer import escape, tokens
 
 CHAIN_MAX = 50
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -35,11 +36,6 @@ class At(NamedTuple):
     def get(self, key: str) -> "At | None":
         """A member of this object, or None where there is none or it is null."""
         return self.child(key) if isinstance(self.value, dict) and self.value.get(key) is not None else None
-
-
-def escape(token: str) -> str:
-    """One token of a JSON Pointer (RFC 6901 section 3)."""
-    return token.replace("~", "~0").replace("/", "~1")
 
 
 class Documents:
@@ -93,8 +89,8 @@ class Documents:
         pointer = unquote(fragment)
         if pointer and not pointer.startswith("/"):
             return self._by_anchor(pointer, at, reference, origin)
-        for token in pointer.split("/")[1:]:
-            at = self._step(at, token.replace("~1", "/").replace("~0", "~"), reference, origin)
+        for token in tokens(pointer):
+            at = self._step(at, token, reference, origin)
         return at
 
     def _step(self, at: At, token: str, reference: str, origin: At) -> At:

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from gateway.core.fold import rebuild
-from gateway.core.references import escape
+from gateway.core.pointer import escape
 
 SchemaKind = Literal["widened", "narrowed", "required", "description"]
 LEVELS_MAX = 30

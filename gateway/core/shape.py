@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from gateway.core.conjunction import ANY_TYPE, ASSERTING, RULES_OF, Together, is_open, target_of, together, words_of
 from gateway.core.fold import size
+from gateway.core.pointer import escape
 from gateway.core.prose import cut, plain
-from gateway.core.references import escape
 
 Json = dict[str, Any]
 

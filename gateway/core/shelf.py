@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.core.fold import SHRINKS, Shrink, mentioned, size
+from gateway.core.pointer import tokens
 
 # What a check may compile, what describe_tool shows at once, and what the root alone may take.
 SCHEMA_BYTES_MAX = 256 << 10
@@ -114,7 +115,7 @@ def open_at(root: Raw, shelf: Shelf, place: str, bytes_max: int) -> Raw | None:
     """The part of a schema at a place such as `#/properties/filter/items` or `output#/$defs/Filter`, through references,
     as a schema of its own within the bound; None where there is nothing."""
     node: Any = msgspec.json.decode(root)
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in place.partition("#")[2].split("/")[1:]]
+    steps = tokens(place.partition("#")[2])
     if steps[:1] == ["$defs"]:
         node, steps = {"$ref": _DEFINITION + (steps[1] if len(steps) > 1 else "")}, steps[2:]
     for step in steps:

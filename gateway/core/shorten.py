@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from gateway.core.references import escape
+from gateway.core.pointer import escape
 
 CUTS_MAX = 40
 LEVELS_MAX = 12

@@ -21,7 +21,8 @@ from gateway.core.document import external_references, parse_document
 from gateway.core.manifest import Manifest
 from gateway.core.operation import Body
 from gateway.core.parameters import TRANSPORT_HEADERS
-from gateway.core.references import Documents, escape
+from gateway.core.pointer import escape
+from gateway.core.references import Documents
 from gateway.core.shelf import SCHEMA_BYTES_MAX
 from gateway.core.tool import TOOL_NAME_PATTERN
 
