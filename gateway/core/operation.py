@@ -19,7 +19,7 @@ class Parameter(Struct, frozen=True):
 
     `argument` is its name among the tool's arguments, `name` its name on the wire.
     A non-empty `media_type` means a `content` parameter: the value is serialised as that media
-    type and `style` is not used.
+    type and `style` is not used. `allow_empty`: a value with nothing in it is sent as `name=`.
     """
 
     argument: str
@@ -30,6 +30,7 @@ class Parameter(Struct, frozen=True):
     explode: bool = True
     allow_reserved: bool = False
     media_type: str = ""
+    allow_empty: bool = False
 
 
 class PartHeader(Struct, frozen=True):

@@ -29,6 +29,7 @@ STYLES: dict[Location, tuple[Style, ...]] = {
     "header": ("simple",),
     "cookie": ("form", "cookie"),
 }
+_LIMITS_OF_TEXT = frozenset({"enum", "const", "pattern", "minLength", "allOf", "anyOf", "not"})
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 
@@ -103,16 +104,26 @@ def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
     text = plain(told.description or value.get("description"), HINT_CHARACTERS_MAX)
     inputs.mark(name, told.sink)
     style, explode = _style(source, value, at)
+    allow_empty = where == "query" and not media_type and value.get("allowEmptyValue") is True
+    shown = described(_or_empty(schema) if allow_empty else schema, text)
     return Parameter(
-        argument=inputs.add(name, where, described(schema, text), required=required),
+        argument=inputs.add(name, where, shown, required=required),
         name=(placeholder_of(name, path) or name) if where == "path" else name,
         location=where,
         required=required,
         style=style,
         explode=explode,
-        allow_reserved=value.get("allowReserved") is True,
+        allow_reserved=value.get("allowReserved") is True and (where == "query" or source.version.startswith("3.2")),
         media_type=media_type,
+        allow_empty=allow_empty,
     )
+
+
+def _or_empty(schema: Any) -> Any:
+    """The schema, or an empty text in place of the value (OAS 3.1 section 4.8.12.2.1, `allowEmptyValue`)."""
+    if not isinstance(schema, dict) or (schema.get("type") == "string" and not schema.keys() & _LIMITS_OF_TEXT):
+        return schema
+    return {"anyOf": [schema, {"const": ""}]}
 
 
 def _schema(source: Source, at: At) -> tuple[Any, str]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from gateway.core.http import HttpRequest
 from gateway.core.operation import Operation, Parameter
@@ -129,10 +129,13 @@ def _path_text(parameter: Parameter, value: object) -> str:
     if parameter.media_type:
         text = encode(_content(parameter, value))
     else:
-        text = in_path(parameter.name, value, parameter.style, explode=parameter.explode)
+        text = in_path(
+            parameter.name, value, parameter.style, explode=parameter.explode, allow_reserved=parameter.allow_reserved
+        )
     if not text:
         raise Unwritable("expected a value that is not empty, as it is a part of the path")
-    if ".." in text and _CLIMBS.search(text):
+    told = encode(unquote(text)) if parameter.allow_reserved else text
+    if ".." in told and _CLIMBS.search(told):
         raise Unwritable("expected something other than `..` between slashes, which would change the path")
     return text
 
@@ -145,6 +148,8 @@ def _query_text(parameter: Parameter, value: object) -> str:
     text = in_query(
         parameter.name, value, parameter.style, explode=parameter.explode, allow_reserved=parameter.allow_reserved
     )
+    if not text and parameter.allow_empty:
+        return f"{encode(parameter.name)}="
     if parameter.required and not text:
         raise Unwritable("expected at least one value, as it is required")
     return text
@@ -178,9 +183,13 @@ def _cookies(parameter: Parameter, value: object) -> list[str]:
         return [f"{parameter.name}={encode(text) if 'json' in parameter.media_type else cookie_text(text)}"]
     if parameter.style == "cookie":
         return [f"{name}={text}" for name, text in in_cookie(parameter.name, value, explode=parameter.explode)]
-    if not isinstance(value, list | dict):
-        return [f"{parameter.name}={encode(scalar(value))}"]
-    return list(filter(None, in_query(parameter.name, value, "form", explode=parameter.explode).split("&")))
+    reserved, explode = parameter.allow_reserved, parameter.explode
+    written = in_query(parameter.name, value, "form", explode=explode, allow_reserved=reserved)
+    if reserved:
+        written = written.replace(";", "%3B")
+    if explode and isinstance(value, dict):
+        return list(filter(None, written.split("&")))
+    return [f"{parameter.name}={pair.partition('=')[2]}" for pair in written.split("&") if pair]
 
 
 def _content(parameter: Parameter, value: object) -> str:

@@ -4,7 +4,9 @@ What the styles leave open is settled here:
 - null is undefined, and left out, as RFC 6570 section 2.3 has it; so are a list and an object with nothing in them;
 - a list or an object inside another is written as JSON, except in deepObject, whose lists have indexes (`a[b][0]=x`):
   the form that PHP, `qs` and Stripe read, and the only one in which a list of objects keeps its objects apart;
-- `explode` with a delimited style repeats the name, as form does; deepObject is the same with and without it.
+- `explode` with a delimited style repeats the name, as form does; deepObject is the same with and without it;
+- where what stands between values would be taken for a part of one, and has no encoding, the value is refused;
+- `allowReserved` of a path and of a cookie (OAS 3.2) keeps what means nothing there.
 """
 
 import re
@@ -19,6 +21,8 @@ from gateway.core.operation import Style
 # allowReserved keeps these. `&`, `+`, `#`, `[` and `]` are encoded all the same: in a query they would mean something,
 # and OAS 3.1 section 4.8.12.2.2 leaves that to us.
 RESERVED_KEPT = ":/?@!$'()*,;="
+# In a path a `/`, `?` or `#` would end its segment (OAS 3.2 section 4.12.2.2), and the others stand between values.
+RESERVED_KEPT_IN_PATH = ":@!$&'()*+"
 EXACT_INTEGER_MAX = 2**53
 DEEP_LEVELS_MAX = 32
 
@@ -78,6 +82,11 @@ def encode_reserved(text: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", text), RESERVED_KEPT + "%")
 
 
+def encode_reserved_in_path(text: str) -> str:
+    """Reserved expansion as far as a path has room for it: RESERVED_KEPT_IN_PATH and what is percent-encoded stay."""
+    return quote(_LONE_PERCENT.sub("%25", text), RESERVED_KEPT_IN_PATH + "%")
+
+
 def as_json(value: object) -> bytes:
     """JSON, compact, keys in the caller's order, integers exact. NaN and infinity, which msgspec would write as null,
     are refused."""
@@ -105,22 +114,30 @@ def is_undefined(value: object) -> bool:
     return value is None
 
 
-def in_path(name: str, value: object, style: Style, *, explode: bool) -> str:
+def in_path(name: str, value: object, style: Style, *, explode: bool, allow_reserved: bool = False) -> str:
     """The text that takes the place of `{name}`: simple, label or matrix; "" where the value is undefined."""
     if is_undefined(value):
         return ""
+    put = encode_reserved_in_path if allow_reserved else encode
     match style:
         case "label":
-            return "." + _joined(value, "." if explode else ",", explode=explode, put=encode)
+            return "." + _joined(value, "." if explode else ",", explode=explode, put=put)
         case "matrix":
-            return _matrix(encode(name), value, explode=explode)
+            return _matrix(encode(name), value, put, explode=explode)
         case _:
-            return _joined(value, ",", explode=explode, put=encode)
+            return _joined(value, ",", explode=explode, put=put)
 
 
 def in_header(value: object, *, explode: bool) -> str:
-    """The simple style without percent-encoding, which no reader of headers would undo (OAS 3.1 appendix D)."""
-    return _joined(value, ",", explode=explode, put=str)
+    """The simple style without percent-encoding, which no reader of headers would undo (OAS 3.1 appendix D): so what
+    stands between values cannot be in one of several. Raises Unwritable."""
+    return _joined(value, ",", explode=explode, put=_header_item if isinstance(value, list | dict) else str)
+
+
+def _header_item(text: str) -> str:
+    if "," in text:
+        raise Unwritable("expected values without a comma, which is what stands between them")
+    return text
 
 
 def header_value(text: str) -> str:
@@ -221,14 +238,14 @@ def _joined(value: object, delimiter: str, *, explode: bool, put: Encode) -> str
     return put(scalar(value))
 
 
-def _matrix(key: str, value: object, *, explode: bool) -> str:
+def _matrix(key: str, value: object, put: Encode, *, explode: bool) -> str:
     """RFC 6570 section 3.2.7. A name stands alone, without `=`, where its value is empty."""
     if explode and isinstance(value, list):
-        pairs = [(key, encode(scalar(item))) for item in value if item is not None]
+        pairs = [(key, put(scalar(item))) for item in value if item is not None]
     elif explode and isinstance(value, dict):
-        pairs = [(encode(one), encode(scalar(member))) for one, member in value.items() if member is not None]
+        pairs = [(encode(one), put(scalar(member))) for one, member in value.items() if member is not None]
     else:
-        pairs = [(key, _joined(value, ",", explode=False, put=encode))]
+        pairs = [(key, _joined(value, ",", explode=False, put=put))]
     return "".join(f";{one}={text}" if text else f";{one}" for one, text in pairs)
 
 
