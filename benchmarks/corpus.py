@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin
 
+from gateway.core.document import external_references, parse_document
+from gateway.core.references import Documents
+
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "specs"
 BASE = "https://documents.example/"
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"})
@@ -46,6 +49,18 @@ def read_corpus(folder: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
             every = {BASE + one.name: archive.extractfile(one).read() for one in archive.getmembers() if one.isfile()}
         entry = BASE + row["entry"]
         yield row["file"], {entry: every.pop(entry)} | every
+
+
+def read_documents(files: dict[str, bytes]) -> Documents:
+    """As the compiler takes them, by our own parser: the entry, and what it refers to among these files."""
+    entry = next(iter(files))
+    trees, waiting = {}, [entry]
+    while waiting:
+        uri = waiting.pop()
+        if uri in files and uri not in trees:
+            trees[uri] = parse_document(files[uri], uri)
+            waiting += external_references(trees[uri], uri)
+    return Documents(entry, trees)
 
 
 def parse_plainly(files: dict[str, bytes]) -> Trees:

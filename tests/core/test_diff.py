@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ingest import CORPUS, parse, read
+from benchmarks.corpus import CORPUS, read_corpus, read_documents
 from gateway.core.catalog import Connector
 from gateway.core.compile import compile_document
 from gateway.core.diff import diff_connectors, fingerprint
@@ -158,9 +158,9 @@ def test_the_order_of_a_document_changes_nothing() -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_no_random_edit_that_an_approver_would_see_goes_untold(seed: int) -> None:
     chance = random.Random(seed)
-    files = read(CORPUS)
+    files = dict(read_corpus(CORPUS))
     names = sorted(name for name in files if len(next(iter(files[name].values()))) < 60_000 and "multi" not in name)
-    documents = parse(files[chance.choice(names)])
+    documents = read_documents(files[chance.choice(names)])
     before = compile_document(Manifest(name="x", base_url="https://x.example"), documents, "1")
     assert diff_connectors(before, before) == ()
     prints = {tool.name: fingerprint(tool) for tool in before.tools}
