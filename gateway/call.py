@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.audit import AuditLog
-from gateway.core.arguments import ArgumentProblem, Validator, check_answer, check_arguments, compile_arguments
+from gateway.core.answer_check import AnswerCheck
+from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
@@ -135,7 +136,9 @@ class Calls:
         shown = conceal(followed.response, credential.secrets)
         limits = manifest.limits
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
-        result = with_notes(read_response(tool, shown, reading), (*followed.notes, *doubt(prepared.answers, shown)))
+        # What a look at accepted work gave is the answer of another operation.
+        doubts = () if look is not None and followed.requests else prepared.answers.notes(shown)
+        result = with_notes(read_response(tool, shown, reading), (*followed.notes, *doubts))
         return self._keep(record.principal, tool, shown, reading, result)
 
     def _with_files(
@@ -185,8 +188,9 @@ class Calls:
             return known
         if len(self._prepared) >= PREPARED_TOOLS_MAX:
             self._prepared.clear()
-        answers = compile_arguments(tool.output_schema) if bytes(tool.outputs) else None
-        fresh = _Prepared(tool, compile_arguments(tool.input_schema), answers, secret_names(tool.input_schema))
+        fresh = _Prepared(
+            tool, compile_arguments(tool.input_schema), AnswerCheck(tool), secret_names(tool.input_schema)
+        )
         self._prepared[tool.name] = fresh
         return fresh
 
@@ -280,15 +284,6 @@ async def follow(
     return Followed(response)
 
 
-def doubt(validator: Validator | None, response: HttpResponse) -> tuple[str, ...]:
-    """A note where a success is not what its document says. Backends disobey their documents: no call fails for it."""
-    if validator is None or response.status >= 300 or response.truncated:
-        return ()
-    problems = check_answer(validator, response.body)
-    told = "; ".join(f"{problem.pointer or 'the whole'}: {problem.expected}" for problem in problems)
-    return (f"The answer is not what its document says: {told}.",) if told else ()
-
-
 def preview(request: HttpRequest, credential: Credential) -> Result:
     """The request as it would leave, as text and as JSON, without what must stay secret."""
     shown = redact_request(_sign(request, credential.auth), credential.secrets)
@@ -318,7 +313,7 @@ def _phase_of(error: GatewayError, record: "_Record") -> Phase:
 class _Prepared(Struct, frozen=True):
     tool: Tool
     validator: Validator
-    answers: Validator | None
+    answers: AnswerCheck
     secret_names: frozenset[str]
 
 

@@ -1,51 +1,77 @@
-"""What an operation answers, as its document tells: which media types to ask for, the schema of its JSON, whether it may
-answer before the work is done (OAS 3.1 sections 4.8.16 and 4.8.17). Reads no answer."""
+"""What an operation answers, as its document tells: which media types to ask for, every answer with the schema of its
+JSON, whether it may answer before the work is done (OAS 3.1 sections 4.8.16 and 4.8.17). Reads no answer."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Raw, Struct
 
 from gateway.core import swagger
-from gateway.core.media import family_of, is_media_type
+from gateway.core.declared import NOTHING, STATUS, Answer
+from gateway.core.media import SEQUENTIAL_TYPES, essence, family_of, is_media_type
+from gateway.core.prose import plain
 from gateway.core.references import At, Malformed
 from gateway.core.source import Source
+from gateway.core.tool import ANSWER_PLACE
 
 ANY = "application/json, */*;q=0.5"
 OTHER_TYPES_MAX, JSON_TYPES_MAX = 5, 3
+ANSWERS_MAX = 60
+DESCRIPTION_CHARACTERS_MAX = 120
 # A success that has one of these says where to look for what comes of it (RFC 9110 section 15.3.3, Azure's guidelines).
 DEFERRING_HEADERS = frozenset({"operation-location", "azure-asyncoperation"})
-# An output schema that says no more than that there is JSON is not worth its place.
+# A schema that says no more than that there is JSON is not worth its place.
 _SAYS_NOTHING = (b"", b"{}", b'{"type":"object"}')
 
 
 class Answers(Struct, frozen=True):
-    """`accept` is the Accept header. `schema` is the converted schema of the JSON of the first success, None where there
-    is none worth showing, and `root` the same, encoded. `defers`: work may be accepted and done later. `links`: a Link
-    header is declared."""
+    """`accept` is the Accept header. `declared` are the answers, the main one first: JSON of the first success, or a stream
+    of it; `schema` is the converted schema of that one, None where there is none worth showing. `defers`: work may be
+    accepted and done later. `links`: a Link header is declared."""
 
     accept: str = ANY
     schema: dict[str, Any] | None = None
-    root: Raw = Raw(b"")
+    declared: tuple[Answer, ...] = ()
     defers: bool = False
     links: bool = False
 
+    @property
+    def root(self) -> Raw:
+        """That of the schema of the main answer; empty where there is none."""
+        return self.declared[0].root if self.declared else NOTHING
+
+
+class _Content(Struct, frozen=True):
+    """One media type of one response, not yet converted. `at` is its object, None where there is no content."""
+
+    status: str
+    description: str
+    media_type: str = ""
+    at: At | None = None
+
 
 def compile_answers(source: Source, operation: At) -> Answers:
-    """Total: a response that cannot be read costs its output schema, no more."""
+    """Total: a response that cannot be read costs its own schema, no more."""
     responses = operation.get("responses")
     if responses is None or not isinstance(responses.value, dict):
         return Answers()
-    told = {status: _settled(source, operation, responses.child(status)) for status in responses.value}
+    told: dict[str, At | None] = {}
+    for key in responses.value:
+        status = key if key == "default" else key.upper()
+        if STATUS.fullmatch(status):
+            told[status] = _settled(source, operation, responses.child(key))
     # `default` is what errors look like, unless it stands alone.
     wanted = sorted(status for status in told if status.startswith("2")) or ["default"]
     successes = [one for status in wanted if (one := told.get(status)) is not None]
-    offered = [(kind, one.get("schema")) for success in successes for kind, one in _contents(source, success).items()]
+    listed = [*(one for one in wanted if one in told), *sorted(told.keys() - set(wanted))]
+    contents = [one for status in listed for one in _contents(source, status, told[status])]
+    offered = [one.media_type for one in contents if one.status in wanted and one.media_type]
     headers = {name.lower() for success in successes for name in _headers(success)}
-    schema, root = _output(source, offered)
+    schema, declared = _declared(source, responses, contents, wanted)
     return Answers(
-        accept=_accept([kind for kind, _ in offered]),
+        accept=_accept(offered),
         schema=schema,
-        root=root,
+        declared=declared,
         defers=told.get("202") is not None or bool(headers & DEFERRING_HEADERS) or _is_long_running(operation),
         links="link" in headers,
     )
@@ -62,14 +88,30 @@ def _settled(source: Source, operation: At, at: At) -> At | None:
     return settled._replace(value=swagger.response(settled.value, source.inherited(operation, "produces")))
 
 
-def _contents(source: Source, at: At) -> dict[str, At]:
-    """The media types of a response."""
+def _contents(source: Source, status: str, at: At | None) -> Iterator[_Content]:
+    """The media types of a response; one that is none where it has no content."""
+    if at is None:
+        yield _Content(status, "")
+        return
+    description = plain(at.value.get("description"), DESCRIPTION_CHARACTERS_MAX)
     try:
-        content = source.members(at.get("content")).items()
+        content = {kind: one for kind, one in source.members(at.get("content")).items() if is_media_type(kind)}
     except Malformed as error:
         source.note("response-dropped", at, error.detail)
-        return {}
-    return {kind: one for kind, one in content if isinstance(one.value, dict) and is_media_type(kind)}
+        content = {}
+    for kind, one in content.items():
+        yield _Content(status, description, kind, _media_type_object(source, one))
+    if not content:
+        yield _Content(status, description)
+
+
+def _media_type_object(source: Source, at: At) -> At | None:
+    """None where there is none; as of OAS 3.2 it may be a reference."""
+    try:
+        return source.settle(at) if isinstance(at.value, dict) else None
+    except Malformed as error:
+        source.note("response-dropped", at, error.detail)
+        return None
 
 
 def _headers(at: At) -> list[str]:
@@ -82,13 +124,55 @@ def _is_long_running(operation: At) -> bool:
     return operation.value.get("x-ms-long-running-operation") is True
 
 
-def _output(source: Source, offered: list[tuple[str, At | None]]) -> tuple[dict[str, Any] | None, Raw]:
-    schema = next((one for kind, one in offered if one is not None and family_of(kind) == "json"), None)
-    converted = source.schemas.convert(schema, "output") if schema is not None else None
-    if not isinstance(converted, dict):
-        return None, Raw(b"")
-    encoded, _ = source.schemas.encode_root(converted, "output")
-    return (None, Raw(b"")) if bytes(encoded) in _SAYS_NOTHING else (converted, encoded)
+def _declared(
+    source: Source, responses: At, contents: list[_Content], wanted: list[str]
+) -> tuple[dict[str, Any] | None, tuple[Answer, ...]]:
+    """The converted schema of the main answer, and all answers with that one first."""
+    if not contents:
+        return None, ()
+    main = max(contents, key=lambda one: (one.status in wanted, _says(source, one)))
+    ordered = [main, *(one for one in contents if one is not main)]
+    if len(ordered) > ANSWERS_MAX:
+        source.note("answers-left-out", responses, f"it has more than {ANSWERS_MAX} answers; the others are let be.")
+    schema: dict[str, Any] | None = None
+    declared = []
+    for index, one in enumerate(ordered[:ANSWERS_MAX]):
+        converted = _convert(source, one)
+        root = NOTHING
+        if converted is not None:
+            root, _ = source.schemas.encode_root(converted, "output", ANSWER_PLACE.format(index) if index else "")
+        if bytes(root) in _SAYS_NOTHING:
+            root, converted = NOTHING, None
+        schema = schema if index else converted
+        declared.append(source.shared(Answer(one.status, one.media_type, root, one.description)))
+    return schema, tuple(declared)
+
+
+def _says(source: Source, one: _Content) -> int:
+    """How much can be said of a content: JSON before a stream before anything else."""
+    at = _schema_at(source, one)
+    return 0 if at is None else 2 if family_of(one.media_type) == "json" else 1
+
+
+def _schema_at(source: Source, one: _Content) -> At | None:
+    """Where the schema of its JSON stands. Of a stream it is that of each item; `schema` is that of the whole only as of
+    OAS 3.2 (section 4.14.4): documents before it mean one or the other."""
+    if one.at is None:
+        return None
+    if essence(one.media_type) in SEQUENTIAL_TYPES:
+        whole = one.at.get("schema") if source.version.startswith("3.2") else None
+        return one.at.get("itemSchema") or whole
+    return one.at.get("schema") if family_of(one.media_type) == "json" else None
+
+
+def _convert(source: Source, one: _Content) -> dict[str, Any] | None:
+    at = _schema_at(source, one)
+    if at is None or one.at is None:
+        return None
+    converted = source.schemas.convert(at, "output")
+    if essence(one.media_type) in SEQUENTIAL_TYPES and one.at.get("itemSchema"):
+        converted = {"type": "array", "items": converted}
+    return converted if isinstance(converted, dict) else None
 
 
 def _accept(kinds: list[str]) -> str:

@@ -191,6 +191,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         description=_description(summary, at, found, deprecated=deprecated),
         inputs=root,
         outputs=answers.root,
+        answers=answers.declared,
         compact=compact,
         effect=effect,
         annotations=annotations_of(identity.method, told.effect),

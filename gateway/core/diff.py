@@ -96,8 +96,12 @@ def _differences(before: Tool, after: Tool) -> Iterator[tuple[Kind, str, str]]:
         yield "description", "", "what its document says in x-factotum is another."
     if before.deprecated != after.deprecated:
         yield "deprecated", "", "it is deprecated now." if after.deprecated else "it is not deprecated any more."
-    if _canonical(before.output_schema) != _canonical(after.output_schema):
+    if _canonical(before.output_schema) != _canonical(after.output_schema) or _others(before) != _others(after):
         yield "result", "", "what it answers is another."
+
+
+def _others(tool: Tool) -> list[tuple[str, str, bytes]]:
+    return sorted((one.status, one.media_type, _canonical(one.root)) for one in tool.answers[1:])
 
 
 def _looked_at(tool: Tool) -> dict[str, Any]:

@@ -94,18 +94,33 @@ def whole_text(response: HttpResponse) -> str | None:
     return _decode(response.body, content_type, unfinished=response.truncated) if is_text else None
 
 
+def json_of(response: HttpResponse) -> bytes | None:
+    """The JSON that an answer is, byte for byte in UTF-8; of a stream, the list of its values. None where it is none, or
+    is not here whole."""
+    content_type = response.header("content-type")
+    kind = essence(content_type)
+    if kind in SEQUENTIAL_TYPES:
+        return read_sequence(response.body, content_type, cut=response.truncated)
+    is_json = kind != "" and family_of(kind) == "json"
+    if response.truncated or not (is_json or kind in GENERIC_TYPES):
+        return None
+    return _exact_json(response.body, content_type, labelled=is_json)
+
+
+def is_generic(content_type: str) -> bool:
+    """Whether a backend may have sent this type without meaning it."""
+    return essence(content_type) in GENERIC_TYPES
+
+
 def _read_body(tool: Tool, response: HttpResponse, reading: Reading) -> _Body:
     if not response.body:
         return _Body()
+    exact = json_of(response)
+    if exact is not None:
+        return _json_body(exact, reading, cut=response.truncated)
     content_type = response.header("content-type")
     kind = essence(content_type)
     is_json = kind != "" and family_of(kind) == "json"
-    if not response.truncated and (is_json or kind in GENERIC_TYPES):
-        exact = _exact_json(response.body, content_type, labelled=is_json)
-        if exact is not None:
-            return _json_body(exact, reading)
-    if kind in SEQUENTIAL_TYPES and (items := read_sequence(response.body, content_type, cut=response.truncated)):
-        return _json_body(items, reading, cut=response.truncated)
     unselected = ("The answer is not JSON, so nothing was selected from it.",) if reading.selection else ()
     if _is_text(kind, response.body):
         if response.truncated or len(response.body) > reading.result_bytes_max:

@@ -98,12 +98,14 @@ class Schemas:
             self._shared[key] = self._convert(at, direction, 0)
         return self._shared[key]
 
-    def encode_root(self, schema: Json, direction: Direction) -> tuple[Raw, bool]:
+    def encode_root(self, schema: Json, direction: Direction, place: str = "") -> tuple[Raw, bool]:
         """A schema without the definitions that it names, in at most ROOT_BYTES_MAX bytes, and whether it is whole; an
-        empty one where not even the names of its properties fit. Of a larger one, properties become definitions."""
+        empty one where not even the names of its properties fit. Of a larger one, properties become definitions. `place`
+        is where it stands, if that is not where the main one does."""
         if size(schema) > ROOT_BYTES_MAX:
             schema = self._with_properties_apart(schema, direction)
-        fitted = fit_root(schema, PLACES[direction], lambda name: self._definition(direction, name), ROOT_BYTES_MAX)
+        place = place or PLACES[direction]
+        fitted = fit_root(schema, place, lambda name: self._definition(direction, name), ROOT_BYTES_MAX)
         return (Raw(b""), False) if fitted is None else (Raw(fitted[0]), len(fitted[0]) == size(schema))
 
     def encode_compact(self, schema: Json, bytes_max: int) -> Raw:

@@ -9,8 +9,11 @@ from gateway.core.charset import charset_of
 from gateway.core.media import EVENT_STREAM, essence
 
 RECORD_SEPARATOR = "\x1e"
+# What ends some streams of events, and is no value of them.
+DONE = "[DONE]"
 ITEMS_MAX = 100_000
 _JSON = msgspec.json.Decoder(Raw)
+_DONE = msgspec.json.encode(DONE)
 
 
 def read_sequence(body: bytes, content_type: str, *, cut: bool = False) -> bytes | None:
@@ -23,7 +26,7 @@ def read_sequence(body: bytes, content_type: str, *, cut: bool = False) -> bytes
             return None
         text = body.decode(errors="ignore")
     if essence(content_type) == EVENT_STREAM:
-        return _joined(list(_events(text, cut=cut)))
+        return _joined([_event(one) for one in _events(text, cut=cut)])
     pieces = [one for one in text.replace(RECORD_SEPARATOR, "\n").split("\n") if one.strip()]
     values = [one.encode() for one in pieces[:ITEMS_MAX]]
     if cut and values and not _is_json(values[-1]):
@@ -31,25 +34,48 @@ def read_sequence(body: bytes, content_type: str, *, cut: bool = False) -> bytes
     return _joined(values) if all(map(_is_json, values)) else None
 
 
-def _events(text: str, *, cut: bool) -> Iterator[bytes]:
-    """HTML section 9.2.6: fields of lines, an empty line ends an event; data that is no JSON is a text."""
+def read_events(body: bytes, content_type: str, *, cut: bool = False) -> bytes | None:
+    """Server-sent events as an encoded list of objects with the fields that they have, data as text, as OAS 3.2 describes
+    them (section 4.14.4.4)."""
+    text = body.decode(charset_of(content_type, body), "replace")
+    return _joined([msgspec.json.encode(one) for one in _events(text, cut=cut) if one["data"] != DONE])
+
+
+def leading(encoded: bytes, bytes_max: int) -> bytes:
+    """The first values of an encoded stream, in at most so many bytes, without the mark of its end."""
+    kept, left = [], bytes_max
+    for item in msgspec.json.decode(encoded, type=list[Raw]):
+        left -= len(bytes(item)) + 1
+        if left < 0:
+            break
+        if bytes(item) != _DONE:
+            kept.append(bytes(item))
+    return b"[" + b",".join(kept) + b"]"
+
+
+def _events(text: str, *, cut: bool) -> Iterator[dict[str, str | int]]:
+    """HTML section 9.2.6: fields of lines, an empty line ends an event. An event without data is none."""
     data: list[str] = []
-    name = ""
+    fields: dict[str, str | int] = {}
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for line in lines[:-1] if cut else [*lines, ""]:
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "data":
             data.append(value)
-        elif field == "event":
-            name = value
+        elif field in ("event", "id"):
+            fields[field] = value
+        elif field == "retry" and value.isascii() and value.isdigit() and len(value) < 19:
+            fields[field] = int(value)
         elif not line:
             if data:
-                yield _event(name, "\n".join(data))
-            data, name = [], ""
+                yield {**fields, "data": "\n".join(data)}
+            data, fields = [], {}
 
 
-def _event(name: str, data: str) -> bytes:
+def _event(event: dict[str, str | int]) -> bytes:
+    """What an event says: its data, JSON or text, beside its name where it has one."""
+    name, data = event.get("event", ""), str(event["data"])
     encoded = data.encode()
     value = encoded if _is_json(encoded) else msgspec.json.encode(data)
     return b'{"event":%s,"data":%s}' % (msgspec.json.encode(name), value) if name else value

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.core import swagger
+from gateway.core.declared import Answer
 from gateway.core.document import require_openapi
 from gateway.core.manifest import HeaderAuth, Manifest, QueryAuth
 from gateway.core.references import At, Documents, Malformed
@@ -24,6 +25,7 @@ class Source:
         self.repairs: dict[tuple[str, str], Repair] = {}
         # What was read of each `x-factotum`, by its identity: the document's is inherited by every operation.
         self.extensions: dict[tuple[int, type], dict[str, Any]] = {}
+        self._answers: dict[tuple[str, str, bytes, str], Answer] = {}
         self.schemas = Schemas(documents, self.note, siblings_count=not self.version.startswith(("2", "3.0")))
         self.credential_parameters = frozenset(self._credential_parameters()) | _own_credential(manifest)
 
@@ -31,6 +33,11 @@ class Source:
         place = self.documents.place(at)
         if len(self.repairs) < REPAIRS_MAX:
             self.repairs.setdefault((place, reason), Repair(place, reason, detail))
+
+    def shared(self, answer: Answer) -> Answer:
+        """The first of its like: operations fail in the same few ways."""
+        key = (answer.status, answer.media_type, bytes(answer.root), answer.description)
+        return self._answers.setdefault(key, answer)
 
     def settle(self, at: At) -> At:
         """Follow its `$ref`s to an object; a summary or description beside the `$ref` counts (OAS 3.1 section 4.8.23).

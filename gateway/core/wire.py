@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from gateway.core.catalog import Connector
+from gateway.core.declared import NOTHING, Answer
 from gateway.core.manifest import Manifest
 from gateway.core.shelf import Definition, Shelves
 from gateway.core.tool import Tool
@@ -80,7 +81,15 @@ class ConnectorReader:
             scopes=self._shared(tool.scopes),
             tags=self._shared(tool.tags),
             operation=operation,
+            answers=tuple(map(self._answer, tool.answers)),
         )
+
+    def _answer(self, answer: Answer) -> Answer:
+        key = (answer.status, answer.media_type, bytes(answer.root), answer.description)
+        if key not in self._same:
+            self._same[key] = structs.replace(answer, root=answer.root.copy() if bytes(answer.root) else NOTHING)
+        same: Answer = self._same[key]
+        return same
 
     def _shared(self, value: Any) -> Any:
         return self._same.setdefault(value, value)

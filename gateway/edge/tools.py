@@ -19,7 +19,7 @@ from gateway.core.dialect import Dialect, from_dialect, in_dialect
 from gateway.core.option import PAGES, SELECT, WAIT
 from gateway.core.principal import Principal
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
-from gateway.core.tool import Annotations, Effect, Tool
+from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
 from gateway.edge.asgi import Disconnected, Reply, header_values, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
@@ -48,7 +48,8 @@ class ToolPage(Struct, frozen=True):
 
 
 class ToolShown(Struct, frozen=True):
-    """All there is to know about one tool. `scopes` are alternatives: every scope of one of them is needed."""
+    """All there is to know about one tool. `scopes` are alternatives: every scope of one of them is needed.
+    `output_schema` is that of a success, `other_answers` are what else its document declares, in short."""
 
     name: str
     title: str
@@ -57,6 +58,7 @@ class ToolShown(Struct, frozen=True):
     description: str
     input_schema: Raw
     output_schema: Raw | None
+    other_answers: tuple[OtherAnswer, ...]
     annotations: Annotations
     scopes: tuple[tuple[str, ...], ...]
     operation: str
@@ -275,6 +277,7 @@ def _shown(tool: Tool) -> ToolShown:
         *_told(tool),
         input_schema=tool.open_schema("#") or tool.inputs,
         output_schema=tool.open_schema("output#"),
+        other_answers=tool.other_answers,
         annotations=tool.annotations,
         scopes=tuple(tuple(sorted(alternative)) for alternative in tool.scopes),
         operation=tool.operation.key,

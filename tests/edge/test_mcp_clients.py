@@ -34,7 +34,7 @@ def numbered(count: int) -> dict[str, Any]:
                 "operationId": f"getThing{number:03}",
                 "summary": f"Show thing number {number}" + (" with the purple elephant" if number == 7 else ""),
                 "parameters": [{"name": "colour", "in": "query", "required": True, "schema": {"type": "string"}}],
-                "responses": {"200": {"description": "It"}},
+                "responses": {"200": {"description": "It"}, "404": {"description": "None"}},
             }
         }
         for number in range(count)
@@ -154,6 +154,7 @@ async def test_a_large_catalog_is_searched_described_and_called(door: Door, back
         assert (found["tools"][0]["name"], found["tools"][0]["required"]) == ("things_get_thing007", ["colour"])
         shown = (await one.call_tool("describe_tool", {"name": "things_get_thing007"})).structured_content
         assert shown["inputSchema"]["required"] == ["colour"]
+        assert shown["otherAnswers"] == [{"status": "404", "description": "None"}]
         call = {"name": "things_get_thing007", "arguments": {"colour": "red"}}
         assert (await one.call_tool("call_tool", call)).structured_content == {"ok": True}
         preview = (await one.call_tool("call_tool", {**call, "dry_run": True})).structured_content

@@ -32,7 +32,13 @@ NOTES: dict[str, Any] = {
                         "application/json": {"schema": {"type": "object", "properties": {"text": {"type": "string"}}}}
                     }
                 },
-                "responses": {"200": {"description": "ok"}},
+                "responses": {
+                    "200": {"description": "ok"},
+                    "4XX": {
+                        "description": "No.",
+                        "content": {"application/json": {"schema": {"type": "object", "required": ["why"]}}},
+                    },
+                },
             },
         },
         "/picture": {"get": {"operationId": "picture", "responses": {"200": {"description": "ok"}}}},
@@ -123,6 +129,21 @@ async def test_a_search_finds_only_what_the_caller_may_call(notes: Door) -> None
 
 async def test_a_tool_that_the_caller_may_not_call_is_not_described(notes: Door) -> None:
     assert (await notes.get("/v1/tools/notes_add_note", await notes.key("notes:read"))).status_code == 404
+
+
+async def test_what_else_a_tool_may_answer_is_told_and_opened(notes: Door) -> None:
+    token = await notes.key()
+    (other,) = (await notes.get("/v1/tools/notes_add_note", token)).json()["other_answers"]
+    schema = {"type": "object", "required": ["why"]}
+    assert other == {
+        "status": "4XX",
+        "mediaType": "application/json",
+        "description": "No.",
+        "at": "answers/1#",
+        "schema": schema,
+    }
+    opened = await notes.get("/v1/tools/notes_add_note?at=answers/1%23", token)
+    assert opened.json()["part"] == schema
 
 
 @pytest.mark.parametrize(

@@ -253,8 +253,8 @@ def _describe(tool: Tool) -> dict[str, Any]:
         "request": tool.operation.key,
         "options": tool.options,
     }
-    shown = tool.open_schema("output#")
-    return told | ({"outputSchema": shown} if shown else {})
+    shown, others = tool.open_schema("output#"), tool.other_answers
+    return told | ({"outputSchema": shown} if shown else {}) | ({"otherAnswers": others} if others else {})
 
 
 def _open(tool: Tool, place: str) -> dict[str, Any]:
