@@ -271,31 +271,31 @@ def flatten(source: Source, at: At) -> _Flat | None:
     flat = _Flat({}, [])
     waiting, parts = [at], 0
     while waiting:
-        parts += 1
-        part = _object(source, waiting.pop(0))
-        if part is None or parts > ALL_OF_PARTS_MAX:
-            return None
-        _take(source, part, flat)
-        waiting += [part.child("allOf").child(index) for index in range(len(_listed(part.value, "allOf")))]
+        for part in _parts(source, waiting.pop(0)):
+            parts += 1
+            if not _is_object(part.value) or parts > ALL_OF_PARTS_MAX:
+                return None
+            _take(source, part, flat)
+            waiting += [part.child("allOf").child(index) for index in range(len(_listed(part.value, "allOf")))]
     shown = {name: one for name, one in flat.properties.items() if not source.schemas.hidden(one, "input")}
     return _Flat(shown, flat.required, flat.extra) if shown else None
 
 
-def _object(source: Source, at: At) -> At | None:
-    """The schema, where it can be read as properties beside others; what only says which are required is left aside."""
+def _parts(source: Source, at: At) -> list[At]:
     try:
-        at = source.documents.resolve(at)
+        return source.schemas.parts(source.documents.enter(at))
     except Malformed:
-        return None
-    value = at.value
+        return [at._replace(value=None)]
+
+
+def _is_object(value: Any) -> bool:
+    """Whether a schema can be read as properties beside others; what only says which are required is left aside."""
     kind = value.get("type", "object") if isinstance(value, dict) else None
     if "object" not in kind if isinstance(kind, list) else kind != "object":
-        return None
-    if "patternProperties" in value or any(
+        return False
+    return "patternProperties" not in value and not any(
         _has_shape(one) for key in ("anyOf", "oneOf") for one in _listed(value, key)
-    ):
-        return None
-    return at
+    )
 
 
 def _take(source: Source, part: At, flat: _Flat) -> None:

@@ -21,6 +21,8 @@ TRAVERSED_MAX = 5_000_000
 _SUPPORTED = re.compile(r"(2\.0|3\.[0-2])(\.|$|-)")
 # Braces may begin YAML too: then a bare key follows, or a comment.
 _LOOKS_LIKE_JSON = re.compile(r'\s*(\{\s*("|\}|$)|\[)')
+# What the `mapping` of a discriminator has that is no name of a schema.
+_IS_FILE = re.compile(r"^[^#]+(/|#|\.(json|ya?ml)$)")
 _EXAMPLES = frozenset({"example", "examples"})
 _NEWLINE = b"\n"
 _STARTS = (
@@ -64,9 +66,13 @@ def require_openapi(tree: Tree) -> str:
 
 
 def external_references(tree: Tree, base_uri: str) -> frozenset[str]:
-    """The absolute URIs, without fragment, of the other files that `$ref`s in this tree name."""
-    found = (urldefrag(join_uri(base_uri, reference))[0] for reference in _references(tree))
-    return frozenset(uri for uri in found if uri and uri != base_uri)
+    """The absolute URIs, without fragment, of the other files that references in this tree name. Where a schema's `$id`,
+    or the `$self` of all of it, says that they start from elsewhere, so do they; and from the file as well."""
+    told = tree.get("$self")
+    own = join_uri(base_uri, told) if isinstance(told, str) else base_uri
+    names = {urldefrag(own)[0]}
+    found = {urldefrag(one)[0] for one in _references(tree, base_uri, own, names)}
+    return frozenset(found - names - {"", base_uri})
 
 
 def join_uri(base: str, reference: str) -> str:
@@ -121,22 +127,40 @@ def _children(node: object) -> Iterable[object]:
     return node if isinstance(node, list) else ()
 
 
-def _references(tree: Tree) -> Iterator[str]:
-    """Every `$ref` that names another file, but for those in examples. Shared values are looked at once."""
-    waiting: list[tuple[object, bool]] = [(tree, False)]
+def _references(tree: Tree, file: str, own: str, names: set[str]) -> Iterator[str]:
+    """Every reference that leads out of this file, but for those in examples; `names` are added to: what parts of the
+    file call themselves. Shared values are looked at once."""
+    waiting: list[tuple[object, bool, str]] = [(tree, False, own)]
     seen: set[int] = set()
     while waiting and len(seen) < TRAVERSED_MAX:
-        node, is_properties = waiting.pop()
+        node, is_properties, base = waiting.pop()
         if not isinstance(node, dict | list) or id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, list):
-            waiting += [(item, False) for item in node]
+            waiting += [(item, False, base) for item in node]
             continue
-        reference = node.get("$ref")
-        if isinstance(reference, str) and not reference.startswith("#"):
-            yield reference
+        if isinstance(node.get("$id"), str):
+            base = join_uri(base, node["$id"]) or base
+            names.add(urldefrag(base)[0])
+        for reference in _outward(node):
+            yield join_uri(base, reference)
+            if base != file:
+                yield join_uri(file, reference)
         # A property may well be called `example`.
         waiting += [
-            (value, key == "properties") for key, value in node.items() if is_properties or key not in _EXAMPLES
+            (value, key == "properties", base) for key, value in node.items() if is_properties or key not in _EXAMPLES
         ]
+
+
+def _outward(node: Tree) -> Iterator[str]:
+    """What an object refers to in other files."""
+    for keyword in ("$ref", "$dynamicRef"):
+        reference = node.get(keyword)
+        if isinstance(reference, str) and not reference.startswith("#"):
+            yield reference
+    discriminator = node.get("discriminator")
+    if isinstance(discriminator, dict) and isinstance(discriminator.get("mapping"), dict):
+        for reference in discriminator["mapping"].values():
+            if isinstance(reference, str) and _IS_FILE.search(reference):
+                yield reference

@@ -19,7 +19,7 @@ MAPS = ("properties", "patternProperties", "dependentSchemas")
 LISTS = ("allOf", "anyOf", "prefixItems")
 # `not` is apart: an opened schema in it would turn down more.
 ONE = ("items", "contains", "propertyNames", "additionalProperties")
-NESTING = frozenset({"$ref", "oneOf", "not", *MAPS, *LISTS, *ONE})
+NESTING = frozenset({"$ref", "$dynamicRef", "oneOf", "not", *MAPS, *LISTS, *ONE})
 _LOST = NESTING | {"enum", "const"}
 
 

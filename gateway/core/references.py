@@ -1,41 +1,20 @@
 """Following `$ref`s over one document or many, one step at a time. Nothing is ever dereferenced wholesale."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from urllib.parse import unquote, urldefrag
 
+from gateway.core.addresses import Index
 from gateway.core.document import Tree, join_uri
+from gateway.core.dynamic import LOST, Ways
+from gateway.core.place import At, Malformed
 from gateway.core.pointer import escape, tokens
+
+__all__ = ["CHAIN_MAX", "At", "Documents", "Malformed", "is_reference"]
 
 CHAIN_MAX = 50
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
-
-
-class Malformed(Exception):
-    """Something is not what the specification says it must be. It costs the operation that needs it, and no other."""
-
-    def __init__(self, reason: str, place: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.place = place
-        self.detail = detail
-
-
-class At(NamedTuple):
-    """A value and where it stands: the URI of its file and the JSON Pointer in it."""
-
-    value: Any
-    uri: str
-    pointer: str
-
-    def child(self, key: str | int) -> "At":
-        """A member of this object or an item of this list, which must have it."""
-        return At(self.value[key], self.uri, f"{self.pointer}/{escape(str(key))}")
-
-    def get(self, key: str) -> "At | None":
-        """A member of this object, or None where there is none or it is null."""
-        return self.child(key) if isinstance(self.value, dict) and self.value.get(key) is not None else None
 
 
 class Documents:
@@ -44,9 +23,10 @@ class Documents:
     def __init__(self, entry: str, trees: Mapping[str, Tree]) -> None:
         self.entry = entry
         self.trees = trees
-        self._found: dict[tuple[str, str], At] = {}
+        self._index = Index(trees)
+        self._found: dict[tuple[str, str, str], At] = {}
         # A pointer may lead through another $ref; those being followed now, so that none waits for itself.
-        self._sought: set[tuple[str, str]] = set()
+        self._sought: set[tuple[str, str, str]] = set()
 
     @property
     def root(self) -> At:
@@ -59,15 +39,25 @@ class Documents:
     def resolve(self, at: At) -> At:
         """Follow `$ref`s until there is none. Raises Malformed `unresolvable-reference` or `circular-reference`."""
         for _ in range(CHAIN_MAX):
-            reference = at.value.get("$ref") if isinstance(at.value, dict) else None
-            if not isinstance(reference, str):
+            if not is_reference(at.value):
                 return at
-            at = self.find(reference, at)
+            at = self.follow(at)
         raise self._circular(at)
+
+    def follow(self, at: At) -> At:
+        """What the `$ref` or `$dynamicRef` of an object names, one step. Raises Malformed."""
+        plain = at.value.get("$ref")
+        found = self.find(plain, at) if isinstance(plain, str) else self._find_dynamic(at.value["$dynamicRef"], at)
+        return self._ways.enter(found, at.scope) if self._ways else found
+
+    def enter(self, at: At) -> At:
+        """A schema as it is come to from outside, where that may count for what it means."""
+        return self._ways.enter(at, at.scope) if self._ways else at
 
     def find(self, reference: str, origin: At) -> At:
         """What one `$ref` names. Raises Malformed `unresolvable-reference`."""
-        key = (origin.uri, reference)
+        addresses = self._index.addressed(origin.uri)
+        key = (origin.uri, addresses.base(origin.pointer) if addresses else "", reference)
         if key in self._found:
             return self._found[key]
         if key in self._sought or len(self._sought) > CHAIN_MAX:
@@ -80,13 +70,41 @@ class Documents:
         return found
 
     def _look_up(self, reference: str, origin: At) -> At:
-        uri, fragment = origin.uri, reference[1:]
-        if not reference.startswith("#"):
-            uri, fragment = urldefrag(join_uri(origin.uri, reference))
-        if uri not in self.trees:
-            raise self._unresolvable(reference, origin, "that file could not be read")
+        """By its URI, resolved against the nearest base; what leads nowhere so is tried against the file, which is what
+        many a document means."""
+        fragment = unquote(reference.partition("#")[2])
+        refused = self._unresolvable(reference, origin, "that file could not be read")
+        for root in self._roots(reference, origin):
+            try:
+                return self._within(root, fragment, reference, origin)
+            except Malformed as error:
+                refused = error
+        raise refused
+
+    def _roots(self, reference: str, origin: At) -> Iterator[At]:
+        """The schemas or files that a reference may mean, the likeliest first."""
+        addresses = self._index.addressed(origin.uri)
+        resource = addresses.resource(origin.pointer) if addresses else ""
+        if reference.startswith("#"):
+            if resource:
+                yield self._at(origin.uri, resource)
+            yield self._at(origin.uri, "")
+            return
+        bases = [addresses.base(origin.pointer)] if addresses else []
+        for base in dict.fromkeys([*bases, origin.uri]):
+            uri = urldefrag(join_uri(base, reference))[0]
+            known = (uri, "") if uri in self.trees else self._index.resource(uri)
+            if known is not None:
+                yield self._at(*known)
+
+    def _at(self, uri: str, pointer: str) -> At:
+        """What stands at a pointer that is known to lead somewhere."""
         at = At(self.trees[uri], uri, "")
-        pointer = unquote(fragment)
+        for key in tokens(pointer):
+            at = at.child(int(key) if isinstance(at.value, list) else key)
+        return at
+
+    def _within(self, at: At, pointer: str, reference: str, origin: At) -> At:
         if pointer and not pointer.startswith("/"):
             return self._by_anchor(pointer, at, reference, origin)
         for token in tokens(pointer):
@@ -94,8 +112,10 @@ class Documents:
         return at
 
     def _step(self, at: At, token: str, reference: str, origin: At) -> At:
-        if isinstance(at.value, dict) and isinstance(at.value.get("$ref"), str) and token not in at.value:
-            at = self.resolve(at)
+        for _ in range(CHAIN_MAX):
+            if not is_reference(at.value) or token in at.value:
+                break
+            at = self.find(at.value["$ref"] if isinstance(at.value.get("$ref"), str) else at.value["$dynamicRef"], at)
         if isinstance(at.value, dict) and token in at.value:
             return at.child(token)
         if isinstance(at.value, list) and _INDEX.fullmatch(token) and int(token) < len(at.value):
@@ -103,13 +123,48 @@ class Documents:
         raise self._unresolvable(reference, origin, "there is nothing at that place")
 
     def _by_anchor(self, name: str, root: At, reference: str, origin: At) -> At:
-        """`#name`: the schema of `components` that has this `$anchor`, or that is called so in sloppy documents."""
+        """`#name`: the schema that has this anchor, or the component that is called so in sloppy documents."""
+        addresses = self._index.every(root.uri)
+        pointer = addresses.anchors.get((addresses.base(root.pointer), name))
+        if pointer is not None:
+            return self._at(root.uri, pointer)
         components = root.value.get("components") if isinstance(root.value, dict) else None
         schemas = components.get("schemas") if isinstance(components, dict) else None
-        for key, schema in (schemas if isinstance(schemas, dict) else {}).items():
-            if key == name or (isinstance(schema, dict) and schema.get("$anchor") == name):
-                return At(schema, root.uri, f"/components/schemas/{escape(key)}")
+        if isinstance(schemas, dict) and name in schemas:
+            return At(schemas[name], root.uri, f"/components/schemas/{escape(name)}")
         raise self._unresolvable(reference, origin, "no schema has that anchor")
+
+    # `$dynamicRef`.
+
+    @cached_property
+    def _ways(self) -> Ways | None:
+        """None where no file has a `$dynamicAnchor`."""
+        known = (self._index.addressed(uri) for uri in self.trees)
+        if not any(one is not None and one.dynamic for one in known):
+            return None
+        return Ways(self.trees, {uri: self._index.every(uri) for uri in self.trees}, self._found_or_none)
+
+    def _found_or_none(self, reference: str, origin: At) -> At | None:
+        try:
+            return self.find(reference, origin)
+        except Malformed:
+            return None
+
+    def _find_dynamic(self, reference: str, origin: At) -> At:
+        """A `$dynamicRef` whose anchor is no `$dynamicAnchor` is a `$ref`."""
+        name = reference.rpartition("#")[2]
+        if self._ways is None or (not name or name.startswith("/")):
+            return self.find(reference, origin)
+        if origin.scope == LOST:
+            detail = "its $dynamicRefs mean too many different things."
+            raise Malformed("schema-opened", self.place(origin), detail)
+        own = self._ways.own_anchor(origin, name) if reference.startswith("#") else None
+        met = next((self._at(uri, pointer) for one, uri, pointer in origin.scope if one == name), None)
+        lexical = self._at(own.uri, own.pointer) if own else self._found_or_none(reference, origin)
+        if lexical is None:
+            return met or self.find(reference, origin)
+        is_dynamic = isinstance(lexical.value, dict) and lexical.value.get("$dynamicAnchor") == name
+        return met if met and is_dynamic else lexical
 
     def _circular(self, at: At) -> Malformed:
         return Malformed("circular-reference", self.place(at), "its $refs lead in a circle.")
@@ -117,3 +172,8 @@ class Documents:
     def _unresolvable(self, reference: str, origin: At, why: str) -> Malformed:
         detail = f"$ref {reference[:200]!r} leads nowhere: {why}."
         return Malformed("unresolvable-reference", self.place(origin), detail)
+
+
+def is_reference(value: object) -> bool:
+    """Whether an object stands for another: by `$ref`, or by `$dynamicRef` (JSON Schema 2020-12 section 8.2.3)."""
+    return isinstance(value, dict) and (isinstance(value.get("$ref"), str) or isinstance(value.get("$dynamicRef"), str))

@@ -37,7 +37,8 @@ from gateway.core.keywords import (
     says_required,
     types_of,
 )
-from gateway.core.references import At, Documents, Malformed
+from gateway.core.place import Scope
+from gateway.core.references import CHAIN_MAX, At, Documents, Malformed, is_reference
 from gateway.core.shelf import (
     PLACES,
     ROOT_BYTES_MAX,
@@ -69,6 +70,9 @@ LISTED = (
 )
 PLAIN_FACTS = frozenset({"type", "enum", "const", "required", "description", "title"})
 SIBLINGS = frozenset({"description", "title", "default", "deprecated"})
+# Beside a reference these turn nothing down.
+SILENT = SIBLINGS | {"$ref", "$dynamicRef", "$id", "$schema", "$anchor", "$dynamicAnchor", "$defs", "$comment"}
+SILENT |= {"nullable", "x-nullable", "example", "examples", "externalDocs", "readOnly", "writeOnly"}
 _SHORTEN = with_hints_of(SHORTEST_HINT_CHARACTERS)
 
 
@@ -80,20 +84,21 @@ class Schemas:
         self._documents = documents
         self._note = note
         self._siblings_count = siblings_count
-        self._names: dict[tuple[str, str, Direction], str] = {}
+        self._names: dict[tuple[str, str, Scope, Direction], str] = {}
         self._origins: dict[tuple[Direction, str], At] = {}
         self._definitions: dict[tuple[Direction, str], Definition] = {}
         self._decoded: dict[tuple[Direction, str], Any] = {}
         self._short: dict[str, Definition] = {}
         self._taken: dict[tuple[Direction, str], int] = {}
-        self._shared: dict[tuple[str, str, Direction], Any] = {}
+        self._shared: dict[tuple[str, str, Scope, Direction], Any] = {}
 
     def convert(self, at: At, direction: Direction) -> Any:
         """One schema in place: a dict, or True or False. References point into `$defs`. What stands outside `paths` may
         be used by any number of operations, and is converted once. Do not change what comes back."""
+        at = self._documents.enter(at)
         if at.pointer.startswith("/paths/"):
             return self._convert(at, direction, 0)
-        key = (at.uri, at.pointer, direction)
+        key = (at.uri, at.pointer, at.scope, direction)
         if key not in self._shared:
             self._shared[key] = self._convert(at, direction, 0)
         return self._shared[key]
@@ -171,7 +176,7 @@ class Schemas:
     # Definitions: named, converted on first use, put together within a bound.
 
     def _name(self, at: At, direction: Direction) -> str:
-        key = (at.uri, at.pointer, direction)
+        key = (at.uri, at.pointer, at.scope, direction)
         if key not in self._names:
             last = at.pointer.rpartition("/")[2] or at.uri.rpartition("/")[2].partition(".")[0]
             name = self._names[key] = self._free_name(last, direction)
@@ -220,20 +225,20 @@ class Schemas:
         if not isinstance(value, dict) or depth > NESTING_MAX:
             self._note("schema-opened", at, "it is no schema, or nested too deeply; any value is taken.")
             return True
-        if isinstance(value.get("$ref"), str):
+        if is_reference(value):
             return self._reference(at, direction, depth)
         return self._object(at, direction, depth)
 
     def _reference(self, at: At, direction: Direction, depth: int) -> Any:
         """A `$ref`, with what stands beside it: before 3.1 only what turns nothing down."""
         try:
-            settled = self._documents.resolve(at)
+            settled = self._target(at)
         except Malformed as error:
             self._note(error.reason, at, f"{error.detail} Any value is taken.")
             return True
         if isinstance(settled.value, bool):
             return settled.value
-        kept = at.value.keys() - {"$ref", "nullable", "x-nullable"}
+        kept = at.value.keys() - {"$ref", "$dynamicRef", "nullable", "x-nullable"}
         beside = {key: at.value[key] for key in at.value if key in kept and (self._siblings_count or key in SIBLINGS)}
         extra = self._object(at._replace(value=beside), direction, depth) if beside else {}
         pointed = self._leaf(settled, direction, depth)
@@ -241,6 +246,34 @@ class Schemas:
             pointed = {"$ref": f"#/$defs/{self._name(settled, direction)}"}
         told = {**pointed, **extra}
         return or_null(told) if is_nullable(at.value) else told
+
+    def _target(self, at: At) -> At:
+        """What a reference leads to: the first on its way that says more than where to look. Raises Malformed."""
+        told: At | None = None
+        for _ in range(CHAIN_MAX):
+            at = self._documents.follow(at)
+            if not is_reference(at.value):
+                return told or at
+            if told is None and self._says_more(at.value):
+                told = at
+        return self._documents.resolve(at)
+
+    def _says_more(self, value: Tree) -> bool:
+        """Whether what stands beside a reference is a rule."""
+        return self._siblings_count and not value.keys() <= SILENT
+
+    def parts(self, at: At) -> list[At]:
+        """The schemas that together are this one: what stands beside its references, and where these end. Raises
+        Malformed."""
+        told: list[At] = []
+        for _ in range(CHAIN_MAX):
+            if not is_reference(at.value):
+                return [*told, at]
+            if self._says_more(at.value):
+                beside = {key: one for key, one in at.value.items() if key not in ("$ref", "$dynamicRef")}
+                told.append(at._replace(value=beside))
+            at = self._documents.follow(at)
+        return [*told, self._documents.resolve(at)]
 
     def _leaf(self, at: At, direction: Direction, depth: int) -> Json | None:
         """A small scalar is put in place of the reference to it: easier to read, and no longer."""

@@ -293,16 +293,22 @@ KEYWORDS = st.sampled_from(
         "uniqueItems",
         "discriminator",
         "deprecated",
+        "$id",
+        "$anchor",
+        "$dynamicRef",
+        "$dynamicAnchor",
+        "$defs",
     ]
 )
 REFERENCES = st.sampled_from(
-    ["#/schema", "#/schema/properties/a", "#/other", "#/other/items", "#", "#/nowhere", "x.yaml"]
+    ["#/schema", "#/schema/properties/a", "#/other", "#/other/items", "#", "#/nowhere", "x.yaml", "#a", "a", "urn:a:b"]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | REFERENCES
     | st.sampled_from(["string", "object", "array", "integer", "file", "[", "^a", ""]) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(KEYWORDS, inner, max_size=5)
+    | st.fixed_dictionaries({"$dynamicAnchor": st.sampled_from(["a", "b"])}, optional={"$dynamicRef": st.just("#a")})
     | st.dictionaries(st.sampled_from(["a", "b", "$ref", "["]), inner, max_size=3),
     max_leaves=25,
 )  # fmt: skip
