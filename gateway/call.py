@@ -22,6 +22,7 @@ from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, 
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
+from gateway.core.default import with_defaults
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits, Manifest
 from gateway.core.media import essence
@@ -115,10 +116,11 @@ class Calls:
         tool = record.tool = find(edition.catalog, asked.tool)
         manifest = edition.catalog.connectors[tool.connector].manifest
         prepared = self._prepare(tool)
-        record.logged = redact_arguments(asked.arguments, prepared.secret_names)
+        record.logged = redact_arguments(with_defaults(tool.operation, asked.arguments), prepared.secret_names)
         require_scopes(record.principal, tool)
         options, selection, record.arguments = read_options(asked.arguments)
         check(prepared.validator, record.arguments)
+        record.arguments = with_defaults(tool.operation, record.arguments)
         record.decision = allow(edition.policies, record)
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity

@@ -318,3 +318,20 @@ async def test_an_answer_that_is_not_what_its_document_says_is_given_with_a_note
     assert (answer["is_error"], answer["structured"]) == (False, json.loads(body))
     told = [note.removeprefix("The answer is not what its document says: ") for note in answer["notes"]]
     assert sorted("".join(told).rstrip(".").split("; ")) == (notes or [""])
+
+
+async def test_what_the_document_fixes_is_sent_without_being_asked_for_and_the_audit_log_has_it(
+    door: Door, backend: Backend
+) -> None:
+    revision = {"name": "Revision", "in": "header", "required": True, "schema": {"type": "string", "default": "v7"}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Revised", "version": "1"},
+        "paths": {
+            "/a": {"get": {"operationId": "a", "parameters": [revision], "responses": {"200": {"description": "a"}}}}
+        },
+    }
+    await door.add("revised", document, backend.url)
+    assert (await call(door, await door.key(), "revised_a", {})).status_code == 200
+    assert backend.seen[0].headers["revision"] == "v7"
+    assert json.loads(bytes((await lines(door))[-1].arguments)) == {"Revision": "v7"}

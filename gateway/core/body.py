@@ -156,7 +156,8 @@ def _fields(
         schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
         text = plain(told.description, HINT_CHARACTERS_MAX)
         inputs.mark(name, told.sink)
-        argument = inputs.add(name, "body", described(schema, text), required=required and name in flat.required)
+        is_required = name in flat.required
+        argument = inputs.add(name, "body", described(schema, text), required=is_required, if_any=not required)
         encoding = encodings.get(name) if encodings is not None else None
         field = _field(argument, name, encoding.value if encoding is not None else None, binary=binary)
         headers = _part_headers(source, name, encoding, inputs) if family == "multipart" else ()
@@ -166,7 +167,8 @@ def _fields(
         values = {"type": "object", "additionalProperties": source.schemas.convert(flat.extra, "input")}
         extra = inputs.add("additional_properties", "body", values, required=False)
     if not required:
-        needed = [field.argument for field in fields if field.name in flat.required]
+        sent = {one.argument for one in inputs.defaults}
+        needed = [field.argument for field in fields if field.name in flat.required and field.argument not in sent]
         inputs.require_together([*(field.argument for field in fields), *filter(None, [extra])], needed)
     return Body(media_type, required, fields=tuple(fields), extra=extra)
 

@@ -161,7 +161,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     identity, at, told = found.identity, found.operation, found.extension
     connector, effect = source.manifest.name, told.effect or effect_of(identity.method)
     path = identity.path.partition("#")[0]
-    inputs = Inputs()
+    inputs = Inputs(source.schemas.definition_of("input"))
     declared = gather_parameters(source, path, found.item, at)
     parameters = compile_parameters(source, path, declared, at, inputs)
     body = compile_body(source, at, declared, inputs, told.media_type)
@@ -179,6 +179,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         accept=answers.accept,
         paging=paging,
         defers=answers.defers or told.poll is not None,
+        defaults=tuple(inputs.defaults),
     )
     options = offer_options(operation, answers=effect == "read" or bool(bytes(answers.root)))
     root, compact = _input(source, at, inputs, options)

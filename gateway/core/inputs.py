@@ -1,31 +1,40 @@
 """The arguments of one tool while they are gathered: names, schemas, which are required."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from gateway.core.default import default_of
 from gateway.core.extension import Role
 from gateway.core.naming import distinct, name_argument
+from gateway.core.operation import Default
 from gateway.core.option import RESERVED
 
 
 class Inputs:
     """Parameters and body properties side by side. The first to ask for a name gets it. `names` are the arguments by
-    their names on the wire."""
+    their names on the wire, `defaults` what is sent for those that are required and need not be given. `look_up` finds
+    a definition by its name."""
 
-    def __init__(self) -> None:
+    def __init__(self, look_up: Callable[[str], Any]) -> None:
+        self._look_up = look_up
         self.properties: dict[str, Any] = {}
         self.required: list[str] = []
         self.dependent: dict[str, list[str]] = {}
+        self.defaults: list[Default] = []
         self.sinks: dict[str, Role] = {}
         self.names: dict[str, str] = {}
         self._taken: set[str] = set(RESERVED)
 
-    def add(self, wire_name: str, location: str, schema: Any, *, required: bool) -> str:
-        """The argument's name."""
+    def add(self, wire_name: str, location: str, schema: Any, *, required: bool, if_any: bool = False) -> str:
+        """The argument's name. `required`: a request has to have it, from the caller or by its default; `if_any`: only
+        where it has any of the body."""
         argument = distinct(name_argument(wire_name), location, self._taken)
         self.properties[argument] = schema
         self.names.setdefault(wire_name, argument)
-        if required:
+        default = default_of(schema, location, self._look_up) if required else ""
+        if default:
+            self.defaults.append(Default(argument, default, of_body=location == "body"))
+        elif required and not if_any:
             self.required.append(argument)
         return argument
 

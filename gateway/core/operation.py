@@ -99,6 +99,14 @@ class Body(Struct, frozen=True):
     xml: XmlPlan | None = None
 
 
+class Default(Struct, frozen=True):
+    """What a required argument is where the caller does not give it, as JSON. `of_body`: it belongs to the body."""
+
+    argument: str
+    value: str
+    of_body: bool = False
+
+
 class Paging(Struct, frozen=True, omit_defaults=True):
     """How a list comes page by page. `argument` asks for a page (a cursor, a number, an offset) and `size` for how many
     items; `next` is the JSON Pointer of the next cursor or URL in the answer, "" where it has to be looked for; `items`
@@ -119,7 +127,8 @@ class Operation(Struct, frozen=True):
     `server` is the absolute base URL without a trailing slash, its variables filled in; it may carry a query.
     `path` is the template as written, starting with a slash. `accept` is the value of the Accept header.
     `pointer` is the JSON Pointer of the operation in its document. `paging`: its answers come page by page.
-    `defers`: it may answer before the work is done, and say where to look.
+    `defers`: it may answer before the work is done, and say where to look. `defaults`: required arguments that need not
+    be given.
     """
 
     connector: str
@@ -133,6 +142,7 @@ class Operation(Struct, frozen=True):
     accept: str = "application/json, */*;q=0.5"
     paging: Paging | None = None
     defers: bool = False
+    defaults: tuple[Default, ...] = ()
 
     @property
     def key(self) -> str:

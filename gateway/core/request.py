@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from gateway.core.default import with_defaults
 from gateway.core.http import HttpRequest
 from gateway.core.operation import Operation, Parameter
 from gateway.core.payload import build_body, form_field
@@ -45,11 +46,13 @@ _ABSENT = object()
 
 
 def build_request(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
-    """One request. Arguments have been checked against the tool's schema, and are not trusted for that.
+    """One request. Arguments have been checked against the tool's schema, and are not trusted for that; what the document
+    says of required ones that are not given is sent.
 
     Raises Unbuildable, which names the argument: a path value that is empty or would leave its segment, a header value
     that cannot stand in a header, a file that is no base64, text that is no Unicode.
     """
+    arguments = with_defaults(operation, arguments)
     values: dict[str, str] = {}
     query: list[str] = []
     headers: list[tuple[str, str]] = [("Accept", operation.accept)]
