@@ -11,6 +11,7 @@ from gateway.core.answers import Answers, compile_answers
 from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
 from gateway.core.choice import Choice
+from gateway.core.directory import Made
 from gateway.core.document import DocumentBroken, Tree
 from gateway.core.effect import annotations_of, effect_of
 from gateway.core.extension import SINKS_MAX, Extension, Page
@@ -25,6 +26,7 @@ from gateway.core.paging import detect_paging, told_paging
 from gateway.core.parameters import compile_parameters, gather_parameters
 from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
 from gateway.core.references import At, Documents, Malformed
+from gateway.core.relate import relate
 from gateway.core.scope import scopes_of
 from gateway.core.servers import server_list, server_of
 from gateway.core.shelf import ROOT_BYTES_MAX
@@ -58,13 +60,14 @@ def compile_document(
     wanted = [one for one in every if _is_wanted(choice, one)]
     found = [one for one in wanted if isinstance(one, _Found)]
     refusals = [one for one in wanted if isinstance(one, Refusal)]
-    tools: list[Tool] = []
+    made: list[Made] = []
     for name, one in zip(name_tools(manifest.tool_prefix, [one.identity for one in found]), found, strict=True):
         try:
-            tools.append(_compile(source, name, one))
+            made.append(Made(_compile(source, name, one), one.operation))
         except Malformed as error:
             refusals.append(Refusal(one.identity.key, error.place, error.reason, error.detail))
-    tools, twice = _without_doubles(tools)
+    made, twice = _without_doubles(made)
+    tools = relate(source, made, _names(every))
     shelves = source.schemas.shelves()
     info = source.root.value.get("info")
     told = info if isinstance(info, dict) else {}
@@ -78,6 +81,13 @@ def compile_document(
         repairs=(*unapplied, *choice.repairs(), *source.repairs.values()),
         left_out=len(every) - len(wanted),
     )
+
+
+def _names(every: list[_Found | Refusal]) -> set[str]:
+    """All that an operation of the document may be called, whether there is a tool of it or not."""
+    found = [one.identity for one in every if isinstance(one, _Found)]
+    names = {name for one in found for name in (one.operation_id, one.key)}
+    return names | {one.operation for one in every if isinstance(one, Refusal)}
 
 
 def _overlay(documents: Documents, overlays: Sequence[tuple[str, Tree]]) -> tuple[Documents, list[Repair]]:
@@ -283,14 +293,15 @@ def _tags(at: At) -> tuple[str, ...]:
     return tuple(plain(tag, 60) for tag in tags[:TAGS_MAX] if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
-def _without_doubles(tools: list[Tool]) -> tuple[list[Tool], list[Refusal]]:
+def _without_doubles(made: list[Made]) -> tuple[list[Made], list[Refusal]]:
     """Operations can only share a name where they share method and path too: the document says a thing twice."""
-    kept: dict[str, Tool] = {}
+    kept: dict[str, Made] = {}
     lost = []
-    for tool in tools:
+    for one in made:
+        tool = one.tool
         if tool.name in kept:
-            detail = f"{kept[tool.name].operation.key} is there already."
+            detail = f"{kept[tool.name].tool.operation.key} is there already."
             lost.append(Refusal(tool.operation.key, tool.operation.pointer, "repeated-operation", detail))
         else:
-            kept[tool.name] = tool
+            kept[tool.name] = one
     return list(kept.values()), lost

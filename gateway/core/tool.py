@@ -8,6 +8,7 @@ from gateway.core.declared import NOTHING, Answer
 from gateway.core.extension import Extension
 from gateway.core.operation import Effect, Operation
 from gateway.core.option import offer_options
+from gateway.core.relation import Related
 from gateway.core.shelf import NO_SHELVES, SCHEMA_BYTES_MAX, SHOWN_BYTES_MAX, Shelves, bundle, open_at
 
 __all__ = ["TOOL_NAME_PATTERN", "Annotations", "Effect", "Refusal", "Repair", "Tool"]
@@ -45,7 +46,8 @@ class Tool(Struct, frozen=True):
     document declares none that is worth showing. `compact` is the input schema as lists show it, whole in itself, with
     the options of a call beside the arguments. `answers` are all that the document declares, the one of `outputs` first.
     `scopes` are alternatives: a caller needs every scope of at least one of them.
-    `extension` is what its document says of it in `x-factotum`, None where that is nothing.
+    `extension` is what its document says of it in `x-factotum`, and `related` how it follows on other tools of its
+    connector and they on it; None where that is nothing.
     INVARIANT: `scopes` is never empty and no alternative is empty, so no tool is open to a caller without scopes.
     """
 
@@ -63,6 +65,7 @@ class Tool(Struct, frozen=True):
     deprecated: bool = False
     extension: Extension | None = None
     answers: tuple[Answer, ...] = ()
+    related: Related | None = None
     shelves: Shelves = NO_SHELVES
 
     @property

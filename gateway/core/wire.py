@@ -10,6 +10,7 @@ from msgspec import Raw, Struct, structs
 from gateway.core.catalog import Connector
 from gateway.core.declared import NOTHING, Answer
 from gateway.core.manifest import Manifest
+from gateway.core.relation import Related, Relation
 from gateway.core.shelf import Definition, Shelves
 from gateway.core.tool import Tool
 
@@ -82,6 +83,7 @@ class ConnectorReader:
             tags=self._shared(tool.tags),
             operation=operation,
             answers=tuple(map(self._answer, tool.answers)),
+            related=self._related(tool.related),
         )
 
     def _answer(self, answer: Answer) -> Answer:
@@ -90,6 +92,21 @@ class ConnectorReader:
             self._same[key] = structs.replace(answer, root=answer.root.copy() if bytes(answer.root) else NOTHING)
         same: Answer = self._same[key]
         return same
+
+    def _related(self, related: Related | None) -> Related | None:
+        """One relation stands with the tools on both its sides, and many bind the same."""
+        return related and Related(
+            self._relation(related.undo),
+            self._relation(related.verify),
+            tuple(map(self._relation, related.following)),
+            tuple(map(self._relation, related.preceding)),
+        )
+
+    def _relation(self, one: Relation | None) -> Any:
+        if one is None:
+            return None
+        names = self._shared(one.earlier), self._shared(one.later)
+        return self._shared(Relation(*names, one.kind, self._shared(one.bindings)))
 
     def _shared(self, value: Any) -> Any:
         return self._same.setdefault(value, value)

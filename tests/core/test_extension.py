@@ -27,10 +27,19 @@ def compile_tree(tree: dict[str, Any]) -> Connector:
     return compile_document(Manifest(name="x"), Documents(URI, {URI: {"openapi": "3.0.3", **tree}}), "digest")
 
 
+# What may be named by what is said, and becomes no tool.
+OTHERS = {
+    "/orders/{id}": {
+        "get": {"operationId": "getOrder", KEY: {"hide": True}},
+        "delete": {"operationId": "deleteOrder", KEY: {"hide": True}},
+    }
+}
+
+
 def compile_said(said: Any, item: Any = None, root: Any = None, **operation: Any) -> Connector:
     """A POST of which this is said, its path item, and its document."""
     told = {"operationId": "addOrder", "summary": "Add an order", "description": "It is added.", KEY: said}
-    return compile_tree({"paths": {"/orders": {"post": told | operation, KEY: item}}, KEY: root})
+    return compile_tree({"paths": {"/orders": {"post": told | operation, KEY: item}, **OTHERS}, KEY: root})
 
 
 def tool_said(said: Any, item: Any = None, root: Any = None, **operation: Any) -> Tool:
@@ -388,7 +397,7 @@ def test_whatever_is_said_there_is_one_tool_with_scopes_or_it_is_hidden(
     before = repr((operation, item, root, argument))
     connector = compile_said(operation, item, root, parameters=[parameter("a", argument)])
     assert repr((operation, item, root, argument)) == before
-    assert len(connector.tools) + connector.left_out == 1
+    assert len(connector.tools) + connector.left_out == 1 + len(OTHERS["/orders/{id}"])
     assert connector.refusals == ()
     for tool in connector.tools:
         assert sent(tool.extension) == tool.extension
@@ -404,4 +413,5 @@ def test_whatever_is_said_there_is_one_tool_with_scopes_or_it_is_hidden(
 def test_what_fits_the_published_schema_is_taken_whole(said: dict[str, Any]) -> None:
     connector = compile_said({**said, "hide": False})
     if SCHEMA.is_valid(said):
-        assert repairs(connector) == []
+        # An operation that is none fits the schema too.
+        assert [place for place in repairs(connector) if not place.endswith(("/undo", "/verify"))] == []

@@ -1,0 +1,46 @@
+"""How one tool follows on another: which argument of the later call comes from where in the earlier one. Shapes only."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+# What says so: `x-factotum`, a link of the document, the paths of one resource, or the name of a field and an argument.
+Kind = Literal["told", "link", "family", "name"]
+
+
+class Binding(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where one argument of the later call comes from. `origin` is one of
+
+    - a JSON Pointer into the JSON that the earlier call answered, with `-` for an item of a list: whoever follows chooses;
+    - `arguments:` and a JSON Pointer into the arguments of the earlier call;
+    - `headers:` and the name of a header of its answer, in lower case;
+    - `url:`, the URL that it was sent to;
+    - `constant:` and the value as JSON;
+    - `template:` and a text that has any of the above in braces.
+
+    `as_text`: what is found there is a number, and the argument takes a text.
+    """
+
+    argument: str
+    origin: str
+    as_text: bool = False
+
+
+class Relation(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The tool `later` can be called with what the tool `earlier` gave. Arguments that are not bound come from elsewhere."""
+
+    earlier: str
+    later: str
+    kind: Kind
+    bindings: tuple[Binding, ...] = ()
+
+
+class Related(Struct, frozen=True, omit_defaults=True):
+    """What is known of one tool's relations, all within its connector. `undo` takes a call back, `verify` shows what it did;
+    unless they are told, every argument that they need is bound. `following` can be called with its answer, and the answers
+    of `preceding` give its arguments."""
+
+    undo: Relation | None = None
+    verify: Relation | None = None
+    following: tuple[Relation, ...] = ()
+    preceding: tuple[Relation, ...] = ()
