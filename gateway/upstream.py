@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -42,6 +43,7 @@ from gateway.errors import (
 USER_AGENT = f"factotum/{__version__}"
 KEEP_ALIVE_S = 15.0
 HEADER_BYTES_MAX = 64 << 10
+REQUEST_HEAD_BYTES_MAX = 64 << 10
 AUTH_STEPS_MAX = 5
 BACKOFF_S = 0.05
 RETRY_AFTER_S_MAX = 2.0
@@ -99,6 +101,10 @@ class Upstream:
         """
         if len(request.content) > limits.request_bytes_max:
             raise TooLarge(f"The request's body is larger than {limits.request_bytes_max} bytes (request_bytes_max).")
+        if _head_characters(request) > REQUEST_HEAD_BYTES_MAX:
+            raise TooLarge(
+                f"The request's URL and headers are larger than {REQUEST_HEAD_BYTES_MAX} bytes; give less in them."
+            )
         lane = self._lane(connector, limits, allow_addresses)
         async with lane.place(self._clock()):
             try:
@@ -286,7 +292,8 @@ class _Lane:
                 request.method,
                 URL(request.url, encoded=True),
                 headers=list(request.headers),
-                data=request.content or None,
+                # A large body that is no file would be warned of, as if it were sent at once.
+                data=BytesIO(request.content) if request.content else None,
                 allow_redirects=False,
             )
             async with sending as answer:
@@ -361,6 +368,10 @@ def _mapped(name: str, url: str) -> Any:
         raise UpstreamUnreachable(f"No secure connection to {name} came about; see its certificate.") from error
     except (aiohttp.ClientError, ConnectionError, ValueError) as error:
         raise UpstreamBroken(f"{name} broke off, or sent what is no HTTP.") from error
+
+
+def _head_characters(request: HttpRequest) -> int:
+    return len(request.url) + sum(len(name) + len(value) for name, value in request.headers)
 
 
 def _forbidden(url: str, why: str) -> UpstreamForbidden:
