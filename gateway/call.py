@@ -23,6 +23,7 @@ from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
 from gateway.core.default import with_defaults
+from gateway.core.disposition import filename_of
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits, Manifest
 from gateway.core.media import essence
@@ -158,7 +159,9 @@ class Calls:
             if not isinstance(value, dict) or "data" in value or not isinstance(value.get("resource"), str):
                 return value
             kept = self._results.find(principal, value["resource"]).response
-            return {"media_type": essence(kept.header("content-type")), **value, "data": kept.body}
+            name = filename_of(kept.header("content-disposition"), kept.header("content-type"))
+            told = {"filename": name} if name else {}
+            return {"media_type": essence(kept.header("content-type")), **told, **value, "data": kept.body}
 
         named = file_arguments(operation)
         return (

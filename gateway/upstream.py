@@ -23,6 +23,7 @@ from yarl import URL
 
 from gateway import __version__
 from gateway.core import breaker as breakers
+from gateway.core.coding import Miscoded, Uncoded, codings_of, undo_codings
 from gateway.core.egress import Network, may_reach, parse_networks, refuse_url
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits
@@ -51,6 +52,7 @@ RETRIED_STATUSES = frozenset({502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FETCH_IN_FLIGHT_MAX = 8
 ORIGINS_MAX = 1_000
+UNDONE_BY_AIOHTTP = frozenset({"gzip", "deflate", "br", "zstd"})
 DOCUMENT_TYPES = "application/json, application/yaml, text/yaml, */*;q=0.5"
 
 
@@ -300,7 +302,20 @@ class _Lane:
                 stream_s = self.limits.stream_timeout_s if answer.content_type in SEQUENTIAL_TYPES else None
                 body, truncated = await _read(answer, self.limits.response_bytes_max, stream_s)
                 headers = tuple((name.lower(), value) for name, value in answer.headers.items())
-                return HttpResponse(answer.status, headers, body, truncated)
+                body, truncated, left = _undo(answer, body, self.limits.response_bytes_max, truncated)
+                return HttpResponse(answer.status, headers, body, truncated, ", ".join(left))
+
+
+def _undo(answer: aiohttp.ClientResponse, body: bytes, bytes_max: int, cut: bool) -> Uncoded:
+    """The body without those content codings that aiohttp leaves: it undoes one, where there is one alone."""
+    codings = codings_of(answer.headers.getall("content-encoding", ()))
+    is_done = answer.headers.get("content-encoding", "").lower() in UNDONE_BY_AIOHTTP
+    if is_done or not codings or not body:
+        return Uncoded(body, cut)
+    try:
+        return undo_codings(body, codings, bytes_max, cut=cut)
+    except Miscoded as error:
+        raise UpstreamBroken(f"What came says that it is {error.coding}, and is not.") from error
 
 
 async def _read(answer: aiohttp.ClientResponse, bytes_max: int, stream_s: float | None) -> tuple[bytes, bool]:

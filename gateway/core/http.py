@@ -27,12 +27,14 @@ class HttpResponse(Struct, frozen=True):
 
     Header names are lower-case. `body` is decoded from its content coding (gzip, br, ...).
     `truncated` says that the body was longer than the bound and only its first bytes are here.
+    `coding` names the content codings that the body still has, because they are not known here.
     """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
     truncated: bool = False
+    coding: str = ""
 
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), or ""."""

@@ -22,6 +22,33 @@ ITEMS_A_STEP, CHARACTERS_A_STEP = 16, 256
 WALKING = frozenset({"to_string", "join", "contains", "sort", "max", "min"})
 
 
+class Written(float):
+    """A number of the answer that remembers how it was written: `1.10` and 30 digits come out as they went in."""
+
+    __slots__ = ("text",)
+    text: str
+
+
+# The library tells types by the names of their classes.
+Written.__name__ = "float"
+
+
+def _written(text: str) -> Written:
+    number = Written(text)
+    number.text = text
+    return number
+
+
+def _text_of(value: object) -> Raw:
+    if isinstance(value, Written):
+        return Raw(value.text.encode())
+    raise TypeError
+
+
+_EXACT = msgspec.json.Decoder(float_hook=_written)
+_AS_WRITTEN = msgspec.json.Encoder(enc_hook=_text_of)
+
+
 class Unselectable(Exception):
     """An expression that cannot be read, or not be applied to this answer: a sentence for the caller."""
 
@@ -50,9 +77,9 @@ class Selection:
     def apply(self, exact: bytes) -> Raw:
         """The chosen part of this JSON, encoded; `null` where there is nothing. Raises Unselectable."""
         try:
-            chosen = _Counting().visit(self._tree, msgspec.json.decode(exact))
+            chosen = _Counting().visit(self._tree, _EXACT.decode(exact))
             _require_small(chosen)
-            return Raw(msgspec.json.encode(chosen))
+            return Raw(_AS_WRITTEN.encode(chosen))
         except exceptions.UnknownFunctionError as error:
             raise Unselectable("it calls a function that JMESPath does not have") from error
         except exceptions.JMESPathTypeError as error:

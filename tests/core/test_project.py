@@ -34,6 +34,15 @@ def test_what_is_selected_is_what_jmespath_says(expression: str, chosen: object)
     assert json.loads(bytes(Selection(expression).apply(json.dumps(BODY).encode()))) == chosen
 
 
+def test_numbers_come_out_as_they_went_in_and_count_as_numbers() -> None:
+    body = b'{"a":[1.10,0.1234567890123456789012345,1e400,-0.0,12345678901234567890123],"b":1.50}'
+    assert bytes(Selection("a").apply(body)) == b"[1.10,0.1234567890123456789012345,1e400,-0.0,12345678901234567890123]"
+    assert bytes(Selection("{b: b, more: a[?@ > `1.05` && @ < `2`]}").apply(body)) == b'{"b":1.50,"more":[1.10]}'
+    assert bytes(Selection("b == `1.5`").apply(body)) == b"true"
+    assert bytes(Selection("sum([b, b])").apply(body)) == b"3.0"
+    assert bytes(Selection("sort(a)[0]").apply(body)) == b"-0.0"
+
+
 @pytest.mark.parametrize("expression", ["", "items[", "items[?", "a b", "$.items", "items[].{", "`", "a." * 3 + "["])
 def test_what_is_no_expression_is_refused_before_anything_is_sent(expression: str) -> None:
     with pytest.raises(Unselectable, match="expected a JMESPath expression"):
