@@ -1,9 +1,13 @@
-"""Large catalogs: `python benchmarks/scale.py [--connectors 5] [--operations 20000]`.
+"""Large catalogs: `python benchmarks/scale.py [--connectors 5] [--operations 20000] [--shapes FOLDER]`.
 
-A gateway on its embedded defaults takes in so many connectors of so many operations each, made from the shapes of real
-documents (parameters, bodies and answers that share components), while calls go on to a small backend. It prints how long
-each took, the resident memory of the gateway's process for each tool, and the latency of calls with and without a document
-being compiled. Garbage is collected before memory is read; the benchmark's own copies of the documents are dropped.
+A gateway on its embedded defaults takes in so many connectors of so many operations each, made like real documents
+(parameters, bodies and answers that share components), while calls go on to a small backend. With `--shapes`, the
+connectors are the real documents of a folder instead (`corpus.py`), again and again until there are as many tools.
+
+It prints how long each took; the latency of calls alone and while a document is compiled, counted from when a call was due
+(fifty a second), so that a stall counts for every call that it delays; the resident memory of the gateway's process for each
+tool; the first search, the front of tools/list, and how long the next start takes with the store as it is. Garbage is
+collected before memory is read; the benchmark's own copies of the documents are dropped.
 """
 
 import argparse
@@ -14,20 +18,27 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from gateway.app import open_gateway
+import httpx
+from corpus import read_corpus
+
+from gateway.app import asgi_app, open_gateway
 from gateway.call import Asked
 from gateway.core.catalog import all_scopes
 from gateway.core.manifest import Manifest
 from gateway.core.principal import OPERATOR, Principal
+from gateway.demo.run import make_key
 from gateway.edge.parts import Gateway
 from gateway.fetch import Offered
-from gateway.serve import bind, serving_app, url_of
+from gateway.serve import bind, prefer_calls, run, serving_app, url_of
 from gateway.settings import Secrets, Settings, SqliteStore
 from gateway.telemetry import set_up_logging
 
+PACE_S = 0.02
 WORDS = (
     *("order", "invoice", "customer", "device", "room", "sensor", "ticket", "project"),
     *("document", "user", "team", "report", "alert", "route", "asset"),
@@ -102,67 +113,132 @@ def resident_mb() -> float:
 
 
 class Caller:
-    """Calls the small backend again and again, and keeps how long each call took."""
+    """Calls the small backend at a steady pace, and keeps how long after it was due each call was done, in ms."""
 
     def __init__(self, gateway: Gateway, principal: Principal) -> None:
         self.latencies: list[float] = []
         self._gateway, self._principal = gateway, principal
 
     async def run(self) -> None:
+        due = time.perf_counter()
         while True:
-            started = time.perf_counter()
+            due += PACE_S
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             await self._gateway.calls.call(self._principal, Asked("ping", {}, "rest"))
-            self.latencies.append((time.perf_counter() - started) * 1000)
-            await asyncio.sleep(0.005)
+            self.latencies.append((time.perf_counter() - due) * 1000)
 
-    def take(self) -> str:
-        told = sorted(self.latencies)
-        self.latencies.clear()
-        at = [told[min(len(told) - 1, int(len(told) * share))] for share in (0.5, 0.95, 0.99)]
-        return f"p50 {at[0]:.1f} p95 {at[1]:.1f} p99 {at[2]:.1f} max {told[-1]:.1f} ms of {len(told)} calls"
+    def take(self) -> list[float]:
+        told, self.latencies = sorted(self.latencies), []
+        return told
 
 
-async def measure(connectors: int, operations: int) -> None:
+def tell(latencies: list[float]) -> str:
+    at = [latencies[min(len(latencies) - 1, int(len(latencies) * share))] for share in (0.5, 0.99)]
+    return f"p50 {at[0]:.1f} p99 {at[1]:.1f} longest {latencies[-1]:.1f} ms of {len(latencies)} calls"
+
+
+def made(connectors: int, operations: int) -> Iterator[tuple[str, bytes]]:
+    for number in range(connectors):
+        yield f"api{number}", make_document(number, operations)
+
+
+def real(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Real documents of one file each, round after round without an end."""
+    documents = [next(iter(files.values())) for _, files in read_corpus(folder) if len(files) == 1]
+    for number, content in enumerate(cycle(documents)):
+        yield f"real{number}", content
+
+
+async def measure(documents: Iterator[tuple[str, bytes]], tools_max: int) -> None:
     with tempfile.TemporaryDirectory() as folder, bind("127.0.0.1", 0) as listening:
         settings = Settings(data_dir=folder, connectors_dir=f"{folder}/none", store=SqliteStore(durability="process"))
-        async with serving_app(backend, listening), open_gateway(settings, Secrets({})) as gateway:
-            content = json.dumps(PING).encode()
-            ping = Manifest(name="ping", base_url=url_of(listening), allow_addresses=("127.0.0.0/8",))
-            await gateway.ingestion.add(OPERATOR, Offered(ping, content=content))
-            scopes = all_scopes(gateway.published.current.catalog)
-            caller = Caller(gateway, Principal("default", "bench", "bench", scopes=scopes))
-            calling = asyncio.create_task(caller.run())
-            await asyncio.sleep(2)
-            if calling.done():
-                calling.result()
-            print(f"calls alone              {caller.take()}")
-            before, took = resident_mb(), []
-            for number in range(connectors):
-                document = make_document(number, operations)
-                size = len(document) / 1e6
-                await asyncio.sleep(0.05)
-                caller.latencies.clear()
-                started = time.perf_counter()
-                await gateway.ingestion.add(OPERATOR, Offered(Manifest(name=f"api{number}"), content=document))
-                took.append(time.perf_counter() - started)
-                await asyncio.sleep(0.05)
-                print(f"connector {number}: {size:.0f} MB in {took[-1]:.1f} s; calls meanwhile {caller.take()}")
-                del document
-            calling.cancel()
-            tools = len(gateway.published.current.catalog.tools) - 1
-            grown = resident_mb() - before
-            print(f"tools                    {tools}")
-            print(f"a connector              {statistics.median(took):.1f} s of {operations} operations (median)")
-            print(f"resident memory          {grown:.0f} MB more, {grown * 1000 / tools:.2f} KB a tool")
+        async with serving_app(backend, listening):
+            await fill(settings, documents, tools_max, url_of(listening))
+            gc.unfreeze()
+            gc.collect()
+            started = time.perf_counter()
+            async with open_gateway(settings, Secrets({})) as gateway:
+                tools = len(gateway.published.current.catalog.tools)
+                print(f"next start               {time.perf_counter() - started:.1f} s with {tools} tools")
+
+
+async def fill(settings: Settings, documents: Iterator[tuple[str, bytes]], tools_max: int, url: str) -> None:
+    async with open_gateway(settings, Secrets({})) as gateway:
+        prefer_calls()
+        content = json.dumps(PING).encode()
+        ping = Manifest(name="ping", base_url=url, allow_addresses=("127.0.0.0/8",))
+        await gateway.ingestion.add(OPERATOR, Offered(ping, content=content))
+        scopes = all_scopes(gateway.published.current.catalog)
+        caller = Caller(gateway, Principal("default", "bench", "bench", scopes=scopes))
+        calling = asyncio.create_task(caller.run())
+        await asyncio.sleep(5)
+        if calling.done():
+            calling.result()
+        print(f"calls alone              {tell(caller.take())}")
+        before = resident_mb()
+        took = await add_all(gateway, documents, tools_max, caller)
+        grown, tools = resident_mb() - before, len(gateway.published.current.catalog.tools) - 1
+        print(f"tools                    {tools}")
+        print(f"a connector              {statistics.median(took):.1f} s (median)")
+        print(f"resident memory          {grown:.0f} MB more, {grown * 1000 / tools:.2f} KB a tool")
+        caller.take()
+        await look(gateway)
+        print(f"calls meanwhile          {tell(caller.take())}")
+        calling.cancel()
+
+
+async def add_all(
+    gateway: Gateway, documents: Iterator[tuple[str, bytes]], tools_max: int, caller: Caller
+) -> list[float]:
+    """Seconds of each. Real documents are many and small: they are told together."""
+    took: list[float] = []
+    together: list[float] = []
+    for name, document in documents:
+        await asyncio.sleep(0.5 if name.startswith("api") else 0.05)
+        size, started = len(document) / 1e6, time.perf_counter()
+        caller.take()
+        manifest = Manifest(name=name, base_url="https://api.example")
+        await gateway.ingestion.add(OPERATOR, Offered(manifest, content=document))
+        took.append(time.perf_counter() - started)
+        await asyncio.sleep(0.5 if name.startswith("api") else 0.05)
+        latencies = caller.take()
+        together += latencies
+        if name.startswith("api"):
+            print(f"{name}: {size:.0f} MB in {took[-1]:.1f} s; calls meanwhile {tell(latencies)}")
+        if len(gateway.published.current.catalog.tools) > tools_max:
+            break
+    print(f"calls while compiling    {tell(sorted(together))}")
+    return took
+
+
+async def look(gateway: Gateway) -> None:
+    """The doors of somebody who may see everything."""
+    token = await make_key(gateway, "bench", all_scopes(gateway.published.current.catalog))
+    headers = {"authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=asgi_app(gateway)), base_url="http://127.0.0.1", headers=headers, timeout=100
+    ) as client:
+        for title in ("first front of tools/list", "later front of tools/list"):
+            started = time.perf_counter()
+            answer = await client.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+            assert len(answer.json()["result"]["tools"]) < 10, answer.text
+            print(f"{title:<25}{(time.perf_counter() - started) * 1000:.1f} ms")
+        for title in ("first search", "later search"):
+            started = time.perf_counter()
+            answer = await client.post("/v1/tools:search", json={"query": "list the orders of a department"})
+            assert answer.status_code == 200, answer.text
+            print(f"{title:<25}{(time.perf_counter() - started) * 1000:.1f} ms")
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__)
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--connectors", type=int, default=5)
     asked.add_argument("--operations", type=int, default=20_000)
+    asked.add_argument("--shapes", type=Path, metavar="FOLDER")
     told = asked.parse_args()
+    tools = told.connectors * told.operations
     set_up_logging("error", "console")
-    asyncio.run(measure(told.connectors, told.operations))
+    run(measure(real(told.shapes) if told.shapes else made(told.connectors, told.operations), tools))
 
 
 if __name__ == "__main__":

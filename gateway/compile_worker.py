@@ -2,6 +2,7 @@
 output by `gateway.compiler`, and gone when it is done. It has no secret, opens no file and no connection, and may take only
 so much memory, so that a document can hurt nobody but itself."""
 
+import os
 import resource
 import struct
 import sys
@@ -15,6 +16,8 @@ from gateway.core.document import DocumentBroken
 from gateway.core.manifest import Manifest
 from gateway.core.wire import encode_connector
 
+# Calls go first.
+NICENESS = 10
 _LENGTH = struct.Struct(">Q")
 
 
@@ -55,8 +58,9 @@ Question = Start | Take | Finish
 Answer = Taken | Broken | Done
 
 
-def frame(data: bytes) -> bytes:
-    return _LENGTH.pack(len(data)) + data
+def frame_head(data: bytes) -> bytes:
+    """What stands before the data of a frame."""
+    return _LENGTH.pack(len(data))
 
 
 def frame_length(head: bytes) -> int:
@@ -67,6 +71,7 @@ FRAME_HEAD_BYTES = _LENGTH.size
 
 
 def main() -> None:
+    os.nice(NICENESS)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     start = msgspec.json.decode(_read(source), type=Start)
     resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes_max, start.memory_bytes_max))
@@ -74,7 +79,8 @@ def main() -> None:
     while question := _read(source):
         frames = _answer(compilation, msgspec.json.decode(question, type=Take | Finish), source)
         for one in frames:
-            sink.write(frame(one))
+            sink.write(frame_head(one))
+            sink.write(one)
         sink.flush()
 
 

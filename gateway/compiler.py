@@ -22,7 +22,7 @@ from gateway.compile_worker import (
     Start,
     Take,
     Taken,
-    frame,
+    frame_head,
     frame_length,
 )
 from gateway.core.catalog import Connector
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 IN_THREAD_BYTES_MAX = 256 << 10
 FRAME_BYTES_MAX = 1 << 30
+SLICE_BYTES = 256 << 10
 END_S = 0.3
 # What a Python process needs to start and find its packages; nothing that could be a secret.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
@@ -182,10 +183,14 @@ class _InProcess:
         return DocumentRejected(f"it takes more than {bound} bytes of memory to compile (documents.memory_bytes_max).")
 
     async def _send(self, question: Question, *frames: bytes) -> None:
-        assert self._process.stdin is not None
+        """In slices, so that a large file is not copied at once while calls wait."""
+        sink = self._process.stdin
+        assert sink is not None
         for one in (msgspec.json.encode(question), *frames):
-            self._process.stdin.write(frame(one))
-        await self._process.stdin.drain()
+            sink.write(frame_head(one))
+            for start in range(0, len(one), SLICE_BYTES):
+                sink.write(one[start : start + SLICE_BYTES])
+                await sink.drain()
 
     async def _read(self) -> bytes:
         assert self._process.stdout is not None

@@ -83,7 +83,11 @@ class Discovery:
 
 
 def _look(catalog: Catalog, scopes: frozenset[str]) -> View:
-    seen = {name: tool for name, tool in sorted(catalog.tools.items()) if not missing_scopes(tool.scopes, scopes)}
+    # Most tools of a connector need the same.
+    lacks = {
+        needed: bool(missing_scopes(needed, scopes)) for needed in {tool.scopes for tool in catalog.tools.values()}
+    }
+    seen = {name: tool for name, tool in catalog.tools.items() if not lacks[tool.scopes]}
     pinned = tuple(
         seen[name] for connector in catalog.connectors.values() for name in connector.manifest.pinned if name in seen
     )

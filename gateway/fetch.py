@@ -99,7 +99,7 @@ class DocumentReader:
                     raise DocumentRejected(
                         f"it refers to more than {self._bounds.files_max} files (documents.files_max)."
                     )
-            digest = _digest(files)
+            digest = await asyncio.to_thread(_digest, files)
             if digest == known:
                 return None
             document = StoredDocument(digest, entry, files, now, first.etag, first.modified)
@@ -228,5 +228,6 @@ def _size(files: Mapping[str, bytes]) -> int:
 def _digest(files: Mapping[str, bytes]) -> str:
     digest = sha256()
     for uri, data in sorted(files.items()):
-        digest.update(f"{len(uri)} {uri} {len(data)} ".encode() + data)
+        digest.update(f"{len(uri)} {uri} {len(data)} ".encode())
+        digest.update(data)
     return digest.hexdigest()

@@ -12,19 +12,18 @@ from types import MappingProxyType
 
 import msgspec
 import structlog
+import yaml
 from msgspec import Raw, structs
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
-from gateway.core.broken import DocumentBroken
-from gateway.core.catalog import Catalog, Connector, build_catalog, hash_manifest
+from gateway.core.catalog import Connector, build_catalog, hash_manifest
 from gateway.core.compilation import refuse_name
 from gateway.core.diff import Change, diff_connectors, fingerprint
 from gateway.core.manifest import Manifest
-from gateway.core.policy import PolicyBook, PolicyBroken, load_policies
+from gateway.core.policy import PolicyBroken, load_policies
 from gateway.core.principal import SCHEDULE, Principal
 from gateway.core.quarantine import fingerprints_of, hold_back
-from gateway.core.yaml_tree import parse_yaml
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
 from gateway.fetch import DocumentReader, Offered
 from gateway.published import Edition, Published
@@ -33,7 +32,6 @@ from gateway.stores.base import Cause, ConnectorStore, ConnectorVersion, StoredC
 log = structlog.get_logger(__name__)
 
 MANIFEST_FILE = "connector.yaml"
-MANIFEST_BYTES_MAX = 4 << 20
 
 
 class Ingestion:
@@ -71,13 +69,18 @@ class Ingestion:
         """Why a connector is not in the catalog, by its name or by its folder."""
         return MappingProxyType(self._problems)
 
+    @property
+    def generation(self) -> int:
+        """The generation of the store that was last read."""
+        return self._generation
+
     async def open(self, offers: Sequence[Offered], problems: Mapping[str, str]) -> None:
         """Take in the connectors of the folder (`problems` are those that could not be read there) and those of the
         store. Raises StoreFailed, or BadRequest where the policies themselves are broken; a broken connector is only
         a problem."""
         async with self._one_at_a_time:
             self._problems.update(problems)
-            stored = await self._store.connectors()
+            stored = await self._store.manifests()
             kept = {one.manifest.name: one for one in stored if one.from_folder}
             self._shadowed = frozenset(one.manifest.name for one in stored if not one.from_folder)
             for offered in offers:
@@ -100,8 +103,7 @@ class Ingestion:
             edition = await self._check([*self._others(manifest.name), connector])
             await self._audit.record(self._line(principal, "add", manifest))
             await self._keep(connector, document, "replaced" if before else "added", before)
-            # Whoever adds a connector approves its tools as they are.
-            await self._store.put_approved(connector.name, fingerprints_of(connector))
+            await self._approve_all(connector)
             self._stored[manifest.name] = connector
             self._problems.pop(manifest.name, None)
             self._published.publish(edition)
@@ -148,7 +150,7 @@ class Ingestion:
             names = tuple(tools) or tuple(held)
             approved = await self._store.approved(name) or frozenset()
             approved |= {fingerprint(held[one]) for one in names}
-            settled = hold_back(current, approved)
+            settled = await asyncio.to_thread(hold_back, current, approved)
             edition = await self._check([*self._others(name), settled])
             await self._audit.record(self._line(principal, "approve", current.manifest))
             await self._store.put_approved(name, approved)
@@ -179,8 +181,8 @@ class Ingestion:
             try:
                 if await self._store.generation() != self._generation:
                     async with self._one_at_a_time:
-                        await self._read_store()
-                        await self._publish()
+                        if await self._read_store():
+                            await self._publish()
             except GatewayError as error:
                 log.warning("the store could not be followed", reason=error.detail)
 
@@ -217,27 +219,40 @@ class Ingestion:
         self._documents[name] = _without_bytes(document)
         self._local[name] = await self._with_held(connector)
         if not _same(connector, kept):
-            before = await self._compile_kept(kept)
-            await self._keep(connector, document, "refreshed" if before else "added", before)
+            before = await self._reopen(kept) if kept is not None else None
+            await self._keep(connector, document, "refreshed" if before else "added", before and before[1])
 
     async def _open_kept(self, kept: StoredConnector, error: GatewayError) -> None:
-        connector = await self._compile_kept(kept)
-        if connector is not None:
-            self._documents[connector.name] = _without_bytes(kept.document)
+        reopened = await self._reopen(kept)
+        if reopened is not None:
+            document, connector = reopened
+            self._documents[connector.name] = document
             self._local[connector.name] = await self._with_held(connector)
-            self._problems[connector.name] = _say_stale(kept.document, error)
+            self._problems[connector.name] = _say_stale(document, error)
 
-    async def _compile_kept(self, kept: StoredConnector | None) -> Connector | None:
-        """None where there is none, or a later compiler does not read it any more."""
+    async def _reopen(self, kept: StoredConnector) -> tuple[StoredDocument, Connector] | None:
+        """The last good version, its document without bytes; None where a later compiler does not read it any more."""
         try:
-            return await self._reader.read_stored(kept) if kept is not None else None
+            return await self._read_stored(kept)
         except DocumentRejected:
             return None
 
-    async def _read_store(self) -> None:
-        """Compile what changed in the store since it was last read."""
+    async def _read_stored(self, kept: StoredConnector) -> tuple[StoredDocument, Connector]:
+        """What the store has of it, compiled; its document without bytes. Raises DocumentRejected."""
+        stored = await self._with_files(kept)
+        return _without_bytes(stored.document), await self._reader.read_stored(stored)
+
+    async def _with_files(self, kept: StoredConnector) -> StoredConnector:
+        """The connector as the store has it now, with the files of its document. Raises DocumentRejected where it is gone."""
+        for found in await self._store.connectors([kept.manifest.name]):
+            return found
+        raise DocumentRejected("another process has just taken it out.")
+
+    async def _read_store(self) -> bool:
+        """Compile what changed in the store since it was last read; whether anything did that concerns the catalog."""
         self._generation = await self._store.generation()
-        wanted = {stored.manifest.name: stored for stored in await self._store.connectors() if not stored.from_folder}
+        before = {**self._stored, **self._local}
+        wanted = {stored.manifest.name: stored for stored in await self._store.manifests() if not stored.from_folder}
         for name in self._stored.keys() - wanted.keys():
             del self._stored[name]
         for name, stored in wanted.items():
@@ -248,15 +263,23 @@ class Ingestion:
             for name, connector in connectors.items():
                 if connector.held:
                     connectors[name] = await self._with_held(connector)
+        after = {**self._stored, **self._local}
+        return before.keys() != after.keys() or any(before[name] is not one for name, one in after.items())
 
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
-            self._stored[name] = await self._with_held(await self._reader.read_stored(stored))
-            self._documents[name] = _without_bytes(stored.document)
+            self._documents[name], connector = await self._read_stored(stored)
+            self._stored[name] = await self._with_held(connector)
             self._problems.pop(name, None)
         except DocumentRejected as error:
             self._problems[name] = error.detail
             log.warning("connector left out", connector=name, reason=error.detail)
+
+    async def _approve_all(self, connector: Connector) -> None:
+        """Whoever adds a connector approves its tools as they are; where none would be held back, nobody asks later."""
+        if connector.manifest.quarantine != "none":
+            approved = await asyncio.to_thread(fingerprints_of, connector)
+            await self._store.put_approved(connector.name, approved)
 
     async def _with_held(self, connector: Connector) -> Connector:
         """Without the tools that wait for approval. A connector that is seen for the first time is approved as it is."""
@@ -264,8 +287,8 @@ class Ingestion:
             return connector
         approved = await self._store.approved(connector.name)
         if approved is None:
-            approved = fingerprints_of(connector)
-            await self._store.put_approved(connector.name, approved)
+            await self._approve_all(connector)
+            return connector
         return await asyncio.to_thread(hold_back, connector, approved)
 
     async def _keep(
@@ -288,8 +311,8 @@ class Ingestion:
 
     async def _check(self, connectors: Sequence[Connector]) -> Edition:
         """A catalog of these, and the policies checked against it. Raises BadRequest where they no longer fit."""
-        catalog = build_catalog(connector for connector in connectors if connector.manifest.enabled)
-        return Edition(catalog, await asyncio.to_thread(_load_policies, self._policies, catalog))
+        enabled = [connector for connector in connectors if connector.manifest.enabled]
+        return await asyncio.to_thread(_make_edition, enabled, self._policies)
 
     async def _publish(self) -> None:
         self._published.publish(await self._check([*self._local.values(), *self._stored.values()]))
@@ -339,27 +362,20 @@ def read_folder(folder: Path) -> tuple[list[Offered], dict[str, str]]:
 def read_manifest(path: Path) -> Manifest:
     """One manifest file. Raises BadRequest, which names the file and the place."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MANIFEST_BYTES_MAX + 1)
-    except OSError as error:
-        raise BadRequest(f"{path} cannot be read.") from error
-    if len(data) > MANIFEST_BYTES_MAX:
-        raise BadRequest(f"{path} is larger than a manifest may be, which is {MANIFEST_BYTES_MAX} bytes.")
-    try:
-        return msgspec.convert(parse_yaml(data.decode()), Manifest)
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Manifest)
     except msgspec.ValidationError as error:
         # msgspec's text names the place and the type that was expected, and no value.
         raise BadRequest(f"{path}: {error}") from error
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"{path} cannot be read as YAML: it is not valid UTF-8.") from error
-    except DocumentBroken as error:
-        place = f" at {error.place}" if error.place else ""
-        raise BadRequest(f"{path} cannot be read as YAML{place}: {error.detail}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise BadRequest(f"{path} cannot be read as YAML{place}.") from error
 
 
-def _load_policies(files: Mapping[str, str], catalog: Catalog) -> PolicyBook:
+def _make_edition(connectors: Sequence[Connector], policies: Mapping[str, str]) -> Edition:
+    catalog = build_catalog(connectors)
     try:
-        return load_policies(files, catalog)
+        return Edition(catalog, load_policies(policies, catalog))
     except PolicyBroken as error:
         raise BadRequest(f"The policies do not fit the catalog: {error}") from error
 

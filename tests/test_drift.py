@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.core.manifest import Manifest
 from gateway.core.principal import OPERATOR
@@ -119,6 +120,20 @@ async def test_what_is_approved_stays_so_as_long_as_it_stays_the_same(door: Door
     publisher.document = before
     await refresh(door)
     assert tools(door) == ["bank_balance", "bank_pay"]
+
+
+async def test_a_manifest_that_begins_to_hold_back_takes_the_tools_there_are_as_approved(
+    door: Door, publisher: Publisher
+) -> None:
+    await add(door, publisher)
+    publisher.change(description="Other.")
+    manifest = door.gateway.published.current.catalog.connectors["bank"].manifest
+    offered = Offered(structs.replace(manifest, quarantine="writes"))
+    await door.gateway.ingestion.add(OPERATOR, offered, replace=True)
+    assert tools(door) == ["bank_balance", "bank_pay"]
+    publisher.change(description="Worse.")
+    await refresh(door)
+    assert tools(door) == ["bank_balance"]
 
 
 async def test_reads_are_held_back_too_where_the_manifest_says_all(door: Door, publisher: Publisher) -> None:

@@ -145,6 +145,26 @@ async def test_what_another_process_adds_is_noticed(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
 
+async def test_a_change_that_concerns_no_connector_puts_nothing_else_in_force(opens: Callable[..., Any]) -> None:
+    async with opens(follow_s=0.01) as door:
+        await door.add("pets", PETS, "https://pets.example")
+        edition = door.gateway.published.current
+        await door.key()
+        changed = await door.gateway.store.generation()
+        while door.gateway.ingestion.generation != changed:  # noqa: ASYNC110 (polls as it polls)
+            await asyncio.sleep(0.01)
+        assert door.gateway.published.current is edition
+
+
+async def test_tools_are_listed_in_the_order_of_their_names_whatever_that_of_the_connectors(door: Door) -> None:
+    for name, prefix in (("a", "m"), ("b", "c"), ("c", "x")):
+        paths = {f"/{one}": {"get": {"operationId": one}} for one in ("zebra", "ape", "dog")}
+        await door.add(name, {**PETS, "paths": paths}, "https://pets.example", prefix=prefix)
+    names = list(door.gateway.published.current.catalog.tools)
+    assert names == sorted(names)
+    assert len(names) == 9
+
+
 async def test_a_broken_connector_in_the_folder_costs_no_other_anything(
     opens: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """The catalog: every tool at one version. Frozen; replaced whole, never changed."""
 
+import heapq
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
@@ -32,7 +33,8 @@ class Connector(Struct, frozen=True):
 
 
 class Catalog(Struct, frozen=True):
-    """All tools by name, and all connectors by name. `version` changes exactly when their content does."""
+    """All tools by name, in the order of their names, and all connectors by name. `version` changes exactly when their
+    content does."""
 
     version: str
     connectors: Mapping[str, Connector]
@@ -54,7 +56,11 @@ def build_catalog(connectors: Iterable[Connector]) -> Catalog:
         merged[connector.name] = (
             connector if not lost else structs.replace(connector, tools=kept, refusals=connector.refusals + lost)
         )
-    return Catalog(_version(merged.values()), MappingProxyType(merged), MappingProxyType(tools))
+    # Merged step by step, as to sort them at once would keep every other thread waiting.
+    named = {
+        name: tools[name] for name in heapq.merge(*(sorted(one.name for one in each.tools) for each in merged.values()))
+    }
+    return Catalog(_version(merged.values()), MappingProxyType(merged), MappingProxyType(named))
 
 
 def all_scopes(catalog: Catalog) -> frozenset[str]:

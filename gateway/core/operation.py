@@ -14,7 +14,7 @@ Style = Literal[
 ]
 
 
-class Parameter(Struct, frozen=True):
+class Parameter(Struct, frozen=True, gc=False):
     """One parameter of the request line or the headers (OAS 3.1 section 4.8.12).
 
     `argument` is its name among the tool's arguments, `name` its name on the wire.
@@ -33,7 +33,7 @@ class Parameter(Struct, frozen=True):
     allow_empty: bool = False
 
 
-class PartHeader(Struct, frozen=True):
+class PartHeader(Struct, frozen=True, gc=False):
     """A header of one part of a multipart body: with this `value` always, or with that of an `argument`."""
 
     name: str
@@ -41,7 +41,7 @@ class PartHeader(Struct, frozen=True):
     argument: str = ""
 
 
-class Field(Struct, frozen=True):
+class Field(Struct, frozen=True, gc=False):
     """One property of an object body that is an argument of its own.
 
     The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a part ("" lets the value decide),
@@ -60,7 +60,7 @@ class Field(Struct, frozen=True):
     headers: tuple[PartHeader, ...] = ()
 
 
-class XmlNode(Struct, frozen=True, omit_defaults=True):
+class XmlNode(Struct, frozen=True, gc=False, omit_defaults=True):
     """One schema as a part of XML. `name` is the one that its `xml` object gives, "" where it gives none; `members` and
     `items` are keys of the plan. A list is `wrapped` in an element of its own, or its items stand side by side."""
 
@@ -73,7 +73,7 @@ class XmlNode(Struct, frozen=True, omit_defaults=True):
     members: Mapping[str, str] = {}
 
 
-class XmlPlan(Struct, frozen=True):
+class XmlPlan(Struct, frozen=True, gc=False):
     """`nodes` by key, beginning with that of the body, which is called `root`."""
 
     root: str
@@ -81,7 +81,7 @@ class XmlPlan(Struct, frozen=True):
     nodes: Mapping[str, XmlNode]
 
 
-class Body(Struct, frozen=True):
+class Body(Struct, frozen=True, gc=False):
     """The request body.
 
     Either `argument` names the one argument that is the whole body, or the body is an object put together
@@ -99,7 +99,7 @@ class Body(Struct, frozen=True):
     xml: XmlPlan | None = None
 
 
-class Default(Struct, frozen=True):
+class Default(Struct, frozen=True, gc=False):
     """What a required argument is where the caller does not give it, as JSON. `of_body`: it belongs to the body."""
 
     argument: str
@@ -107,7 +107,7 @@ class Default(Struct, frozen=True):
     of_body: bool = False
 
 
-class Paging(Struct, frozen=True, omit_defaults=True):
+class Paging(Struct, frozen=True, gc=False, omit_defaults=True):
     """How a list comes page by page. `argument` asks for a page (a cursor, a number, an offset) and `size` for how many
     items; `next` is the JSON Pointer of the next cursor or URL in the answer, "" where it has to be looked for; `items`
     is that of the list, "" being the whole answer, None where it has to be looked for. `first` is the number of the first
@@ -121,7 +121,7 @@ class Paging(Struct, frozen=True, omit_defaults=True):
     first: int = 0
 
 
-class Operation(Struct, frozen=True):
+class Operation(Struct, frozen=True, gc=False):
     """One method on one path of a document.
 
     `server` is the absolute base URL without a trailing slash, its variables filled in; it may carry a query.

@@ -10,12 +10,11 @@ class Text(Struct, frozen=True):
 
 
 class Media(Struct, frozen=True):
-    """An image or a sound, as received. `filename` is what the backend calls it, "" where it does not."""
+    """An image or a sound, as received."""
 
     kind: Literal["image", "audio"]
     media_type: str
     data: bytes
-    filename: str = ""
 
 
 class Blob(Struct, frozen=True):
@@ -24,7 +23,6 @@ class Blob(Struct, frozen=True):
     uri: str
     media_type: str
     data: bytes
-    filename: str = ""
 
 
 Content = Text | Media | Blob

@@ -26,7 +26,7 @@ _ONLY_MENTION = re.compile(rb'\{"\$ref":"#/\$defs/([a-zA-Z0-9_.-]+)"\}')
 _DEFINITION = "#/$defs/"
 
 
-class Definition(Struct, frozen=True):
+class Definition(Struct, frozen=True, gc=False):
     """One schema that others refer to by name: itself, what stands for it where it does not fit, and whom it names."""
 
     encoded: Raw

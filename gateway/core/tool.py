@@ -18,7 +18,7 @@ ANSWER_PLACE = "answers/{}#"
 TOOL_NAME_PATTERN = r"^[a-zA-Z0-9_-]{1,64}$"
 
 
-class Annotations(Struct, frozen=True, rename="camel"):
+class Annotations(Struct, frozen=True, gc=False, rename="camel"):
     """Hints for a client (MCP tool annotations). They inform; they never grant."""
 
     read_only_hint: bool
@@ -27,7 +27,7 @@ class Annotations(Struct, frozen=True, rename="camel"):
     open_world_hint: bool = True
 
 
-class OtherAnswer(Struct, frozen=True, omit_defaults=True, rename="camel"):
+class OtherAnswer(Struct, frozen=True, gc=False, omit_defaults=True, rename="camel"):
     """An answer beside the main one, as it is shown: by status and media type, with its schema folded until it is short;
     `at` is the place that opens it."""
 
@@ -38,7 +38,7 @@ class OtherAnswer(Struct, frozen=True, omit_defaults=True, rename="camel"):
     schema: Raw | None = None
 
 
-class Tool(Struct, frozen=True):
+class Tool(Struct, frozen=True, gc=False):
     """One tool.
 
     `inputs` and `outputs` are the roots of encoded JSON Schemas (2020-12), whose definitions stand on the `shelves` that
@@ -112,7 +112,7 @@ class Tool(Struct, frozen=True):
         return self.operation.connector
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """An operation, or part of one, that could not be compiled: where, which rule, and why in a sentence.
 
     `place` is a JSON Pointer into the document, prefixed by its file where there are several.
@@ -125,7 +125,7 @@ class Refusal(Struct, frozen=True):
     detail: str
 
 
-class Repair(Struct, frozen=True):
+class Repair(Struct, frozen=True, gc=False):
     """Something in the document that broke a rule and whose intent was plain: what was done about it, and where."""
 
     place: str

@@ -3,11 +3,11 @@
 Every method raises `StoreFailed` when the store cannot be reached. Times are aware and in UTC.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.diff import Change
@@ -26,6 +26,11 @@ class StoredDocument(Struct, frozen=True):
     fetched_at: datetime
     etag: str = ""
     modified: str = ""
+
+
+def without_files(document: StoredDocument) -> StoredDocument:
+    """What is known of a document but its files."""
+    return structs.replace(document, files={})
 
 
 class StoredConnector(Struct, frozen=True):
@@ -80,8 +85,11 @@ class AuditFilter(Struct, frozen=True):
 
 
 class ConnectorStore(Protocol):
-    async def connectors(self) -> Sequence[StoredConnector]:
-        """All connectors, by name."""
+    async def manifests(self) -> Sequence[StoredConnector]:
+        """All connectors, by name, without the files of their documents: little, however large those are."""
+
+    async def connectors(self, names: Collection[str] | None = None) -> Sequence[StoredConnector]:
+        """All connectors, or those of these names that there are, by name."""
 
     async def put_connector(self, connector: StoredConnector) -> None:
         """Write one, in place of any of the same name. Changes the generation."""

@@ -1,14 +1,22 @@
 """A store in memory, for tests and for trying things out. It ends with its process, and no other process sees it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from msgspec import structs
 
 from gateway.core.audit import AuditEntry
 from gateway.errors import Conflict
-from gateway.stores.base import VERSIONS_MAX, ApiKey, AuditFilter, ConnectorVersion, Store, StoredConnector
+from gateway.stores.base import (
+    VERSIONS_MAX,
+    ApiKey,
+    AuditFilter,
+    ConnectorVersion,
+    Store,
+    StoredConnector,
+    without_files,
+)
 
 AUDIT_LINES_MAX = 100_000
 
@@ -36,8 +44,12 @@ class MemoryStore:
     async def close(self) -> None:
         """There is nothing to let go."""
 
-    async def connectors(self) -> Sequence[StoredConnector]:
-        return [self._connectors[name] for name in sorted(self._connectors)]
+    async def manifests(self) -> Sequence[StoredConnector]:
+        return [structs.replace(one, document=without_files(one.document)) for one in await self.connectors()]
+
+    async def connectors(self, names: Collection[str] | None = None) -> Sequence[StoredConnector]:
+        wanted = self._connectors.keys() if names is None else self._connectors.keys() & set(names)
+        return [self._connectors[name] for name in sorted(wanted)]
 
     async def put_connector(self, connector: StoredConnector) -> None:
         self._connectors[connector.manifest.name] = connector

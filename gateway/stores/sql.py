@@ -6,8 +6,9 @@ reads go through a few threads of their own. Each piece of work is one transacti
 """
 
 import asyncio
+import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -34,6 +35,9 @@ from gateway.stores.schema import api_keys, approved, audit, connectors, documen
 from gateway.stores.sqlite import Durability, explain_sqlite, open_sqlite_engines
 
 INTEGER_MAX = 2**63 - 1
+# How a map and a byte string of any length begin in MessagePack.
+_MAP, _FILE = 0xDF, 0xC6
+_MAP_HEAD = _FILE_HEAD = struct.Struct(">BI")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,11 +87,14 @@ class SqlStore:
         await self._writer.close()
         await self._reader.close()
 
-    async def connectors(self) -> Sequence[StoredConnector]:
-        return await self._reader.run(_read_connectors)
+    async def manifests(self) -> Sequence[StoredConnector]:
+        return await self._reader.run(_read_manifests)
+
+    async def connectors(self, names: Collection[str] | None = None) -> Sequence[StoredConnector]:
+        return await self._reader.run(_read_connectors, names)
 
     async def put_connector(self, connector: StoredConnector) -> None:
-        packed = await asyncio.to_thread(_pack, connector.document.files)
+        packed = await asyncio.to_thread(_pack, connector.document.files)  # Elsewhere than in the one lane of writes.
         await self._writer.run(_put_connector, connector, packed)
 
     async def delete_connector(self, name: str) -> bool:
@@ -189,9 +196,19 @@ def _next_generation(connection: sa.Connection) -> None:
     connection.execute(state.update().values(generation=state.c.generation + 1))
 
 
-def _read_connectors(connection: sa.Connection) -> list[StoredConnector]:
-    held = {row.digest: (row.entry, _unpack(row.files)) for row in connection.execute(sa.select(documents))}
-    found = [_to_connector(row, *held[row.digest]) for row in connection.execute(sa.select(connectors))]
+def _read_manifests(connection: sa.Connection) -> list[StoredConnector]:
+    query = sa.select(connectors, documents.c.entry).join_from(connectors, documents)
+    return _by_name(_to_connector(row, row.entry, {}) for row in connection.execute(query))
+
+
+def _read_connectors(connection: sa.Connection, names: Collection[str] | None) -> list[StoredConnector]:
+    query = sa.select(connectors, documents.c.entry, documents.c.files).join_from(connectors, documents)
+    if names is not None:
+        query = query.where(connectors.c.name.in_(sorted(names)))
+    return _by_name(_to_connector(row, row.entry, _unpack(row.files)) for row in connection.execute(query))
+
+
+def _by_name(found: Iterable[StoredConnector]) -> list[StoredConnector]:
     return sorted(found, key=lambda one: one.manifest.name)  # Here, as databases differ in their collations.
 
 
@@ -236,7 +253,13 @@ def _drop_unused_documents(connection: sa.Connection) -> None:
 
 
 def _pack(files: Mapping[str, bytes]) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode(dict(files)))
+    """Compressed MessagePack, file by file: the whole is never copied while everything else waits."""
+    packer = zlib.compressobj()
+    packed = [packer.compress(_MAP_HEAD.pack(_MAP, len(files)))]
+    for uri, data in files.items():
+        packed += [packer.compress(msgspec.msgpack.encode(uri) + _FILE_HEAD.pack(_FILE, len(data)))]
+        packed += [packer.compress(data)]
+    return b"".join((*packed, packer.flush()))
 
 
 def _unpack(packed: bytes) -> dict[str, bytes]:

@@ -336,6 +336,7 @@ async def test_a_url_of_another_kind_is_refused(anyio_backend: str, url: str) ->
 
 CALLS: dict[str, Callable[[Store], Any]] = {
     "connectors": lambda store: store.connectors(),
+    "manifests": lambda store: store.manifests(),
     "put_connector": lambda store: store.put_connector(connector("home")),
     "delete_connector": lambda store: store.delete_connector("home"),
     "generation": lambda store: store.generation(),

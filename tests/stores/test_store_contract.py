@@ -52,6 +52,22 @@ async def test_connectors_are_listed_by_name(store: Store) -> None:
     assert [one.manifest.name for one in await store.connectors()] == ["a-b", "a1", "ab", "home", "mail"]
 
 
+async def test_connectors_can_be_read_without_the_files_of_their_documents(store: Store) -> None:
+    put = [connector("home", b"home"), connector("mail", b"mail", title="Mail")]
+    for one in reversed(put):
+        await store.put_connector(one)
+    told = await store.manifests()
+    assert [structs.replace(one, document=structs.replace(one.document, files={})) for one in put] == list(told)
+
+
+async def test_only_the_connectors_that_are_asked_for_are_read(store: Store) -> None:
+    for name in ("home", "mail", "car"):
+        await store.put_connector(connector(name, name.encode()))
+    found = await store.connectors(["mail", "car", "elsewhere"])
+    assert list(found) == [connector("car", b"car"), connector("mail", b"mail")]
+    assert list(await store.connectors([])) == []
+
+
 async def test_a_connector_takes_the_place_of_one_of_the_same_name(store: Store) -> None:
     await store.put_connector(connector("home", b"old"))
     await store.put_connector(connector("mail", b"mail"))
