@@ -10,12 +10,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp
 
 from gateway import __version__
 from gateway.audit import AuditLog
+from gateway.auth.access_token import AccessTokens
 from gateway.auth.api_key import ApiKeyAuthenticator
+from gateway.auth.issuer_http import IssuerHttp, may_ask
+from gateway.auth.issuer_keys import KeyTimes
+from gateway.auth.sign_in import SignIn
 from gateway.call import Calls
 from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
@@ -28,6 +33,7 @@ from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
+from gateway.edge.sign_in import ProtectedResource, SignInDesk
 from gateway.fetch import Bounds, DocumentReader
 from gateway.ingest import Ingestion, read_folder
 from gateway.policy_files import read_policies
@@ -63,6 +69,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s)):
             opened.push_async_callback(_end, asyncio.create_task(endless))
+        desk = await _open_desk(settings, secrets, store, opened)
         kept = settings.results
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
@@ -72,7 +79,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
             calls=Calls(published, StaticCredentials(secrets), upstream, audit, results, clock=_now, new_id=_new_id),
             results=results,
             ingestion=ingestion,
-            authenticator=ApiKeyAuthenticator(store),
+            desk=desk,
             audit=audit,
             store=store,
         )
@@ -112,7 +119,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         toolbox,
         Resources(gateway.results),
         Listening(gateway.published, gateway.discovery),
-        gateway.authenticator,
+        gateway.desk,
         McpEndpointSettings(
             list_ttl_ms=mcp.list_ttl_ms,
             body_bytes_max=http.body_bytes_max,
@@ -124,6 +131,37 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         ),
     )
     return doors(gateway, endpoint)
+
+
+async def _open_desk(settings: Settings, secrets: Secrets, store: Store, opened: AsyncExitStack) -> SignInDesk:
+    """API keys alone, and the tokens of issuers where there are some. Raises SettingsBroken."""
+    api_keys, told = ApiKeyAuthenticator(store), settings.auth
+    if not told.issuers:
+        return SignInDesk(api_keys)
+    resource = ProtectedResource(_origin(settings), tuple(one.issuer for one in told.issuers), told.scopes)
+    http = IssuerHttp()
+    opened.push_async_callback(http.close)
+    tokens = AccessTokens(
+        told.issuers,
+        resource.audiences,
+        secrets,
+        http,
+        times=KeyTimes(told.keys_fresh_s, told.keys_floor_s, told.keys_stale_s),
+        cache_s=told.cache_s,
+        clock=time.monotonic,
+    )
+    return SignInDesk(SignIn(api_keys, tokens), resource, told.certificate_header)
+
+
+def _origin(settings: Settings) -> str:
+    """What tokens have to be made for. Raises SettingsBroken."""
+    url = settings.http.public_url.rstrip("/")
+    if not may_ask(url) or urlsplit(url).path or urlsplit(url).query:
+        raise SettingsBroken("auth.issuers need http.public_url, an https origin such as https://gateway.example.com.")
+    for one in settings.auth.issuers:
+        if not may_ask(one.issuer):
+            raise SettingsBroken(f"The issuer {one.issuer!r} of auth.issuers is no https URL.")
+    return url
 
 
 def _rankers(settings: Settings) -> RankerFactory:

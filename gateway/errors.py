@@ -18,6 +18,7 @@
     │   ├── UpstreamUnreachable    no connection
     │   ├── UpstreamTimeout        no answer in time
     │   └── UpstreamBroken         the connection broke, or the answer was not HTTP
+    ├── IssuerFailed               an authorisation server cannot be asked, so that nobody can tell whether a token is good
     └── StoreFailed                the store could not be read or written
 
 Texts are ours: never that of an exception we did not write. Each says what to do next.
@@ -38,7 +39,14 @@ class GatewayError(Exception):
 
 
 class Unauthenticated(GatewayError):
+    """`code` is what was wrong with what was presented: `invalid_token` (RFC 6750 section 3.1), `invalid_dpop_proof`
+    (RFC 9449 section 7.1), or "" where nothing was."""
+
     title = "Sign-in needed"
+
+    def __init__(self, detail: str, code: str = "") -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class Forbidden(GatewayError):
@@ -143,6 +151,10 @@ class UpstreamBroken(UpstreamFailed):
     retry = True
 
 
+class IssuerFailed(GatewayError):
+    title = "Authorisation server unavailable"
+
+
 class StoreFailed(GatewayError):
     title = "Store unavailable"
 
@@ -160,6 +172,7 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     UpstreamBusy: 503,
     UpstreamTimeout: 504,
     UpstreamFailed: 502,
+    IssuerFailed: 503,
     StoreFailed: 503,
     GatewayError: 500,
 }

@@ -23,7 +23,7 @@ class Kept(Struct, frozen=True):
     """One answer, the tool that gave it, and within which bounds it is read. `owner` is who may read it, `until` the
     second at which it is gone."""
 
-    owner: tuple[str, str, str]
+    owner: tuple[str, str, str, str]
     tool: Tool
     response: HttpResponse
     reading: Reading
@@ -45,7 +45,7 @@ class KeptResults:
         if len(response.body) > self._bytes_max:
             return ""
         handle = SCHEME + secrets.token_urlsafe(ID_BYTES)
-        self._kept[handle] = Kept(_owner(principal), tool, response, reading, self._clock() + self._ttl_s)
+        self._kept[handle] = Kept(principal.owner, tool, response, reading, self._clock() + self._ttl_s)
         self._bytes += len(response.body)
         while self._bytes > self._bytes_max or self._is_over(next(iter(self._kept.values()))):
             self._forget(next(iter(self._kept)))
@@ -57,7 +57,7 @@ class KeptResults:
         if kept is not None and self._is_over(kept):
             self._forget(handle)
             kept = None
-        if kept is None or kept.owner != _owner(principal):
+        if kept is None or kept.owner != principal.owner:
             raise NotFound(
                 f"No result is kept as {handle[:120]!r}: results are kept for {self._ttl_s:g} s, for whoever got them. "
                 "Call the tool again."
@@ -78,7 +78,7 @@ class KeptResults:
 
     def handles(self, principal: Principal) -> list[tuple[str, Kept]]:
         """What is kept for this caller, the newest first."""
-        mine = [(handle, kept) for handle, kept in self._kept.items() if kept.owner == _owner(principal)]
+        mine = [(handle, kept) for handle, kept in self._kept.items() if kept.owner == principal.owner]
         return [(handle, kept) for handle, kept in reversed(mine) if not self._is_over(kept)]
 
     def _is_over(self, kept: Kept) -> bool:
@@ -86,7 +86,3 @@ class KeptResults:
 
     def _forget(self, handle: str) -> None:
         self._bytes -= len(self._kept.pop(handle).response.body)
-
-
-def _owner(principal: Principal) -> tuple[str, str, str]:
-    return principal.tenant, principal.subject, principal.client

@@ -13,6 +13,8 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from gateway.core.issuer import Issuer
+
 PREFIX = "FACTOTUM_"
 SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
 SECRET_BYTES_MAX = 64 << 10
@@ -59,13 +61,30 @@ class McpSettings(_Part, frozen=True):
 
 class HttpSettings(_Part, frozen=True):
     """Bounds on what may come in. `allowed_hosts` are Host headers beyond loopback and `host`; `allowed_origins` are
-    the Origins of web pages that may call; none by default."""
+    the Origins of web pages that may call; none by default. `public_url` is the origin at which clients reach the gateway
+    (`https://gateway.example.com`): access tokens have to be made for it."""
 
     body_bytes_max: Bytes = 4 << 20
     body_depth_max: Count = 64
     body_timeout_s: Seconds = 30.0
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    public_url: str = ""
+
+
+class AuthSettings(_Part, frozen=True):
+    """Whose access tokens are taken, beside the gateway's own keys. `scopes` are what a client should ask its issuer for
+    first. `certificate_header` is where a proxy that ends TLS tells the client's certificate, and takes it from nobody else.
+    A token that was found good is believed for `cache_s`; keys for `keys_fresh_s`, and for `keys_stale_s` while their issuer
+    cannot be asked, which it is once in `keys_floor_s` at most."""
+
+    issuers: tuple[Issuer, ...] = ()
+    scopes: tuple[str, ...] = ()
+    certificate_header: str = ""
+    cache_s: Annotated[float, Meta(ge=0)] = 60.0
+    keys_fresh_s: Seconds = 300.0
+    keys_floor_s: Annotated[float, Meta(ge=0)] = 10.0
+    keys_stale_s: Seconds = 3_600.0
 
 
 class DocumentSettings(_Part, frozen=True):
@@ -111,6 +130,7 @@ class Settings(_Part, frozen=True):
     follow_s: Seconds = 1.0
     mcp: McpSettings = McpSettings()
     http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
     documents: DocumentSettings = DocumentSettings()
     audit: AuditSettings = AuditSettings()
     results: ResultSettings = ResultSettings()
@@ -193,7 +213,7 @@ def _put(tree: dict[str, Any], path: list[str], value: str, variable: str) -> No
     tree[path[-1]] = value.split(",") if path[-1] in _LISTS else value
 
 
-_LISTS = {"policy_packs", "allowed_hosts", "allowed_origins"}
+_LISTS = {"policy_packs", "allowed_hosts", "allowed_origins", "scopes"}
 
 
 def _convert(tree: dict[str, Any]) -> Settings:

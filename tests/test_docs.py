@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from gateway.core.extension import Extension
+from gateway.core.issuer import ClaimNames, Introspection, Issuer
 from gateway.core.manifest import Filter, Limits, Manifest
 from gateway.core.option import RESERVED
 from gateway.settings import Settings
@@ -59,6 +60,12 @@ def test_every_field_that_a_developer_writes_is_told(kind: type) -> None:
     page = told("connectors.md")
     missing = [name for name in kind.__struct_fields__ if not re.search(rf"\b{name}\b", page)]
     assert missing == []
+
+
+@pytest.mark.parametrize("kind", [Issuer, ClaimNames, Introspection])
+def test_every_field_that_is_said_of_an_issuer_is_told(kind: type) -> None:
+    page = told("sign-in.md")
+    assert [name for name in kind.__struct_fields__ if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_every_option_of_a_call_is_told() -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from gateway.auth.base import Presented
 from gateway.core.principal import Principal
 from gateway.errors import Unauthenticated
 from gateway.stores.base import ApiKey, KeyStore
@@ -76,22 +77,24 @@ class ApiKeyAuthenticator:
         self._cache_entries_max = cache_entries_max
         self._known: dict[bytes, _Known] = {}
 
-    async def authenticate(self, authorization: str, now: float) -> Principal:
+    async def authenticate(self, presented: Presented, now: float) -> Principal:
         """See `Authenticator`. The principal's client is the key's id."""
-        token = _bearer_token(authorization)
+        scheme, token = presented.credential(AUTHORIZATION_CHARACTERS_MAX)
+        if scheme != "bearer":
+            raise Unauthenticated(f"An API key is sent as `Authorization: Bearer <key>`; {_MAKE_ONE}.", "invalid_token")
         digest = _digest(token)
         known = self._known.get(digest)
         if known is not None and known.since <= now < known.until:
             return known.principal
         if not _TOKEN.fullmatch(token):
-            raise Unauthenticated(f"This is not an API key of this gateway; {_MAKE_ONE}.")
+            raise Unauthenticated(f"This is not an API key of this gateway; {_MAKE_ONE}.", "invalid_token")
         return await self._look_up(digest, now)
 
     async def _look_up(self, digest: bytes, now: float) -> Principal:
         self._known.pop(digest, None)
         key = await self._store.find_key(digest)
         if key is None:
-            raise Unauthenticated(f"This key is not known here; {_MAKE_ONE}.")
+            raise Unauthenticated(f"This key is not known here; {_MAKE_ONE}.", "invalid_token")
         until = _good_until(key, now)
         principal = Principal(key.tenant, key.subject, key.id, key.scopes, key.groups, "api_key")
         self._remember(digest, _Known(principal, now, min(until, now + self._cache_s)))
@@ -104,31 +107,15 @@ class ApiKeyAuthenticator:
             del self._known[next(iter(self._known))]
 
 
-def _bearer_token(authorization: str) -> str:
-    """The token of `Bearer <token>`, the scheme in any case (RFC 9110 section 11.1). Raises Unauthenticated."""
-    if not authorization:
-        raise Unauthenticated(f"An API key is needed: send `Authorization: Bearer <key>`; {_MAKE_ONE}.")
-    parts = (
-        authorization.split() if len(authorization) <= AUTHORIZATION_CHARACTERS_MAX and authorization.isascii() else ()
-    )
-    if len(parts) != 2 or parts[0].lower() != "bearer":
-        raise Unauthenticated(f"The Authorization header is not `Bearer <key>`; {_MAKE_ONE}.")
-    return parts[1]
-
-
 def _good_until(key: ApiKey, now: float) -> float:
     """When the key ends, in seconds since the epoch. Raises Unauthenticated where it has ended."""
     if key.revoked_at is not None:
-        raise Unauthenticated(
-            f"This key was revoked on {key.revoked_at:%Y-%m-%d}; make another with `factotum keys create`."
-        )
+        raise Unauthenticated(f"This key was revoked on {key.revoked_at:%Y-%m-%d}; {_MAKE_ONE}.", "invalid_token")
     if key.expires_at is None:
         return float("inf")
     until = key.expires_at.timestamp()
     if until <= now:
-        raise Unauthenticated(
-            f"This key expired on {key.expires_at:%Y-%m-%d}; make another with `factotum keys create`."
-        )
+        raise Unauthenticated(f"This key expired on {key.expires_at:%Y-%m-%d}; {_MAKE_ONE}.", "invalid_token")
     return until
 
 

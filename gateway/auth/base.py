@@ -2,10 +2,36 @@
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from gateway.core.principal import Principal
+from gateway.errors import Unauthenticated
+
+HOW = "send `Authorization: Bearer <key or token>`; `factotum keys create` makes a key"
+
+
+class Presented(Struct, frozen=True):
+    """What one request shows of who sends it: the values of its `Authorization` and `DPoP` headers as they came, its method
+    and URL (without query, as its sender addressed it), and the SHA-256 of its client certificate, base64url, or ""."""
+
+    authorization: tuple[str, ...] = ()
+    dpop: tuple[str, ...] = ()
+    method: str = ""
+    url: str = ""
+    certificate: str = ""
+
+    def credential(self, characters_max: int) -> tuple[str, str]:
+        """The scheme in lower case and the token (RFC 9110 section 11.4). Raises Unauthenticated."""
+        if not any(value.strip() for value in self.authorization):
+            raise Unauthenticated(f"Sign in first: {HOW}.")
+        value = self.authorization[0]
+        parts = value.split() if len(value) <= characters_max and value.isascii() else []
+        if len(self.authorization) > 1 or len(parts) != 2 or parts[0].lower() not in ("bearer", "dpop"):
+            raise Unauthenticated(f"The Authorization header cannot be read; {HOW}.", "invalid_request")
+        return parts[0].lower(), parts[1]
 
 
 class Authenticator(Protocol):
-    async def authenticate(self, authorization: str, now: float) -> Principal:
-        """The principal behind the value of an `Authorization` header at `now` (seconds since the epoch).
-        Raises Unauthenticated where there is none, or StoreFailed."""
+    async def authenticate(self, presented: Presented, now: float) -> Principal:
+        """The principal behind what was presented at `now` (seconds since the epoch).
+        Raises Unauthenticated where there is none, or StoreFailed, or IssuerFailed."""

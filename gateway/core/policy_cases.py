@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, structs
 
 from gateway.core.catalog import Catalog, Connector, build_catalog
 from gateway.core.decision import Decision, Verdict
@@ -41,6 +41,8 @@ class CasePrincipal(Struct, frozen=True, forbid_unknown_fields=True):
     scopes: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     method: Method = "api_key"
+    issuer: str = ""
+    actors: tuple[str, ...] = ()
 
 
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,8 +98,7 @@ def _run(book: PolicyBook, case: Case) -> CaseFailure | None:
     tool = book.tools.get(name)
     if tool is None:
         return CaseFailure(case.name, f"the table declares no tool named {name}.")
-    told = case.principal
-    principal = Principal(told.tenant, told.subject, told.client, told.scopes, told.groups, told.method)
+    principal = Principal(**structs.asdict(case.principal))
     decision = book.decide(principal, tool, case.arguments, Facts(case.at, case.door, case.in_scope))
     decided = case.policies is None or case.policies == frozenset(decision.policies)
     if decision.verdict == case.expect and decided:

@@ -110,8 +110,10 @@ def _is_encodable(text: str) -> bool:
 
 
 def agent(principal: Principal) -> Json:
-    """`Agent::"<tenant>/<subject>"`."""
-    return {"type": "Agent", "id": f"{_escape(principal.tenant)}/{principal.subject}"}
+    """`Agent::"<tenant>/<subject>"`, and with `|<issuer>` after the tenant where there is one: a name is somebody else's
+    where another vouches for it."""
+    voucher = f"|{_escape(principal.issuer)}" if principal.issuer else ""
+    return {"type": "Agent", "id": f"{_escape(principal.tenant)}{voucher}/{principal.subject}"}
 
 
 def tell_entities(principal: Principal, tool: Tool) -> list[Json]:
@@ -140,6 +142,8 @@ def _agent_attributes(principal: Principal) -> Json:
         "subject": principal.subject,
         "client": principal.client,
         "method": principal.method,
+        "issuer": principal.issuer,
+        "actors": sorted(set(principal.actors)),
         "scopes": sorted(principal.scopes),
         "groups": sorted(principal.groups),
     }
@@ -154,6 +158,6 @@ def _tool_attributes(tool: Tool) -> Json:
     }
 
 
-def _escape(tenant: str) -> str:
+def _escape(name: str) -> str:
     """So that the tenant `a` with `b/c` in it is never the tenant `a/b` with `c` in it."""
-    return tenant.replace("%", "%25").replace("/", "%2F")
+    return name.replace("%", "%25").replace("/", "%2F").replace("|", "%7C")

@@ -20,8 +20,9 @@ GENERIC = """\
 // `action in Action::"write"` is every tool that writes, `action == Action::"home_set_light"` is that tool alone.
 // A policy that names its tools like that may also read `context.arguments`, typed as the tool's input schema says.
 
-// Agent::"<tenant>/<subject>", Group::"<tenant>/<group>", Tenant::"<tenant>". In a tenant's name before a slash, `%` is
-// written %25 and `/` is written %2F.
+// Agent::"<tenant>/<subject>", or Agent::"<tenant>|<issuer>/<subject>" where an authorisation server vouches for the
+// subject; Group::"<tenant>/<group>", Tenant::"<tenant>". Before a slash, `%` is written %25, `/` %2F and `|` %7C.
+// `method` is "api_key", "oauth" or "local"; `issuer` is "" where there is none. `actors` act for the subject.
 entity Tenant;
 entity Group in [Tenant];
 entity Agent in [Group, Tenant] = {
@@ -29,6 +30,8 @@ entity Agent in [Group, Tenant] = {
   subject: String,
   client: String,
   method: String,
+  issuer: String,
+  actors: Set<String>,
   scopes: Set<String>,
   groups: Set<String>,
 };
@@ -57,7 +60,7 @@ action "write" appliesTo { principal: [Agent], resource: [Tool], context: Facts 
 // What is destructive is a write too: whoever forbids writing forbids destroying.
 action "destructive" in ["write"] appliesTo { principal: [Agent], resource: [Tool], context: Facts };
 """
-AGENT = frozenset({"tenant", "subject", "client", "method", "scopes", "groups"})
+AGENT = frozenset({"tenant", "subject", "client", "method", "issuer", "actors", "scopes", "groups"})
 TOOL = frozenset({"connector", "effect", "deprecated", "tags"})
 FACTS = frozenset({"now", "hour", "weekday", "door", "in_scope"})
 _FACTS = "now: Long, hour: Long, weekday: Long, door: String, in_scope: Bool"

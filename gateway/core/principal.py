@@ -4,11 +4,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-Method = Literal["api_key", "local"]
+Method = Literal["api_key", "oauth", "local"]
 
 
 class Principal(Struct, frozen=True):
     """The caller: whose tenant, which subject, through which client, with which scopes.
+
+    `issuer` is the authorisation server that vouches for the subject, "" for the gateway itself: the same name means
+    somebody else where another vouches for it. `actors` act for the subject (RFC 8693 section 4.1), the nearest first.
 
     INVARIANT: an empty set of scopes may do nothing.
     """
@@ -19,6 +22,13 @@ class Principal(Struct, frozen=True):
     scopes: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     method: Method = "api_key"
+    issuer: str = ""
+    actors: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> tuple[str, str, str, str]:
+        """Who owns what a call leaves behind: the same person through the same client, vouched for by the same issuer."""
+        return self.tenant, self.issuer, self.subject, self.client
 
 
 OPERATOR = Principal(tenant="default", subject="operator", client="cli", method="local")

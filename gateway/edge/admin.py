@@ -1,6 +1,5 @@
 """REST for those who look after a gateway: connectors, the audit log, the probes. Knows the wire; the stories do the work."""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -99,9 +98,7 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
 
     async def signed_in(request: AnyRequest, scope: str) -> Principal:
-        principal = await gateway.authenticator.authenticate(
-            request.headers.get("authorization", ""), datetime.now().timestamp()
-        )
+        principal = await gateway.desk.principal(request.scope)
         if scope not in principal.scopes:
             raise ScopeMissing(f"This needs the scope {scope}; ask for a key that has it.", (scope,))
         return principal

@@ -1,9 +1,9 @@
-"""Small shared pieces for raw ASGI endpoints: bounded bodies, cancellation, replies, Host and Origin, challenges.
+"""Small shared pieces for raw ASGI endpoints: bounded bodies, cancellation, replies, Host and Origin.
 Knows HTTP; knows no protocol on top of it, and no policy."""
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -13,11 +13,9 @@ from msgspec import Struct
 from gateway.errors import BadRequest, TooLarge
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-SCOPES_CHARACTERS_MAX = 2_000
 HEADERS = "factotum.headers"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 _T = TypeVar("_T")
 
@@ -161,13 +159,3 @@ def origin_allowed(scope: HTTPScope, allowed: Collection[str]) -> bool:
         return False
     ours = {f"{scheme}://{host.lower()}" for scheme in ("http", "https") for host in header_values(scope, b"host")}
     return origins[0] in ours.union(map(str.lower, allowed))
-
-
-def challenge(error: str = "", scopes: Sequence[str] = ()) -> tuple[bytes, bytes]:
-    """A `WWW-Authenticate` header (RFC 6750 section 3): a bare `Bearer` where nothing was presented, else with the error
-    code. Scopes that are no scope-token (RFC 6749 section 3.3) are left out, so that none can break the header."""
-    attributes = [f'error="{error}"'] if error else []
-    tokens = " ".join(scope for scope in scopes if _SCOPE_TOKEN.fullmatch(scope))
-    if tokens and len(tokens) <= SCOPES_CHARACTERS_MAX:
-        attributes.append(f'scope="{tokens}"')
-    return b"www-authenticate", " ".join(["Bearer", ", ".join(attributes)]).strip().encode()

@@ -3,9 +3,9 @@
 from msgspec import Struct
 
 from gateway.audit import AuditLog
-from gateway.auth.base import Authenticator
 from gateway.call import Calls
 from gateway.discover import Discovery
+from gateway.edge.sign_in import SignInDesk
 from gateway.ingest import Ingestion
 from gateway.published import Published
 from gateway.results import KeptResults
@@ -22,6 +22,6 @@ class Gateway(Struct, frozen=True):
     calls: Calls
     results: KeptResults
     ingestion: Ingestion
-    authenticator: Authenticator
+    desk: SignInDesk
     audit: AuditLog
     store: Store

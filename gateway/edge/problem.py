@@ -1,10 +1,11 @@
 """An error on the REST wire: RFC 9457 problem documents. Knows the wire, decides nothing."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
-from gateway.edge.asgi import Reply, challenge
+from gateway.edge.asgi import Reply
 from gateway.errors import (
     ArgumentsInvalid,
     GatewayError,
@@ -14,20 +15,25 @@ from gateway.errors import (
     http_status,
 )
 
+Challenge = Callable[[str, Sequence[str]], tuple[bytes, bytes]]
+
 MEDIA_TYPE = b"application/problem+json"
 
 
-def problem(error: GatewayError) -> Reply:
-    """The whole response. What a caller may act on is a member of its own: `scopes`, `problems`, `retry`,
-    `retry_after_s`, `may_have_happened`."""
+def problem(error: GatewayError, challenge: Challenge) -> Reply:
+    """The whole response; `challenge` makes a `WWW-Authenticate` header of an error code and scopes. What a
+    caller may act on is a member of its own: `scopes`, `problems`, `retry`,
+    `retry_after_s`, `may_have_happened`, `code`."""
     status = http_status(error)
     told: dict[str, Any] = {"type": "about:blank", "title": error.title, "status": status, "detail": error.detail}
     headers: tuple[tuple[bytes, bytes], ...] = ()
     match error:
         case Unauthenticated():
-            headers = (challenge(),)
+            headers = (challenge(error.code, ()),)
+            if error.code:
+                told["code"] = error.code
         case ScopeMissing(scopes=scopes):
-            told["scopes"] = scopes
+            told |= {"scopes": scopes, "code": "insufficient_scope"}
             headers = (challenge("insufficient_scope", scopes),)
         case ArgumentsInvalid(problems=problems):
             told["problems"] = problems

@@ -1,15 +1,19 @@
 """Every door on one ASGI app: MCP, which is the hot one, straight; everything else through Litestar."""
 
+from typing import cast
+
 import msgspec
 import structlog
 from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from gateway.edge.admin import admin_routes
+from gateway.edge.asgi import Reply, send_reply
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import MEDIA_TYPE, problem
+from gateway.edge.sign_in import WELL_KNOWN, ProtectedResource
 from gateway.edge.tools import tool_routes
 from gateway.errors import GatewayError
 
@@ -27,6 +31,8 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == MCP_PATH:
             await mcp(scope, receive, send)
+        elif scope["path"].startswith(WELL_KNOWN):
+            await send_reply(send, _metadata(gateway.desk.resource, cast(HTTPScope, scope)))
         else:
             await rest(scope, receive, send)
 
@@ -40,9 +46,19 @@ def _rest_app(gateway: Gateway) -> Litestar:
     async def own_openapi() -> bytes:
         return own_document
 
+    def tell_error(request: AnyRequest, error: GatewayError) -> Response[bytes]:
+        reply = problem(error, gateway.desk.challenge)
+        headers = {name.decode(): value.decode() for name, value in reply.headers}
+        return Response(reply.body, status_code=reply.status, headers=headers, media_type=MEDIA_TYPE.decode())
+
+    def tell_nothing(request: AnyRequest, error: Exception) -> Response[bytes]:
+        """A defect of ours: the log has it, the caller is told no more than that."""
+        log.error("a request failed for a reason of our own", path=request.url.path, exc_info=error)
+        return tell_error(request, GatewayError("Something went wrong in the gateway; its log says what."))
+
     return Litestar(
         route_handlers=[own_openapi, *tool_routes(gateway), *admin_routes(gateway)],
-        exception_handlers={GatewayError: _tell_error, HTTPException: _tell_http_error, Exception: _tell_nothing},
+        exception_handlers={GatewayError: tell_error, HTTPException: _tell_http_error, Exception: tell_nothing},
         request_max_body_size=gateway.settings.documents.bytes_max,
         openapi_config=None,
         logging_config=None,
@@ -50,19 +66,15 @@ def _rest_app(gateway: Gateway) -> Litestar:
     )
 
 
-def _tell_error(request: AnyRequest, error: GatewayError) -> Response[bytes]:
-    reply = problem(error)
-    headers = {name.decode(): value.decode() for name, value in reply.headers}
-    return Response(reply.body, status_code=reply.status, headers=headers, media_type=MEDIA_TYPE.decode())
+def _metadata(resource: ProtectedResource, scope: HTTPScope) -> Reply:
+    """RFC 9728, for anybody: web pages too may learn where to sign in."""
+    document = resource.metadata(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+    if document is None:
+        return Reply(404)
+    return Reply(200, document, ((b"access-control-allow-origin", b"*"),))
 
 
 def _tell_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses: an unknown path, a method, a parameter that does not fit."""
     told = {"type": "about:blank", "title": "Request refused", "status": error.status_code, "detail": error.detail}
     return Response(msgspec.json.encode(told), status_code=error.status_code, media_type=MEDIA_TYPE.decode())
-
-
-def _tell_nothing(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """A defect of ours: the log has it, the caller is told no more than that."""
-    log.error("a request failed for a reason of our own", path=request.url.path, exc_info=error)
-    return _tell_error(request, GatewayError("Something went wrong in the gateway; its log says what."))

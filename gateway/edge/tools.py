@@ -3,7 +3,6 @@
 `POST /v1/tools/{name}:call` is served raw, beside MCP: it is the hot path. The rest are ordinary Litestar handlers.
 """
 
-from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import parse_qsl
 
@@ -17,10 +16,9 @@ from msgspec import Meta, Raw, Struct, structs
 from gateway.call import Asked
 from gateway.core.dialect import Dialect, from_dialect, in_dialect
 from gateway.core.option import PAGES, SELECT, WAIT
-from gateway.core.principal import Principal
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
-from gateway.edge.asgi import Disconnected, Reply, header_values, read_body, send_reply, until_disconnect
+from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
 from gateway.errors import BadRequest, GatewayError, NotFound
@@ -160,13 +158,10 @@ class SearchAnswer(Struct, frozen=True):
 
 def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     """The handlers, bound to one gateway."""
-    http = gateway.settings.http
-
-    async def signed_in(authorization: str) -> Principal:
-        return await gateway.authenticator.authenticate(authorization, datetime.now().timestamp())
+    http, desk = gateway.settings.http, gateway.desk
 
     async def list_tools(scope: HTTPScope) -> Reply:
-        principal = await signed_in(_authorization(scope))
+        principal = await desk.principal(scope)
         asked = _query(scope)
         seen = gateway.discovery.view(principal).tools
         chosen = [tool for tool in seen.values() if tool.name > asked.after and asked.connector in ("", tool.connector)]
@@ -178,18 +173,18 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
 
     @post("/v1/tools:search", status_code=200)
     async def search_tools(request: AnyRequest) -> Response[bytes]:
-        principal = await signed_in(request.headers.get("authorization", ""))
+        principal = await desk.principal(request.scope)
         asked = _decode(await request.body(), SearchBody)
         found = await gateway.discovery.search(principal, asked.query, asked.limit)
         return _json(SearchAnswer(tuple(Hit(*_told(one.tool), one.score, one.matched) for one in found)))
 
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
-        tool = gateway.discovery.describe(await signed_in(_authorization(scope)), name)
+        tool = gateway.discovery.describe(await desk.principal(scope), name)
         at = dict(parse_qsl(scope["query_string"].decode("ascii", "replace"), max_num_fields=20)).get("at")
         return Reply(200, msgspec.json.encode(_shown(tool) if at is None else _open(tool, at)))
 
     async def call_tool(scope: HTTPScope, receive: Receive, name: str) -> Reply:
-        principal = await signed_in(_authorization(scope))
+        principal = await desk.principal(scope)
         body = await read_body(scope, receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s)
         asked = _decode(body, CallBody) if body else CallBody()
         tool = gateway.discovery.view(principal).tools.get(name) if asked.dialect != "plain" else None
@@ -214,7 +209,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     async def read_result(
         request: AnyRequest, name: FromPath[str], select: FromQuery[str] = "", offset: FromQuery[int | None] = None
     ) -> Response[bytes]:
-        principal = await signed_in(request.headers.get("authorization", ""))
+        principal = await desk.principal(request.scope)
         if offset is not None and offset < 0:
             raise BadRequest("offset counts bytes from 0 on.")
         result = gateway.results.read(principal, SCHEME + name, select=select, offset=offset)
@@ -225,18 +220,12 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         try:
             reply = await reply_to(cast(HTTPScope, scope), receive)
         except GatewayError as error:
-            reply = problem(error)
+            reply = problem(error, desk.challenge)
         except Disconnected:
             return
         await send_reply(send, reply)
 
     return [search_tools, read_result, tools_door]
-
-
-def _authorization(scope: HTTPScope) -> str:
-    """The one Authorization header; several are as good as none."""
-    values = header_values(scope, b"authorization")
-    return values[0] if len(values) == 1 else ""
 
 
 def _query(scope: HTTPScope) -> ListQuery:

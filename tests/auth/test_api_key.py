@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.auth.api_key import ApiKeyAuthenticator, new_key
+from gateway.auth.base import Presented
 from gateway.core.principal import Principal
 from gateway.errors import StoreFailed, Unauthenticated
 from gateway.stores.base import ApiKey, Store
@@ -28,6 +29,10 @@ def make(random_bytes: bytes = bytes(range(40)), **other: Any) -> tuple[str, Api
 
 
 TOKEN, KEY = make()
+
+
+def sent(authorization: str) -> Presented:
+    return Presented((authorization,))
 
 
 class CountedStore:
@@ -76,7 +81,7 @@ def test_other_random_bytes_make_another_token_and_too_few_make_none() -> None:
 )
 async def test_a_good_key_gives_the_principal_it_stands_for(keys: CountedStore, header: str) -> None:
     await keys.add_key(KEY)
-    principal = await ApiKeyAuthenticator(keys).authenticate(header.format(TOKEN), NOW)
+    principal = await ApiKeyAuthenticator(keys).authenticate(sent(header.format(TOKEN)), NOW)
     assert principal == Principal("red", "ada", KEY.id, frozenset({"home:read"}), frozenset({"staff"}), "api_key")
 
 
@@ -106,7 +111,7 @@ async def test_a_header_that_is_no_key_of_ours_is_refused_without_asking_the_sto
 ) -> None:
     await keys.add_key(KEY)
     with pytest.raises(Unauthenticated, match="factotum keys create") as caught:
-        await ApiKeyAuthenticator(keys).authenticate(header, NOW)
+        await ApiKeyAuthenticator(keys).authenticate(sent(header), NOW)
     assert keys.asked == 0
     assert TOKEN not in caught.value.detail
 
@@ -116,7 +121,7 @@ async def test_a_header_that_is_no_key_of_ours_is_refused_without_asking_the_sto
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_a_header_holds_is_refused_and_nothing_worse(keys: CountedStore, header: str) -> None:
     with pytest.raises(Unauthenticated):
-        await ApiKeyAuthenticator(keys).authenticate(header, NOW)
+        await ApiKeyAuthenticator(keys).authenticate(sent(header), NOW)
 
 
 async def test_an_unknown_key_is_told_the_same_whether_or_not_its_id_exists(keys: CountedStore) -> None:
@@ -124,7 +129,7 @@ async def test_an_unknown_key_is_told_the_same_whether_or_not_its_id_exists(keys
     told = set()
     for token in (f"fct_{KEY.id}_{'0' * 64}", f"fct_{'0' * 16}_{'0' * 64}"):
         with pytest.raises(Unauthenticated) as caught:
-            await ApiKeyAuthenticator(keys).authenticate(f"Bearer {token}", NOW)
+            await ApiKeyAuthenticator(keys).authenticate(sent(f"Bearer {token}"), NOW)
         told.add(caught.value.detail)
     assert len(told) == 1
 
@@ -134,17 +139,17 @@ async def test_an_expired_key_is_told_when_it_expired_and_what_to_do(keys: Count
     await keys.add_key(key)
     authenticator = ApiKeyAuthenticator(keys)
     end = datetime(2026, 11, 2, tzinfo=UTC).timestamp()
-    assert (await authenticator.authenticate(f"Bearer {token}", end - 5)).subject == "ada"
+    assert (await authenticator.authenticate(sent(f"Bearer {token}"), end - 5)).subject == "ada"
     with pytest.raises(Unauthenticated) as caught:
-        await authenticator.authenticate(f"Bearer {token}", end)
-    assert caught.value.detail == "This key expired on 2026-11-02; make another with `factotum keys create`."
+        await authenticator.authenticate(sent(f"Bearer {token}"), end)
+    assert caught.value.detail == "This key expired on 2026-11-02; make one with `factotum keys create`."
 
 
 async def test_a_revoked_key_is_told_so(keys: CountedStore) -> None:
     await keys.add_key(KEY)
     await keys.revoke_key(KEY.id, NOON)
     with pytest.raises(Unauthenticated, match="revoked on 2026-08-05"):
-        await ApiKeyAuthenticator(keys).authenticate(f"Bearer {TOKEN}", NOW)
+        await ApiKeyAuthenticator(keys).authenticate(sent(f"Bearer {TOKEN}"), NOW)
 
 
 async def test_a_store_that_fails_is_not_taken_for_an_unknown_key(anyio_backend: str) -> None:
@@ -153,7 +158,7 @@ async def test_a_store_that_fails_is_not_taken_for_an_unknown_key(anyio_backend:
             raise StoreFailed("The disk is full.")
 
     with pytest.raises(StoreFailed):
-        await ApiKeyAuthenticator(Broken(await open_memory())).authenticate(f"Bearer {TOKEN}", NOW)
+        await ApiKeyAuthenticator(Broken(await open_memory())).authenticate(sent(f"Bearer {TOKEN}"), NOW)
 
 
 # What is remembered
@@ -163,44 +168,44 @@ async def test_a_key_in_use_is_looked_up_once_a_second(keys: CountedStore) -> No
     await keys.add_key(KEY)
     authenticator = ApiKeyAuthenticator(keys)
     for tenths in range(25):
-        await authenticator.authenticate(f"Bearer {TOKEN}", NOW + tenths / 10)
+        await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW + tenths / 10)
     assert keys.asked == 3
 
 
 async def test_a_revocation_by_another_process_takes_effect_within_the_cache_time(keys: CountedStore) -> None:
     await keys.add_key(KEY)
     authenticator = ApiKeyAuthenticator(keys, cache_s=2.0)
-    await authenticator.authenticate(f"Bearer {TOKEN}", NOW)
+    await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW)
     await keys.revoke_key(KEY.id, NOON)
-    assert await authenticator.authenticate(f"Bearer {TOKEN}", NOW + 1.9)
+    assert await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW + 1.9)
     with pytest.raises(Unauthenticated, match="revoked"):
-        await authenticator.authenticate(f"Bearer {TOKEN}", NOW + 2.0)
+        await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW + 2.0)
 
 
 async def test_what_is_remembered_never_outlives_the_key(keys: CountedStore) -> None:
     token, key = make(expires_at=NOON + timedelta(seconds=10))
     await keys.add_key(key)
     authenticator = ApiKeyAuthenticator(keys, cache_s=60)
-    await authenticator.authenticate(f"Bearer {token}", NOW + 9)
+    await authenticator.authenticate(sent(f"Bearer {token}"), NOW + 9)
     with pytest.raises(Unauthenticated, match="expired"):
-        await authenticator.authenticate(f"Bearer {token}", NOW + 10)
+        await authenticator.authenticate(sent(f"Bearer {token}"), NOW + 10)
 
 
 async def test_a_clock_that_is_set_back_does_not_keep_a_revoked_key_alive(keys: CountedStore) -> None:
     await keys.add_key(KEY)
     authenticator = ApiKeyAuthenticator(keys)
-    await authenticator.authenticate(f"Bearer {TOKEN}", NOW)
+    await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW)
     await keys.revoke_key(KEY.id, NOON)
     with pytest.raises(Unauthenticated, match="revoked"):
-        await authenticator.authenticate(f"Bearer {TOKEN}", NOW - timedelta(hours=1).total_seconds())
+        await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW - timedelta(hours=1).total_seconds())
 
 
 async def test_a_key_that_was_unknown_is_good_as_soon_as_it_is_made(keys: CountedStore) -> None:
     authenticator = ApiKeyAuthenticator(keys)
     with pytest.raises(Unauthenticated):
-        await authenticator.authenticate(f"Bearer {TOKEN}", NOW)
+        await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW)
     await keys.add_key(KEY)
-    assert await authenticator.authenticate(f"Bearer {TOKEN}", NOW)
+    assert await authenticator.authenticate(sent(f"Bearer {TOKEN}"), NOW)
 
 
 async def test_only_so_many_keys_are_remembered_and_the_oldest_is_forgotten_first(keys: CountedStore) -> None:
@@ -211,7 +216,7 @@ async def test_only_so_many_keys_are_remembered_and_the_oldest_is_forgotten_firs
         tokens.append(f"Bearer {token}")
     authenticator = ApiKeyAuthenticator(keys, cache_entries_max=2)
     for token in (*tokens, tokens[2], tokens[1], tokens[0]):
-        await authenticator.authenticate(token, NOW)
+        await authenticator.authenticate(sent(token), NOW)
     assert keys.asked == 4
 
 
@@ -221,5 +226,5 @@ async def test_a_key_looked_up_again_is_the_newest_among_the_remembered(keys: Co
         await keys.add_key(key)
     authenticator = ApiKeyAuthenticator(keys, cache_entries_max=2)
     for (token, _), seconds in ((first, 0.0), (second, 0.5), (first, 1.2), (third, 1.3), (first, 1.4)):
-        await authenticator.authenticate(f"Bearer {token}", NOW + seconds)
+        await authenticator.authenticate(sent(f"Bearer {token}"), NOW + seconds)
     assert keys.asked == 4

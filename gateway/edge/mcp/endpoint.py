@@ -2,7 +2,6 @@
 Knows the transport; the eras know the methods. Keeps nothing between two requests but open streams."""
 
 from contextlib import suppress
-from datetime import datetime
 from typing import cast, get_args
 from urllib.parse import parse_qs
 
@@ -10,14 +9,12 @@ import structlog
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from msgspec import UNSET, Raw, Struct
 
-from gateway.auth.base import Authenticator
 from gateway.core.dialect import Dialect
 from gateway.core.principal import Principal
 from gateway.edge.asgi import (
     Disconnected,
     EventStream,
     Reply,
-    challenge,
     header_values,
     host_allowed,
     origin_allowed,
@@ -47,10 +44,12 @@ from gateway.edge.mcp.message import (
 from gateway.edge.mcp.modern import Modern
 from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Asking, Toolbox
+from gateway.edge.sign_in import SignInDesk
 from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, http_status, jsonrpc_code
 
 log = structlog.get_logger(__name__)
 
+DOOR = "/mcp"
 BATCH_MESSAGES_MAX = 50
 PLAIN = Asking()
 DIALECTS: dict[str, Dialect] = {one: one for one in get_args(Dialect)}
@@ -76,11 +75,11 @@ def mcp_endpoint(
     toolbox: Toolbox,
     resources: Resources,
     listening: Listening,
-    authenticator: Authenticator,
+    desk: SignInDesk,
     settings: McpEndpointSettings,
 ) -> ASGIApp:
     """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(toolbox, resources, listening, authenticator, settings)
+    endpoint = _Endpoint(toolbox, resources, listening, desk, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(Disconnected):
@@ -99,11 +98,11 @@ class _Endpoint:
         toolbox: Toolbox,
         resources: Resources,
         listening: Listening,
-        authenticator: Authenticator,
+        desk: SignInDesk,
         settings: McpEndpointSettings,
     ) -> None:
         self._listening = listening
-        self._authenticator = authenticator
+        self._desk = desk
         self._settings = settings
         self._legacy = Legacy(toolbox, resources, server_version=settings.version, instructions=INSTRUCTIONS)
         self._modern = Modern(
@@ -120,7 +119,7 @@ class _Endpoint:
             return Reply(405, headers=((b"allow", b"GET, POST"),))
         body = b""
         try:
-            principal = await self._sign_in(scope)
+            principal = await self._desk.principal(scope)
             if scope["method"] == "GET":
                 return self._stream(scope, principal)
             limits = self._settings
@@ -130,12 +129,7 @@ class _Endpoint:
         except Fault as fault:
             return Reply(400, encode_fault(find_id(body), fault))
         except GatewayError as error:
-            return _tell(error, None)
-
-    async def _sign_in(self, scope: HTTPScope) -> Principal:
-        values = header_values(scope, b"authorization")
-        authorization = values[0] if len(values) == 1 else ""
-        return await self._authenticator.authenticate(authorization, datetime.now().timestamp())
+            return self._tell(error, None)
 
     def _stream(self, scope: HTTPScope, principal: Principal) -> Reply | EventStream:
         """The GET stream, which only clients of the eras before 2026-07-28 ask for."""
@@ -169,7 +163,7 @@ class _Endpoint:
         except Fault as fault:
             return Reply(modern.STATUS.get(fault.code, 200), encode_fault(message.id, fault))
         except GatewayError as error:
-            return _tell(error, message)
+            return self._tell(error, message)
         except Exception:
             return _own_defect(message, 500)
 
@@ -184,7 +178,7 @@ class _Endpoint:
         except Fault as fault:
             return Reply(200, encode_fault(message.id, fault))
         except GatewayError as error:
-            return _tell(error, message)
+            return self._tell(error, message)
         except Exception:
             return _own_defect(message, 200)
 
@@ -208,6 +202,20 @@ class _Endpoint:
             return await self._answer_legacy(version, scope, message, decode_meta(message.params), principal)
         except Fault as fault:
             return Reply(400, encode_fault(find_id(member), fault))
+
+    def _tell(self, error: GatewayError, message: Message | None) -> Reply:
+        """An error that is no tool's answer: its HTTP status, and the same in words in a JSON-RPC error."""
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        data: object = UNSET
+        match error:
+            case Unauthenticated(code=code):
+                headers = (self._desk.challenge(code, door=DOOR),)
+            case ScopeMissing(scopes=scopes):
+                headers = (self._desk.challenge("insufficient_scope", scopes, DOOR),)
+                data = {"scopes": scopes}
+        message_id = message.id if message is not None and message.id is not UNSET else None
+        fault = Fault(jsonrpc_code(error), f"{error.title}: {error.detail}", data)
+        return Reply(http_status(error), encode_fault(message_id, fault), headers)
 
 
 def _is_modern(scope: HTTPScope, meta: RequestMeta) -> bool:
@@ -236,19 +244,6 @@ def _asking(scope: HTTPScope) -> Asking:
 
 def _refuse(status: int, text: str) -> Reply:
     return Reply(status, encode_fault(None, Fault(INVALID_REQUEST, text)))
-
-
-def _tell(error: GatewayError, message: Message | None) -> Reply:
-    """An error that is no tool's answer: its HTTP status, and the same in words in a JSON-RPC error."""
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    if isinstance(error, Unauthenticated):
-        headers = (challenge(),)
-    data: object = UNSET
-    if isinstance(error, ScopeMissing):
-        headers, data = (challenge("insufficient_scope", error.scopes),), {"scopes": error.scopes}
-    message_id = message.id if message is not None and message.id is not UNSET else None
-    fault = Fault(jsonrpc_code(error), f"{error.title}: {error.detail}", data)
-    return Reply(http_status(error), encode_fault(message_id, fault), headers)
 
 
 def _own_defect(message: Message, status: int) -> Reply:
