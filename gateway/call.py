@@ -23,6 +23,7 @@ from gateway.core.audit import AuditEntry, Phase
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
 from gateway.core.default import with_defaults
+from gateway.core.disposition import filename_of
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits, Manifest
 from gateway.core.media import essence
@@ -33,7 +34,7 @@ from gateway.core.policy import Facts, PolicyBook
 from gateway.core.polling import is_done, look_arguments
 from gateway.core.principal import Principal
 from gateway.core.project import Selection, Unselectable
-from gateway.core.redact import conceal, redact_arguments, redact_request, secret_names
+from gateway.core.redact import conceal, conceal_text, redact_arguments, redact_request, secret_names
 from gateway.core.request import Unbuildable, build_request
 from gateway.core.response import Reading, read_response
 from gateway.core.result import Blob, Media, Result, Text, with_handle, with_notes
@@ -105,8 +106,11 @@ class Calls:
             await self._audit.record(record.entry(_phase_of(error, record), error))
             raise
         except asyncio.CancelledError:
-            phase: Phase = "uncertain" if record.write_has_left else "cancelled"
-            await asyncio.shield(self._audit.record(record.entry(phase)))
+            await asyncio.shield(self._audit.record(record.entry(record.cut_off("cancelled"))))
+            raise
+        except Exception:
+            # A defect of ours: the door tells it, and what became of the call is in the log all the same.
+            await self._audit.record(record.entry(record.cut_off("failed")))
             raise
         await self._audit.record(record.entry("previewed" if asked.dry_run else "done"))
         return result
@@ -140,7 +144,8 @@ class Calls:
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
         # What a look at accepted work gave is the answer of another operation.
         doubts = () if look is not None and followed.requests else prepared.answers.notes(shown)
-        result = with_notes(read_response(tool, shown, reading), (*followed.notes, *doubts))
+        told = tuple(conceal_text(note, credential.secrets) for note in followed.notes)
+        result = with_notes(read_response(tool, shown, reading), (*told, *doubts))
         return self._keep(record.principal, tool, shown, reading, result)
 
     def _with_files(
@@ -154,7 +159,9 @@ class Calls:
             if not isinstance(value, dict) or "data" in value or not isinstance(value.get("resource"), str):
                 return value
             kept = self._results.find(principal, value["resource"]).response
-            return {"media_type": essence(kept.header("content-type")), **value, "data": kept.body}
+            name = filename_of(kept.header("content-disposition"), kept.header("content-type"))
+            told = {"filename": name} if name else {}
+            return {"media_type": essence(kept.header("content-type")), **told, **value, "data": kept.body}
 
         named = file_arguments(operation)
         return (
@@ -263,7 +270,11 @@ def look_by_operation(edition: Edition, record: "_Record", response: HttpRespons
     facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
     if arguments is None or not edition.policies.decide(record.principal, tool, arguments, facts).allowed:
         return None
-    return Look(build(tool.operation, arguments), lambda seen: not is_done(poll, seen))
+    try:
+        return Look(build_request(tool.operation, arguments), lambda seen: not is_done(poll, seen))
+    except Unbuildable:
+        # What the backend answered cannot be asked for. The call has happened, and its answer stands.
+        return None
 
 
 async def follow(
@@ -336,6 +347,12 @@ class _Record:
         self.request_bytes = 0
         self.write_has_left = False
         self.response: HttpResponse | None = None
+
+    def cut_off(self, otherwise: Phase) -> Phase:
+        """The end of a call that was cut off: a write whose answer had come is done."""
+        if not self.write_has_left:
+            return otherwise
+        return "done" if self.response is not None else "uncertain"
 
     def entry(self, phase: Phase, error: GatewayError | None = None) -> AuditEntry:
         decision = error.decision if isinstance(error, PolicyDenied) else self.decision

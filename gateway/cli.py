@@ -18,6 +18,7 @@ import msgspec
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text as RichText
 
 from gateway import __version__
 from gateway.app import open_gateway, open_store
@@ -29,6 +30,7 @@ from gateway.core.diff import Change
 from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest
 from gateway.core.option import PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.principal import OPERATOR, Principal
+from gateway.core.prose import visible
 from gateway.core.result import Blob, Media, Result, Text
 from gateway.core.scope import expand_scopes
 from gateway.core.tool import Tool
@@ -46,8 +48,19 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FOLLOW_S = 0.5
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Plain(Console):
+    """Shows text as it is: what a document or a backend says is no markup, and acts on no terminal."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> RichText:
+        return super().render_str(visible(text), **options)
+
+
+out, err = _Plain(), _Plain(stderr=True)
 
 
 def main() -> None:
@@ -55,7 +68,7 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except (GatewayError, SettingsBroken) as error:
-        err.print(f"factotum: {error}", style="red", markup=False)
+        err.print(f"factotum: {error}", style="red")
         sys.exit(1)
 
 
@@ -187,9 +200,7 @@ async def diff(name: str, versions: int) -> None:
     if not found:
         raise NotFound(f"Nothing is known of a connector named {name!r}; `factotum connectors` lists those there are.")
     for version in found:
-        out.print(
-            f"{version.at:%Y-%m-%d %H:%M} UTC  {version.cause}  {version.digest[:12]}", style="bold", markup=False
-        )
+        out.print(f"{version.at:%Y-%m-%d %H:%M} UTC  {version.cause}  {version.digest[:12]}", style="bold")
         _print_changes(version.changes)
 
 
@@ -201,7 +212,7 @@ async def approve(name: str, tools: tuple[str, ...]) -> None:
     """Let held TOOLS of a connector go, or all of them."""
     async with _gateway() as gateway:
         names = await gateway.ingestion.approve(OPERATOR, name, tools)
-    out.print("\n".join(names) or "Nothing was held back.", markup=False)
+    out.print("\n".join(names) or "Nothing was held back.")
 
 
 @cli.command()
@@ -241,12 +252,12 @@ async def show(tool: str) -> None:
         found = gateway.published.current.catalog.tools.get(tool)
     if found is None:
         raise NotFound(f"There is no tool named {tool!r}; `factotum tools` lists those there are.")
-    out.print(f"{found.name}  ({found.effect})  {found.operation.key}", markup=False)
-    out.print(found.description, markup=False)
-    out.print(f"scopes: {_scopes(found)}", markup=False)
-    out.print("arguments:", msgspec.json.format(bytes(found.input_schema), indent=2).decode(), markup=False)
+    out.print(f"{found.name}  ({found.effect})  {found.operation.key}")
+    out.print(found.description)
+    out.print(f"scopes: {_scopes(found)}")
+    out.print("arguments:", msgspec.json.format(bytes(found.input_schema), indent=2).decode())
     if found.output_schema:
-        out.print("result:", msgspec.json.format(bytes(found.output_schema), indent=2).decode(), markup=False)
+        out.print("result:", msgspec.json.format(bytes(found.output_schema), indent=2).decode())
 
 
 @cli.command()
@@ -415,12 +426,12 @@ async def check_policies() -> None:
     async with _gateway() as gateway:
         book = gateway.published.current.policies
     for warning in book.warnings:
-        err.print(f"warning: {warning}", markup=False)
+        err.print(f"warning: {warning}")
     failed = 0
     for name, count, failures in run_tables(settings):
-        out.print(f"{name}: {count - len(failures)} of {count} cases hold", markup=False)
+        out.print(f"{name}: {count - len(failures)} of {count} cases hold")
         for failure in failures:
-            out.print(f"  {failure}", markup=False)
+            out.print(f"  {failure}")
         failed += len(failures)
     if failed:
         raise BadRequest(f"{failed} cases came out otherwise than written.")
@@ -514,15 +525,15 @@ def _print_result(result: Result) -> None:
     for block in result.content:
         match block:
             case Text(text=text):
-                out.print(text, markup=False)
+                out.print(text)
             case Media(media_type=media_type, data=data) | Blob(media_type=media_type, data=data):
-                out.print(f"[{media_type}, {len(data)} bytes]", markup=False)
+                out.print(f"[{media_type}, {len(data)} bytes]")
     for note in result.notes:
-        err.print(note, markup=False)
+        err.print(note)
 
 
 def _print_json(line: AuditEntry) -> None:
-    out.print(msgspec.json.encode(line).decode(), markup=False)
+    out.print(msgspec.json.encode(line).decode())
 
 
 def _print_line(line: AuditEntry) -> None:
@@ -530,6 +541,5 @@ def _print_line(line: AuditEntry) -> None:
     reason = f"  {' '.join(line.reasons)}" if line.reasons and line.phase != "done" else ""
     out.print(
         f"{line.sequence:>6} {line.at:%H:%M:%S} {line.phase:<12} {line.tenant}/{line.subject} {line.tool}{status} "
-        f"{line.latency_ms:.1f} ms {bytes(line.arguments).decode()}{reason}",
-        markup=False,
+        f"{line.latency_ms:.1f} ms {bytes(line.arguments).decode()}{reason}"
     )

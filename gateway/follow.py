@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.operation import Operation
 from gateway.core.pages import NextPage, Page, merge_pages, next_page, read_page
-from gateway.core.polling import is_accepted, is_running, look_at
+from gateway.core.polling import is_accepted, is_away, is_running, look_at
 from gateway.core.request import Unbuildable, build_request
 from gateway.core.response import retry_seconds
 from gateway.errors import GatewayError
@@ -53,7 +53,7 @@ async def gather_pages(
         return Followed(response)
     pages, ends_at = [page], time.monotonic() + bounds.timeout_s
     following = next_page(operation.paging, arguments, request, response, page)
-    stopped = ""
+    latest, sent, stopped = response, {request}, ""
     while following is not None and len(pages) < bounds.pages_max and not stopped:
         arguments = following.arguments or arguments
         stopped = _over(pages, bounds, ends_at)
@@ -61,9 +61,17 @@ async def gather_pages(
             break
         try:
             request = _request_of(following, operation, request)
-            response = await send(request)
+            if request in sent:
+                following, stopped = None, f"page {len(pages) + 1} would be one that was read before"
+                break
+            sent.add(request)
+            async with asyncio.timeout(ends_at - time.monotonic()):
+                response = await send(request)
         except (GatewayError, Unbuildable):
             stopped = f"page {len(pages) + 1} could not be had"
+            break
+        except TimeoutError:
+            stopped = _say_over(bounds)
             break
         page = read_page(operation.paging, response)
         if page is None:
@@ -72,10 +80,11 @@ async def gather_pages(
             following = None
         else:
             pages.append(page)
+            latest = response
             following = next_page(operation.paging, arguments, request, response, page)
     whole = pages[0].body if len(pages) == 1 else merge_pages(pages)
     told = _say_pages(pages, following, operation, stopped)
-    return Followed(structs.replace(response, status=200, body=whole, headers=_as_json(response)), told, len(pages) - 1)
+    return Followed(structs.replace(latest, status=200, body=whole, headers=_as_json(latest)), told, len(pages) - 1)
 
 
 class Look(Struct, frozen=True):
@@ -93,11 +102,13 @@ def find_look(request: HttpRequest, response: HttpResponse) -> Look | None:
 
 
 async def wait_until_done(send: Send, look: Look, response: HttpResponse, wait_s: float) -> Followed:
-    """The end of accepted work, looked for until `wait_s` are over; the last answer where it does not come by then."""
+    """The end of accepted work, looked for until `wait_s` are over; the last answer that told of it where it does not come
+    by then."""
     url = look.request.url
-    started, pause, looks, latest = time.monotonic(), FIRST_LOOK_S, 0, response
+    started, pause, looks, seen = time.monotonic(), FIRST_LOOK_S, 0, response
+    latest = response
     for _ in range(LOOKS_MAX):
-        asked_s = retry_seconds(latest.header("retry-after"))
+        asked_s = retry_seconds(seen.header("retry-after"))
         left_s = wait_s - (time.monotonic() - started)
         pause = asked_s if asked_s is not None else pause
         if left_s <= 0 or pause > left_s:
@@ -105,10 +116,16 @@ async def wait_until_done(send: Send, look: Look, response: HttpResponse, wait_s
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LOOK_EVERY_S_MAX)
         try:
-            latest = await send(look.request)
+            async with asyncio.timeout(wait_s - (time.monotonic() - started)):
+                seen = await send(look.request)
+        except TimeoutError:
+            break
         except GatewayError:
             return Followed(latest, (f"It was accepted; looking at {url} failed after {looks} looks.",), looks)
         looks += 1
+        if is_away(seen):
+            continue
+        latest = seen
         if not look.goes_on(latest):
             return Followed(latest, (f"Done after {time.monotonic() - started:.1f} s, as {url} says.",), looks)
     return Followed(latest, (f"It still runs after {time.monotonic() - started:.1f} s; look at {url}.",), looks)
@@ -123,7 +140,11 @@ def _request_of(following: NextPage, operation: Operation, request: HttpRequest)
 def _over(pages: list[Page], bounds: PageBounds, ends_at: float) -> str:
     if sum(len(page.body) for page in pages) >= bounds.bytes_max:
         return f"{bounds.bytes_max} bytes were reached (response_bytes_max)"
-    return f"{bounds.timeout_s:g} s were over (pages_timeout_s)" if time.monotonic() >= ends_at else ""
+    return _say_over(bounds) if time.monotonic() >= ends_at else ""
+
+
+def _say_over(bounds: PageBounds) -> str:
+    return f"{bounds.timeout_s:g} s were over (pages_timeout_s)"
 
 
 def _say_pages(pages: list[Page], following: NextPage | None, operation: Operation, stopped: str) -> tuple[str, ...]:

@@ -12,11 +12,11 @@ from types import MappingProxyType
 
 import msgspec
 import structlog
-import yaml
 from msgspec import Raw, structs
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
+from gateway.core.broken import DocumentBroken
 from gateway.core.catalog import Connector, build_catalog, hash_manifest
 from gateway.core.compilation import refuse_name
 from gateway.core.diff import Change, diff_connectors, fingerprint
@@ -24,6 +24,7 @@ from gateway.core.manifest import Manifest
 from gateway.core.policy import PolicyBroken, load_policies
 from gateway.core.principal import SCHEDULE, Principal
 from gateway.core.quarantine import fingerprints_of, hold_back
+from gateway.core.yaml_tree import parse_yaml
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
 from gateway.fetch import DocumentReader, Offered
 from gateway.published import Edition, Published
@@ -32,6 +33,7 @@ from gateway.stores.base import Cause, ConnectorStore, ConnectorVersion, StoredC
 log = structlog.get_logger(__name__)
 
 MANIFEST_FILE = "connector.yaml"
+MANIFEST_BYTES_MAX = 4 << 20
 
 
 class Ingestion:
@@ -362,14 +364,22 @@ def read_folder(folder: Path) -> tuple[list[Offered], dict[str, str]]:
 def read_manifest(path: Path) -> Manifest:
     """One manifest file. Raises BadRequest, which names the file and the place."""
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Manifest)
+        with path.open("rb") as file:
+            data = file.read(MANIFEST_BYTES_MAX + 1)
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be read.") from error
+    if len(data) > MANIFEST_BYTES_MAX:
+        raise BadRequest(f"{path} is larger than a manifest may be, which is {MANIFEST_BYTES_MAX} bytes.")
+    try:
+        return msgspec.convert(parse_yaml(data.decode()), Manifest)
     except msgspec.ValidationError as error:
         # msgspec's text names the place and the type that was expected, and no value.
         raise BadRequest(f"{path}: {error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise BadRequest(f"{path} cannot be read as YAML{place}.") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{path} cannot be read as YAML: it is not valid UTF-8.") from error
+    except DocumentBroken as error:
+        place = f" at {error.place}" if error.place else ""
+        raise BadRequest(f"{path} cannot be read as YAML{place}: {error.detail}") from error
 
 
 def _make_edition(connectors: Sequence[Connector], policies: Mapping[str, str]) -> Edition:

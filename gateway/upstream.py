@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
@@ -22,6 +23,7 @@ from yarl import URL
 
 from gateway import __version__
 from gateway.core import breaker as breakers
+from gateway.core.coding import Miscoded, Uncoded, codings_of, undo_codings
 from gateway.core.egress import Network, may_reach, parse_networks, refuse_url
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits
@@ -42,6 +44,7 @@ from gateway.errors import (
 USER_AGENT = f"factotum/{__version__}"
 KEEP_ALIVE_S = 15.0
 HEADER_BYTES_MAX = 64 << 10
+REQUEST_HEAD_BYTES_MAX = 64 << 10
 AUTH_STEPS_MAX = 5
 BACKOFF_S = 0.05
 RETRY_AFTER_S_MAX = 2.0
@@ -49,6 +52,7 @@ RETRIED_STATUSES = frozenset({502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FETCH_IN_FLIGHT_MAX = 8
 ORIGINS_MAX = 1_000
+UNDONE_BY_AIOHTTP = frozenset({"gzip", "deflate", "br", "zstd"})
 DOCUMENT_TYPES = "application/json, application/yaml, text/yaml, */*;q=0.5"
 
 
@@ -99,6 +103,10 @@ class Upstream:
         """
         if len(request.content) > limits.request_bytes_max:
             raise TooLarge(f"The request's body is larger than {limits.request_bytes_max} bytes (request_bytes_max).")
+        if _head_characters(request) > REQUEST_HEAD_BYTES_MAX:
+            raise TooLarge(
+                f"The request's URL and headers are larger than {REQUEST_HEAD_BYTES_MAX} bytes; give less in them."
+            )
         lane = self._lane(connector, limits, allow_addresses)
         async with lane.place(self._clock()):
             try:
@@ -286,14 +294,28 @@ class _Lane:
                 request.method,
                 URL(request.url, encoded=True),
                 headers=list(request.headers),
-                data=request.content or None,
+                # A large body that is no file would be warned of, as if it were sent at once.
+                data=BytesIO(request.content) if request.content else None,
                 allow_redirects=False,
             )
             async with sending as answer:
                 stream_s = self.limits.stream_timeout_s if answer.content_type in SEQUENTIAL_TYPES else None
                 body, truncated = await _read(answer, self.limits.response_bytes_max, stream_s)
                 headers = tuple((name.lower(), value) for name, value in answer.headers.items())
-                return HttpResponse(answer.status, headers, body, truncated)
+                body, truncated, left = _undo(answer, body, self.limits.response_bytes_max, truncated)
+                return HttpResponse(answer.status, headers, body, truncated, ", ".join(left))
+
+
+def _undo(answer: aiohttp.ClientResponse, body: bytes, bytes_max: int, cut: bool) -> Uncoded:
+    """The body without those content codings that aiohttp leaves: it undoes one, where there is one alone."""
+    codings = codings_of(answer.headers.getall("content-encoding", ()))
+    is_done = answer.headers.get("content-encoding", "").lower() in UNDONE_BY_AIOHTTP
+    if is_done or not codings or not body:
+        return Uncoded(body, cut)
+    try:
+        return undo_codings(body, codings, bytes_max, cut=cut)
+    except Miscoded as error:
+        raise UpstreamBroken(f"What came says that it is {error.coding}, and is not.") from error
 
 
 async def _read(answer: aiohttp.ClientResponse, bytes_max: int, stream_s: float | None) -> tuple[bytes, bool]:
@@ -361,6 +383,10 @@ def _mapped(name: str, url: str) -> Any:
         raise UpstreamUnreachable(f"No secure connection to {name} came about; see its certificate.") from error
     except (aiohttp.ClientError, ConnectionError, ValueError) as error:
         raise UpstreamBroken(f"{name} broke off, or sent what is no HTTP.") from error
+
+
+def _head_characters(request: HttpRequest) -> int:
+    return len(request.url) + sum(len(name) + len(value) for name, value in request.headers)
 
 
 def _forbidden(url: str, why: str) -> UpstreamForbidden:

@@ -295,6 +295,41 @@ async def test_a_write_that_cannot_be_recorded_is_not_sent(lamps: Door, backend:
     assert backend.seen == []
 
 
+async def test_a_file_goes_on_under_the_name_that_its_service_gave_it(door: Door, backend: Backend) -> None:
+    files = {
+        "openapi": "3.1.0",
+        "info": {"title": "Files", "version": "1"},
+        "paths": {
+            "/report": {
+                "get": {"operationId": "getReport", "responses": {"200": {"content": {"application/pdf": {}}}}}
+            },
+            "/upload": {
+                "post": {
+                    "operationId": "upload",
+                    "requestBody": {
+                        "content": {
+                            "multipart/form-data": {
+                                "schema": {
+                                    "type": "object",
+                                    "properties": {"file": {"type": "string", "format": "binary"}},
+                                }
+                            }
+                        }
+                    },
+                    "responses": {"200": {}},
+                }
+            },
+        },
+    }
+    await door.add("files", files, backend.url)
+    token = await door.key()
+    backend.answers["GET /report"] = (200, 'application/pdf; name="Q1 é.pdf"', b"%PDF\0")
+    answer = (await call(door, token, "files_get_report", {})).json()
+    assert (answer["content"][0]["filename"], answer["notes"]) == ("Q1 é.pdf", ["The file is named 'Q1 é.pdf'."])
+    await call(door, token, "files_upload", {"file": {"resource": answer["handle"]}})
+    assert 'filename="Q1 é.pdf"'.encode() in backend.seen[-1].body
+
+
 TYPED = {"type": "object", "required": ["on"], "properties": {"on": {"type": "boolean"}, "level": {"type": "integer"}}}
 
 

@@ -68,6 +68,38 @@ def test_a_manifest_that_is_not_there_is_a_clear_error(factotum) -> None:
     assert (failed.returncode, "none.yaml cannot be read" in failed.stderr) == (1, True)
 
 
+def test_what_a_document_says_is_no_markup_and_acts_on_no_terminal(factotum, tmp_path: Path) -> None:
+    bad = "[red]x[/nothing] :smile: \x1b[31m\u202e"
+    paths = {f"/{bad}": {"post": 7, "get": {"summary": bad, "parameters": [{"name": bad, "in": "query"}]}}}
+    (tmp_path / "bad.json").write_text(json.dumps({**DOCUMENT, "info": {"title": bad}, "paths": paths}))
+    assert factotum("add", "bad.json", "--name", "bad").returncode == 0
+    shown = [factotum(*args) for args in (("connectors",), ("tools",), ("refusals", "bad"), ("search", "x"))]
+    shown += [factotum("show", "bad_get_red_x_nothing_smile_31m"), factotum("call", bad)]
+    for run in shown:
+        assert "[red]x[/nothing] :smile:" in run.stdout + run.stderr
+        assert not {"\x1b", "\u202e"} & {*run.stdout, *run.stderr}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        ("name: shop\na: &a [*a]", "line 2, column 8: an alias names nothing, or holds itself."),
+        ("a: " + "[" * 100_000, "nested deeper"),
+        ("name: !!python/object/apply:os.system [echo]", "Expected `str`"),
+        (
+            "x: &a0 [" + "1," * 100 + "]\n" + "\n".join(f"x{i}: &a{i + 1} [{f'*a{i},' * 100}]" for i in range(5)),
+            "values",
+        ),
+        ("name: \x00", "a character that no YAML text may have"),
+        ("#" * (4 << 20) + "\nname: shop", "larger than a manifest may be"),
+    ],
+)
+def test_a_manifest_that_means_harm_is_refused_by_name(factotum, tmp_path: Path, manifest: str, told: str) -> None:
+    (tmp_path / "connector.yaml").write_text(manifest)
+    failed = factotum("add", "--manifest", "connector.yaml")
+    assert (failed.returncode, told in failed.stderr, "Traceback" in failed.stderr) == (1, True, False), failed.stderr
+
+
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(factotum, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
     factotum("add", "openapi.json")

@@ -6,6 +6,7 @@ import random
 import resource
 import sys
 import time
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -341,6 +342,47 @@ async def test_a_long_retry_after_is_handed_on_and_not_waited_for(upstream: Upst
     async with peer(answering(away)) as one:
         answer = await send(upstream, one.url + "/")
         assert (answer.status, answer.header("retry-after"), len(one.requests)) == (503, "60", 1)
+
+
+def coded(body: bytes, coding: str) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "told", "left"),
+    [
+        (brotli.compress(gzip.compress(b"text", mtime=0)), "gzip, br", b"text", ""),
+        (zstd.compress(brotli.compress(b"text")), "br,zstd", b"text", ""),
+        (gzip.compress(b"text", mtime=0), "x-gzip", b"text", ""),
+        (gzip.compress(b"text", mtime=0), "GZIP", b"text", ""),
+        (gzip.compress(b"text", mtime=0), "gzip, identity", b"text", ""),
+        (zlib.compress(b"text"), "deflate", b"text", ""),
+        (zlib.compress(b"text")[2:-4], "deflate", b"text", ""),
+        (b"text", "compress", b"text", "compress"),
+        (gzip.compress(b"text", mtime=0), "compress, gzip", b"text", "compress"),
+        (b"text", "identity", b"text", ""),
+    ],
+)
+async def test_content_codings_are_undone_and_one_that_is_not_known_is_named(
+    upstream: Upstream, body: bytes, coding: str, told: bytes, left: str
+) -> None:
+    async with peer(answering(coded(body, coding))) as one:
+        answer = await send(upstream, one.url + "/")
+        assert (answer.body, answer.truncated, answer.coding) == (told, False, left)
+
+
+async def test_a_stacked_bomb_comes_out_no_larger_than_the_bound(upstream: Upstream) -> None:
+    bomb = gzip.compress(gzip.compress(bytes(20_000_000)))
+    async with peer(answering(coded(bomb, "gzip, gzip"))) as one:
+        answer = await send(upstream, one.url + "/", limits=Limits(timeout_s=3, response_bytes_max=50_000))
+        assert (answer.body, answer.truncated) == (bytes(50_000), True)
+
+
+async def test_an_answer_that_is_not_in_its_codings_is_a_clear_error(upstream: Upstream) -> None:
+    async with peer(answering(coded(b"plain", "gzip, br"))) as one:
+        with pytest.raises(UpstreamBroken, match="says that it is br, and is not"):
+            await send(upstream, one.url + "/", "POST")
 
 
 async def test_an_answer_without_end_is_read_to_the_bound_and_no_further(upstream: Upstream) -> None:

@@ -10,7 +10,7 @@ from gateway.core.declared import Answer, of_status, of_type
 from gateway.core.http import HttpResponse
 from gateway.core.media import EVENT_STREAM, essence, family_of
 from gateway.core.prose import plain
-from gateway.core.response import is_generic, json_of
+from gateway.core.response_json import is_generic, json_of
 from gateway.core.sequence import leading, read_events
 from gateway.core.shelf import SCHEMA_BYTES_MAX, bundle
 from gateway.core.tool import Tool

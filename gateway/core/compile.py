@@ -24,7 +24,7 @@ from gateway.core.option import offer_options
 from gateway.core.overlay import apply_overlay
 from gateway.core.paging import detect_paging, told_paging
 from gateway.core.parameters import compile_parameters, gather_parameters
-from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain
+from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain, shown
 from gateway.core.references import At, Documents, Malformed
 from gateway.core.relate import relate
 from gateway.core.scope import scopes_of
@@ -37,6 +37,10 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", 
 TITLE_CHARACTERS_MAX = 120
 TAGS_MAX = 20
 OPERATIONS_MAX = 100_000
+PATH_CHARACTERS_MAX = 2_000
+# An operationId that is longer is none.
+ID_CHARACTERS_MAX = 500
+REFUSED_CHARACTERS_MAX = 300
 METHOD_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 
 
@@ -65,7 +69,7 @@ def compile_document(
         try:
             made.append(Made(_compile(source, name, one), one.operation))
         except Malformed as error:
-            refusals.append(Refusal(one.identity.key, error.place, error.reason, error.detail))
+            refusals.append(_refusal(one.identity.method, one.identity.path, error))
     made, twice = _without_doubles(made)
     tools = relate(source, made, _names(every))
     shelves = source.schemas.shelves()
@@ -116,7 +120,7 @@ def _operations(source: Source) -> Iterator[_Found | Refusal]:
         try:
             settled = _path_item(source, item)
         except Malformed as error:
-            yield Refusal(f"* {path}", error.place, error.reason, error.detail)
+            yield _refusal("*", path, error)
             continue
         for method, operation in _methods(source, settled):
             count += 1
@@ -154,16 +158,25 @@ def _path_item(source: Source, item: At) -> At:
 def _found(source: Source, path: str, method: str, item: At, operation: At) -> _Found | Refusal:
     place = source.documents.place(operation)
     if not method or not METHOD_TOKEN.issuperset(method.upper()) or method.upper() == "CONNECT":
-        return Refusal(f"{method[:20]} {path}", place, "unknown-method", "that cannot be a request method here.")
+        told = Malformed("unknown-method", place, "that cannot be a request method here.")
+        return _refusal(method[:20], path, told)
+    if len(path) > PATH_CHARACTERS_MAX:
+        told = Malformed("malformed", place, f"its path is longer than {PATH_CHARACTERS_MAX} characters.")
+        return _refusal(method, path, told)
     try:
         settled = source.settle(operation)
     except Malformed as error:
-        return Refusal(f"{method} {path}", error.place, error.reason, error.detail)
+        return _refusal(method, path, error)
     told_id = settled.value.get("operationId")
     rooted = path if path.startswith("/") else f"/{path}"
     extension = read_extension(source, item, settled)
-    identity = Identity(method.upper(), rooted, told_id if isinstance(told_id, str) else "", extension.name)
+    is_id = isinstance(told_id, str) and len(told_id) <= ID_CHARACTERS_MAX
+    identity = Identity(method.upper(), rooted, told_id if is_id else "", extension.name)
     return _Found(identity, item, settled, extension)
+
+
+def _refusal(method: str, path: str, error: Malformed) -> Refusal:
+    return Refusal(shown(f"{method} {path}", REFUSED_CHARACTERS_MAX), error.place, error.reason, error.detail)
 
 
 def _compile(source: Source, name: str, found: _Found) -> Tool:
@@ -171,7 +184,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     identity, at, told = found.identity, found.operation, found.extension
     connector, effect = source.manifest.name, told.effect or effect_of(identity.method)
     path = identity.path.partition("#")[0]
-    inputs = Inputs(source.schemas.definition_of("input"))
+    inputs = Inputs(source.schemas.definition_of("input"), source.documents.place(at))
     declared = gather_parameters(source, path, found.item, at)
     parameters = compile_parameters(source, path, declared, at, inputs)
     body = compile_body(source, at, declared, inputs, told.media_type)
@@ -198,7 +211,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     deprecated = at.value.get("deprecated") is True
     return Tool(
         name=name,
-        title=title or summary or words(identity.operation_id) or identity.key[:TITLE_CHARACTERS_MAX],
+        title=title or summary or shown(words(identity.operation_id) or identity.key, TITLE_CHARACTERS_MAX),
         description=_description(summary, at, found, deprecated=deprecated),
         inputs=root,
         outputs=answers.root,
@@ -269,7 +282,8 @@ def _description(summary: str, at: At, found: _Found, *, deprecated: bool) -> st
         parts.append(summary if summary[-1] in ".!?" else f"{summary}.")
     parts.append(text)
     whole = cut(" ".join(part for part in parts if part), DESCRIPTION_CHARACTERS_MAX)
-    return whole or f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
+    named = f"{found.identity.key} of {found.identity.operation_id or 'the API'}."
+    return whole or shown(named, DESCRIPTION_CHARACTERS_MAX)
 
 
 def _security(source: Source, at: At) -> list[list[str]]:
@@ -300,8 +314,9 @@ def _without_doubles(made: list[Made]) -> tuple[list[Made], list[Refusal]]:
     for one in made:
         tool = one.tool
         if tool.name in kept:
-            detail = f"{kept[tool.name].tool.operation.key} is there already."
-            lost.append(Refusal(tool.operation.key, tool.operation.pointer, "repeated-operation", detail))
+            detail = f"{shown(kept[tool.name].tool.operation.key, REFUSED_CHARACTERS_MAX)} is there already."
+            error = Malformed("repeated-operation", tool.operation.pointer, detail)
+            lost.append(_refusal(tool.operation.method, tool.operation.path, error))
         else:
             kept[tool.name] = one
     return list(kept.values()), lost

@@ -1,15 +1,17 @@
 """A document's bytes to a tree of plain values, and the names of other files that it refers to. Knows no OpenAPI beyond
 what tells an OpenAPI document from anything else."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from typing import Any, TypeAlias
 from urllib.parse import urldefrag, urljoin
 
 import msgspec
 
 from gateway.core.broken import DocumentBroken
-from gateway.core.yaml_tree import DEPTH_MAX, parse_yaml
+from gateway.core.yaml_tree import DEPTH_MAX, DIGITS_MAX, parse_yaml
 
 __all__ = ["DocumentBroken", "Tree", "external_references", "join_uri", "parse_document", "require_openapi"]
 
@@ -95,13 +97,29 @@ def _decode(data: bytes) -> str:
 
 def _parse_json(text: str) -> object:
     try:
-        tree: object = msgspec.json.decode(text)
+        tree: object = _decode_json(text)
     except (RecursionError, UnicodeEncodeError) as error:
         raise DocumentBroken(f"it is nested deeper than {DEPTH_MAX} levels, or holds a lone surrogate.") from error
     except msgspec.DecodeError as error:
         raise DocumentBroken("it is not valid JSON.", _json_place(text, error)) from error
     _require_depth(tree)
     return tree
+
+
+def _decode_json(text: str) -> object:
+    """Numbers that are out of range are the text that they are written as, here as in YAML."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        return json.loads(text, parse_int=_in_range(int), parse_float=_in_range(float))
+
+
+def _in_range(kind: Callable[[str], int | float]) -> Callable[[str], int | float | str]:
+    def read(text: str) -> int | float | str:
+        number = kind(text) if len(text) <= DIGITS_MAX else inf
+        return text if abs(number) == inf else number
+
+    return read
 
 
 def _json_place(text: str, error: msgspec.DecodeError) -> str:

@@ -4,6 +4,8 @@ from urllib.parse import urljoin, urlsplit
 
 from msgspec import Struct
 
+URL_CHARACTERS_MAX = 8_000
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -25,12 +27,14 @@ class HttpResponse(Struct, frozen=True):
 
     Header names are lower-case. `body` is decoded from its content coding (gzip, br, ...).
     `truncated` says that the body was longer than the bound and only its first bytes are here.
+    `coding` names the content codings that the body still has, because they are not known here.
     """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
     truncated: bool = False
+    coding: str = ""
 
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), or ""."""
@@ -39,7 +43,9 @@ class HttpResponse(Struct, frozen=True):
 
 def url_on_origin(told: str, request: HttpRequest) -> str:
     """The URL that an answer to this request names, absolute and without a fragment, where it is on the request's own
-    origin; "" where it leads elsewhere or is none."""
+    origin and no longer than URL_CHARACTERS_MAX; "" where it leads elsewhere or is none."""
+    if len(told) > URL_CHARACTERS_MAX:
+        return ""
     try:
         url = urljoin(request.url, told).partition("#")[0]
         here, there = urlsplit(request.url), urlsplit(url)
@@ -47,4 +53,4 @@ def url_on_origin(told: str, request: HttpRequest) -> str:
     except ValueError:
         return ""
     is_plain = there.username is None and url.isascii() and url.isprintable() and " " not in url
-    return url if is_same and is_plain else ""
+    return url if is_same and is_plain and len(url) <= URL_CHARACTERS_MAX else ""

@@ -5,30 +5,37 @@ from typing import Any
 
 from gateway.core.default import default_of
 from gateway.core.extension import Role
-from gateway.core.naming import distinct, name_argument
+from gateway.core.naming import Distinct, name_argument
 from gateway.core.operation import Default
 from gateway.core.option import RESERVED
+from gateway.core.references import Malformed
+
+# More names than that do not fit into the root of a schema (shelf.ROOT_BYTES_MAX).
+INPUTS_MAX = 5_000
 
 
 class Inputs:
     """Parameters and body properties side by side. The first to ask for a name gets it. `names` are the arguments by
     their names on the wire, `defaults` what is sent for those that are required and need not be given. `look_up` finds
-    a definition by its name."""
+    a definition by its name; `place` is that of the operation."""
 
-    def __init__(self, look_up: Callable[[str], Any]) -> None:
+    def __init__(self, look_up: Callable[[str], Any], place: str) -> None:
         self._look_up = look_up
+        self._place = place
         self.properties: dict[str, Any] = {}
         self.required: list[str] = []
         self.dependent: dict[str, list[str]] = {}
         self.defaults: list[Default] = []
         self.sinks: dict[str, Role] = {}
         self.names: dict[str, str] = {}
-        self._taken: set[str] = set(RESERVED)
+        self._free = Distinct(RESERVED)
 
     def add(self, wire_name: str, location: str, schema: Any, *, required: bool, if_any: bool = False) -> str:
         """The argument's name. `required`: a request has to have it, from the caller or by its default; `if_any`: only
-        where it has any of the body."""
-        argument = distinct(name_argument(wire_name), location, self._taken)
+        where it has any of the body. Raises Malformed `too-many-inputs`."""
+        if len(self.properties) >= INPUTS_MAX:
+            raise Malformed("too-many-inputs", self._place, f"it has more than {INPUTS_MAX} inputs.")
+        argument = self._free.take(name_argument(wire_name), location)
         self.properties[argument] = schema
         self.names.setdefault(wire_name, argument)
         default = default_of(schema, location, self._look_up) if required else ""

@@ -16,6 +16,8 @@ Json = dict[str, Any]
 ENUM_VALUES_MAX = 1_000
 PATTERN_CHARACTERS_MAX = 1_000
 DEFAULT_BYTES_MAX = 500
+# Larger numbers are no bounds that anybody means, and few readers of JSON take them.
+NUMBER_MAX = 1e300
 SHORT_TEXT_CHARACTERS_MAX = 80
 
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
@@ -45,10 +47,10 @@ def _type_meant(kind: object) -> str:
 
 
 def number_of(value: object, *, whole: bool) -> float | int | None:
-    """A finite number, also one that was written as text; a `whole` one is no less than 0."""
+    """A number of at most NUMBER_MAX, also one that was written as text; a `whole` one is no less than 0."""
     if isinstance(value, str):
         value = _from_text(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or abs(value) == float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= NUMBER_MAX:
         return None
     if not whole:
         return value

@@ -3,13 +3,15 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from msgspec import Struct
 
 NAME_CHARACTERS_MAX = 64
 HASH_CHARACTERS = 6
+# An underscore and as many digits as there can be arguments.
+NUMBER_CHARACTERS_MAX = 5
 # What stands for the whole catalog, and the actions that policies know effects by.
 RESERVED = frozenset({"search_tools", "describe_tool", "call_tool", "read", "write", "destructive"})
 
@@ -71,16 +73,23 @@ def name_argument(wire_name: str) -> str:
     return _ARGUMENT.sub("_", wire_name).strip("_")[:NAME_CHARACTERS_MAX].strip("_") or "value"
 
 
-def distinct(name: str, location: str, taken: set[str]) -> str:
-    """`name`, or where it is taken `<location>_<name>`, or that with a number; and marks it taken."""
-    candidate, number = name, 2
-    if candidate in taken:
-        candidate = f"{location}_{name}"[:NAME_CHARACTERS_MAX]
-    while candidate in taken:
-        candidate = f"{location}_{name}"[: NAME_CHARACTERS_MAX - 4] + f"_{number}"
-        number += 1
-    taken.add(candidate)
-    return candidate
+class Distinct:
+    """Gives out names, each once."""
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self._taken = set(reserved)
+        # Where to go on counting, so that many of one name do not start at 2 each time.
+        self._numbers: dict[str, int] = {}
+
+    def take(self, name: str, location: str) -> str:
+        """`name`, or where it is taken `<location>_<name>`, or that with a number."""
+        candidate = name if name not in self._taken else f"{location}_{name}"[:NAME_CHARACTERS_MAX]
+        base = candidate[: NAME_CHARACTERS_MAX - NUMBER_CHARACTERS_MAX]
+        while candidate in self._taken:
+            number = self._numbers[base] = self._numbers.get(base, 1) + 1
+            candidate = f"{base}_{number}"
+        self._taken.add(candidate)
+        return candidate
 
 
 def _own_names(operations: Sequence[Identity]) -> list[str]:

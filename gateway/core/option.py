@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.core.operation import Operation
+from gateway.core.project import EXPRESSION_CHARACTERS_MAX
 
 SELECT, PAGES, WAIT = "_select", "_pages_max", "_wait_s"
 RESERVED = frozenset({SELECT, PAGES, WAIT})
-SELECT_CHARACTERS_MAX = 2_000
 PAGES_MAX = 100
 WAIT_S_MAX = 300.0
 
@@ -23,7 +23,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """`select` is a JMESPath expression over the JSON of the result. `pages_max` is how many pages of a list to read and
     put together. `wait_s` is how long to wait for work that the backend has accepted and not yet done."""
 
-    select: Annotated[str, Meta(max_length=SELECT_CHARACTERS_MAX)] = msgspec.field(name=SELECT, default="")
+    select: Annotated[str, Meta(max_length=EXPRESSION_CHARACTERS_MAX)] = msgspec.field(name=SELECT, default="")
     pages_max: Annotated[int, Meta(ge=1, le=PAGES_MAX)] = msgspec.field(name=PAGES, default=1)
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = msgspec.field(name=WAIT, default=0.0)
 

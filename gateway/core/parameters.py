@@ -30,6 +30,7 @@ STYLES: dict[Location, tuple[Style, ...]] = {
     "cookie": ("form", "cookie"),
 }
 _LIMITS_OF_TEXT = frozenset({"enum", "const", "pattern", "minLength", "allOf", "anyOf", "not"})
+WIRE_NAME_CHARACTERS_MAX = 2_000
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 
@@ -45,6 +46,9 @@ def gather_parameters(source: Source, path: str, item: At, operation: At) -> lis
             if not isinstance(name, str) or not isinstance(where, str) or not name:
                 place = source.documents.place(one)
                 raise Malformed("malformed-parameter", place, "a parameter needs a `name` and an `in`.")
+            if len(name) > WIRE_NAME_CHARACTERS_MAX:
+                told = f"its name is longer than {WIRE_NAME_CHARACTERS_MAX} characters."
+                raise Malformed("malformed-parameter", source.documents.place(one), told)
             found[where, name.lower() if where == "header" else name] = settled
     return list(found.values())
 

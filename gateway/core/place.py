@@ -1,8 +1,11 @@
 """A value of a document together with where it stands, and what is raised where it is not what it must be."""
 
+from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
 from gateway.core.pointer import escape
+
+TOKEN_CHARACTERS_MAX = 200
 
 # What `$dynamicRef`s mean from here on: the name of each anchor, the file and the pointer that it stands for.
 Scope: TypeAlias = tuple[tuple[str, str, str], ...]
@@ -18,6 +21,14 @@ class Malformed(Exception):
         self.detail = detail
 
 
+def _token(key: str) -> str:
+    """A key as one token of a pointer. Of a very long one a part and its digest, so that what stands beneath it does not
+    repeat it whole, value for value."""
+    if len(key) <= TOKEN_CHARACTERS_MAX:
+        return escape(key)
+    return f"{escape(key[:TOKEN_CHARACTERS_MAX])}…{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
 class At(NamedTuple):
     """A value and where it stands: the URI of its file and the JSON Pointer in it. `scope` is how it was come to, as far
     as that counts."""
@@ -29,7 +40,7 @@ class At(NamedTuple):
 
     def child(self, key: str | int) -> "At":
         """A member of this object or an item of this list, which must have it."""
-        return At(self.value[key], self.uri, f"{self.pointer}/{escape(str(key))}", self.scope)
+        return At(self.value[key], self.uri, f"{self.pointer}/{_token(str(key))}", self.scope)
 
     def get(self, key: str) -> "At | None":
         """A member of this object, or None where there is none or it is null."""

@@ -69,6 +69,11 @@ def is_running(response: HttpResponse) -> bool:
     return response.status < 300 and status in RUNNING
 
 
+def is_away(response: HttpResponse) -> bool:
+    """Whether an answer says nothing of the work: the backend cannot tell now, and may later."""
+    return response.status == 429 or response.status >= 500
+
+
 def _status(body: Any) -> str:
     """The state that a status document tells, in words; "" where it tells none."""
     if not isinstance(body, dict):

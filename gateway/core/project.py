@@ -12,9 +12,41 @@ import msgspec
 from jmespath import exceptions, parser, visitor
 from msgspec import Raw
 
+EXPRESSION_CHARACTERS_MAX = 2_000
 EXPRESSION_NODES_MAX = 500
 STEPS_MAX = 500_000
 TEXT_CHARACTERS_MAX = 16 << 20
+# So many items of a list, and so many characters of a text, take as long as one step.
+ITEMS_A_STEP, CHARACTERS_A_STEP = 16, 256
+# Functions that walk through all of what they are given, however often the same value is in it.
+WALKING = frozenset({"to_string", "join", "contains", "sort", "max", "min"})
+
+
+class Written(float):
+    """A number of the answer that remembers how it was written: `1.10` and 30 digits come out as they went in."""
+
+    __slots__ = ("text",)
+    text: str
+
+
+# The library tells types by the names of their classes.
+Written.__name__ = "float"
+
+
+def _written(text: str) -> Written:
+    number = Written(text)
+    number.text = text
+    return number
+
+
+def _text_of(value: object) -> Raw:
+    if isinstance(value, Written):
+        return Raw(value.text.encode())
+    raise TypeError
+
+
+_EXACT = msgspec.json.Decoder(float_hook=_written)
+_AS_WRITTEN = msgspec.json.Encoder(enc_hook=_text_of)
 
 
 class Unselectable(Exception):
@@ -29,6 +61,8 @@ class Selection:
     """A JMESPath expression, read once. Raises Unselectable."""
 
     def __init__(self, expression: str) -> None:
+        if len(expression) > EXPRESSION_CHARACTERS_MAX:
+            raise Unselectable(f"expected an expression of at most {EXPRESSION_CHARACTERS_MAX} characters")
         try:
             with warnings.catch_warnings(action="ignore", category=PendingDeprecationWarning):
                 self._tree: Any = parser.Parser().parse(expression).parsed
@@ -43,9 +77,9 @@ class Selection:
     def apply(self, exact: bytes) -> Raw:
         """The chosen part of this JSON, encoded; `null` where there is nothing. Raises Unselectable."""
         try:
-            chosen = _Counting().visit(self._tree, msgspec.json.decode(exact))
+            chosen = _Counting().visit(self._tree, _EXACT.decode(exact))
             _require_small(chosen)
-            return Raw(msgspec.json.encode(chosen))
+            return Raw(_AS_WRITTEN.encode(chosen))
         except exceptions.UnknownFunctionError as error:
             raise Unselectable("it calls a function that JMESPath does not have") from error
         except exceptions.JMESPathTypeError as error:
@@ -62,7 +96,7 @@ class Selection:
 
 
 class _Counting(visitor.TreeInterpreter):
-    """The interpreter of the library, with its work counted."""
+    """The interpreter of the library, with its work counted before it is done."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,10 +104,51 @@ class _Counting(visitor.TreeInterpreter):
 
     def visit(self, node: Any, *args: Any, **kwargs: Any) -> Any:
         found = super().visit(node, *args, **kwargs)
-        self._left -= 1 + (len(found) // 16 if isinstance(found, list | dict) else 0)
-        if self._left < 0 or (isinstance(found, str) and len(found) > TEXT_CHARACTERS_MAX):
-            raise Unselectable("it takes too much work on this answer; choose less, or a simpler way")
+        self._spend(1 + _size(found))
         return found
+
+    def visit_function_expression(self, node: Any, value: Any) -> Any:
+        given = [self.visit(child, value) for child in node["children"]]
+        if node["value"] in WALKING:
+            self._walk(given)
+            if node["value"] == "join" and len(given) == 2 and isinstance(given[0], str) and isinstance(given[1], list):
+                self._spend(len(given[0]) * len(given[1]) // CHARACTERS_A_STEP)
+        return super().visit_function_expression(_knowing(node, *given), None)
+
+    def visit_comparator(self, node: Any, value: Any) -> Any:
+        left, right = (self.visit(child, value) for child in node["children"])
+        if isinstance(left, list | dict) and isinstance(right, list | dict):
+            self._walk([left, right])
+        return super().visit_comparator(_knowing(node, left, right), None)
+
+    def visit_flatten(self, node: Any, value: Any) -> Any:
+        base = self.visit(node["children"][0], value)
+        if isinstance(base, list):
+            self._spend(sum(len(one) for one in base if isinstance(one, list)) // ITEMS_A_STEP)
+        return super().visit_flatten(_knowing(node, base), None)
+
+    def _walk(self, value: Any) -> None:
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            self._spend(1 + (len(one) // CHARACTERS_A_STEP if isinstance(one, str) else 0))
+            waiting += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise Unselectable("it takes too much work on this answer; choose less, or a simpler way")
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value) // CHARACTERS_A_STEP
+    return len(value) // ITEMS_A_STEP if isinstance(value, list | dict) else 0
+
+
+def _knowing(node: Any, *values: Any) -> Any:
+    """The same node, whose children are values that are known."""
+    return {**node, "children": [{"type": "literal", "value": one, "children": []} for one in values]}
 
 
 def _require_few_nodes(tree: Any) -> None:
@@ -88,13 +163,16 @@ def _require_few_nodes(tree: Any) -> None:
 
 def _require_small(chosen: Any) -> None:
     """An expression can name the same value many times: what it gives is counted as it would be written."""
-    waiting, left = [chosen], STEPS_MAX
+    waiting, values, characters = [chosen], STEPS_MAX, TEXT_CHARACTERS_MAX
     while waiting:
         value = waiting.pop()
-        left -= 1 + (len(value) // 1_000 if isinstance(value, str) else 0)
-        if left < 0:
-            raise Unselectable("it gives more than can be answered; choose less")
+        values -= 1
         if isinstance(value, dict):
+            characters -= sum(map(len, value))
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
+        elif isinstance(value, str):
+            characters -= len(value)
+        if values < 0 or characters < 0:
+            raise Unselectable("it gives more than can be answered; choose less")

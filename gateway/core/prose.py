@@ -21,6 +21,8 @@ _INVISIBLE = re.compile(
     r"[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e01ef]"
 )
+# Control characters, lone surrogates, and what embeds, overrides or isolates a direction.
+_ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 
 
@@ -32,6 +34,18 @@ def plain(text: object, characters_max: int) -> str:
     if "<" in kept:
         kept = _OPENINGS.sub("", _TAGS.sub(" ", kept))
     return cut(_SPACE.sub(" ", kept).strip(), characters_max)
+
+
+def visible(text: str) -> str:
+    """The text with what would act on a terminal, or turn its own order around, as the escapes of JSON: a line stays a
+    line, a tab a tab, and a JSON text means the same."""
+    return _ACTING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def shown(text: str, characters_max: int) -> str:
+    """A name or a place as it is written, on one line and bounded: its end is left out where it is longer."""
+    told = visible(text[:characters_max]).replace("\n", "\\n")
+    return told if len(told) <= characters_max and len(text) <= characters_max else told[: characters_max - 1] + "…"
 
 
 def cut(text: str, characters_max: int) -> str:

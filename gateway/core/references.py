@@ -10,10 +10,12 @@ from gateway.core.document import Tree, join_uri
 from gateway.core.dynamic import LOST, Ways
 from gateway.core.place import At, Malformed
 from gateway.core.pointer import escape, tokens
+from gateway.core.prose import shown
 
 __all__ = ["CHAIN_MAX", "At", "Documents", "Malformed", "is_reference"]
 
 CHAIN_MAX = 50
+PLACE_CHARACTERS_MAX = 1_000
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -34,7 +36,7 @@ class Documents:
 
     def place(self, at: At) -> str:
         """Where this is, for people: the pointer, after its file where that is not the entry."""
-        return at.pointer if at.uri == self.entry else f"{at.uri}#{at.pointer}"
+        return shown(at.pointer if at.uri == self.entry else f"{at.uri}#{at.pointer}", PLACE_CHARACTERS_MAX)
 
     def resolve(self, at: At) -> At:
         """Follow `$ref`s until there is none. Raises Malformed `unresolvable-reference` or `circular-reference`."""

@@ -39,9 +39,9 @@ NEVER_SENT = frozenset({"accept", "authorization", "content-type"}) | frozenset(
 _WRITTEN = "/:@!$&'()*+,;=%~?"
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 # A segment that every URL library on the way would follow, encoded or not (RFC 3986 sections 5.2.4 and 6.2.2); servers
-# that know path parameters ignore what follows a `;` when they look for it.
+# that know path parameters ignore what follows a `;` when they look for it, encoded or not.
 _DOT_SEGMENT = re.compile(r"(?:\.|%2[eE]){1,2}(?:;.*)?")
-_CLIMBS = re.compile(r"(?:^|%2F|%5C)\.\.(?:%2F|%5C|$)")
+_CLIMBS = re.compile(r"(?:^|%2F|%5C)\.\.(?:%2F|%5C|%3B|$)")
 _ABSENT = object()
 
 

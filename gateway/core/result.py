@@ -10,11 +10,12 @@ class Text(Struct, frozen=True):
 
 
 class Media(Struct, frozen=True):
-    """An image or a sound, as received."""
+    """An image or a sound, as received. `filename` is what the backend calls it, "" where it does not."""
 
     kind: Literal["image", "audio"]
     media_type: str
     data: bytes
+    filename: str = ""
 
 
 class Blob(Struct, frozen=True):
@@ -23,6 +24,7 @@ class Blob(Struct, frozen=True):
     uri: str
     media_type: str
     data: bytes
+    filename: str = ""
 
 
 Content = Text | Media | Blob

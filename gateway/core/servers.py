@@ -9,6 +9,9 @@ from gateway.core.document import join_uri
 from gateway.core.references import At, Malformed
 
 _HOST = re.compile(r"([a-zA-Z0-9._~-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
+URL_CHARACTERS_MAX = 2_000
+# Browsers and other readers leave out tabs and line ends, and take a backslash for a slash: then it is another host.
+_ODD = re.compile(r"[\x00-\x1f\x7f\\]")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -36,11 +39,18 @@ def _absolute(server: Any, document_uri: str) -> str:
     """One server's URL, or "" where it is none that can be called."""
     if not isinstance(server, dict) or not isinstance(server.get("url"), str):
         return ""
-    return _usable(join_uri(document_uri, _fill(server["url"].strip(), server.get("variables"))))
+    url = server["url"].strip()
+    filled = _fill(url, server.get("variables")) if len(url) <= URL_CHARACTERS_MAX else url
+    if len(filled) > URL_CHARACTERS_MAX or _ODD.search(filled):
+        return ""
+    return _usable(join_uri(document_uri, filled))
 
 
 def _usable(url: str) -> str:
-    """The URL without a fragment and a trailing slash; "" where it is no http URL, or one that carries a password."""
+    """The URL without a fragment and a trailing slash; "" where it is no http URL, one that carries a password, or one that
+    readers of URLs do not agree about."""
+    if _ODD.search(url):
+        return ""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.port != 0 and parts.username is None

@@ -7,11 +7,13 @@ import msgspec
 from msgspec import Raw
 
 from gateway.core.pointer import escape
+from gateway.core.prose import plain
 
 CUTS_MAX = 40
 LEVELS_MAX = 12
 TEXT_CHARACTERS_MIN = 40
 CUTS_TOLD_MAX = 10
+STEP_CHARACTERS_MAX = 60
 
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
@@ -85,13 +87,18 @@ def _fit_object(exact: bytes, room: int, place: str, left: int) -> _Cut:
         if used <= room:
             break
         value = members[name]
-        cut = _fit(value, max(len(value) - (used - room), TEXT_CHARACTERS_MIN), f"{place}/{escape(name)}", left - 1)
+        cut = _fit(value, max(len(value) - (used - room), TEXT_CHARACTERS_MIN), f"{place}/{_step(name)}", left - 1)
         members[name] = cut.encoded
         used -= len(value) - len(cut.encoded)
         told += cut.told
     if used > room:
         members, told = _drop(members, names, used - room, place, told)
     return _Cut(b"{" + b",".join(names[name] + b":" + value for name, value in members.items()) + b"}", told)
+
+
+def _step(name: str) -> str:
+    """The name of a member as a step of a place that is shown to a caller: the backend chose it."""
+    return plain(escape(name), STEP_CHARACTERS_MAX)
 
 
 def _drop(

@@ -15,7 +15,9 @@ from gateway.core.broken import DocumentBroken
 DEPTH_MAX = 500
 VALUES_MAX = 10_000_000
 CHARACTERS_A_VALUE = 64
-_DIGITS_MAX = 4_000
+# Python writes no integer of more than 4,300 digits.
+DIGITS_MAX = 4_000
+BASED_DIGITS_MAX = 3_000
 
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _STRING_TAG = "tag:yaml.org,2002:str"
@@ -163,12 +165,12 @@ def _value(event: Any) -> object:
         return text
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) > _DIGITS_MAX:
+    if len(text) > DIGITS_MAX:
         return text
     if _INTEGER.fullmatch(text):
         return int(text)
     if _BASED.fullmatch(text):
-        return int(text, 0)
+        return int(text, 0) if len(text) <= BASED_DIGITS_MAX else text
     number = float(text) if _FLOAT.fullmatch(text) else None
     return text if number is None or abs(number) == float("inf") else number
 

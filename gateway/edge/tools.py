@@ -102,6 +102,7 @@ class MediaBlock(Struct, frozen=True, tag_field="type", tag="media"):
     kind: Literal["image", "audio"]
     media_type: str
     data: bytes
+    filename: str = ""
 
 
 class BlobBlock(Struct, frozen=True, tag_field="type", tag="blob"):
@@ -110,6 +111,7 @@ class BlobBlock(Struct, frozen=True, tag_field="type", tag="blob"):
     uri: str
     media_type: str
     data: bytes
+    filename: str = ""
 
 
 class CallAnswer(Struct, frozen=True):
@@ -307,7 +309,7 @@ def _block(content: Content) -> TextBlock | MediaBlock | BlobBlock:
     match content:
         case Text(text=text):
             return TextBlock(text)
-        case Media(kind=kind, media_type=media_type, data=data):
-            return MediaBlock(kind, media_type, data)
-        case Blob(uri=uri, media_type=media_type, data=data):
-            return BlobBlock(uri, media_type, data)
+        case Media(kind=kind, media_type=media_type, data=data, filename=filename):
+            return MediaBlock(kind, media_type, data, filename)
+        case Blob(uri=uri, media_type=media_type, data=data, filename=filename):
+            return BlobBlock(uri, media_type, data, filename)

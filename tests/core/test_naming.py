@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.naming import RESERVED, Identity, distinct, name_argument, name_tools, snake
+from gateway.core.naming import RESERVED, Distinct, Identity, name_argument, name_tools, snake
 from gateway.core.tool import TOOL_NAME_PATTERN
 
 
@@ -107,6 +107,6 @@ def test_wire_names_become_arguments(wire: str, argument: str) -> None:
 
 
 def test_arguments_of_one_name_are_told_apart_by_where_they_go_then_by_number() -> None:
-    taken: set[str] = set()
-    given_names = [distinct("id", where, taken) for where in ("path", "query", "query", "body")]
+    free = Distinct()
+    given_names = [free.take("id", where) for where in ("path", "query", "query", "body")]
     assert given_names == ["id", "query_id", "query_id_2", "body_id"]

@@ -13,7 +13,7 @@ from msgspec import Raw
 from gateway.core.http import HttpResponse
 from gateway.core.operation import Operation
 from gateway.core.project import Selection
-from gateway.core.response import ERROR_BYTES_MAX, Reading, read_piece, read_response, retry_after_s
+from gateway.core.response import ERROR_BYTES_MAX, Reading, read_piece, read_response, retry_after_s, whole_text
 from gateway.core.result import Blob, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, Tool
 
@@ -92,12 +92,22 @@ def test_json_in_another_charset_becomes_utf_8(content_type: str, body: bytes) -
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"a":NaN}', b"{'a': 1}", b"<html>oops</html>", b'{"a":1} trailing', b"[" * 900, b"ok"]
+    "body", [b'{"a":NaN,}', b"{'a': 1}", b"<html>oops</html>", b'{"a":1} trailing', b"[" * 900, b"ok"]
 )
 def test_what_is_labelled_json_and_is_none_is_text_that_says_so(body: bytes) -> None:
     result = read(body, JSON_TYPE)
     assert (bytes(result.structured), result.is_error) == (b"", False)
     assert text(result) == f"[labelled as JSON, but not valid JSON]\n{body.decode()}"
+
+
+def test_numbers_that_json_does_not_have_are_null_and_that_is_said() -> None:
+    result = read(b'{"a":NaN,"b":[-Infinity,Infinity],"c":"NaN \\" Infinity","NaN":1.10}', JSON_TYPE)
+    assert bytes(result.structured) == b'{"a":null,"b":[null,null],"c":"NaN \\" Infinity","NaN":1.10}'
+    assert result.notes == ("It had NaN or Infinity, which are no JSON: null stands in their place.",)
+
+
+def test_what_only_looks_for_numbers_that_json_does_not_have_takes_no_longer_than_it_is_long() -> None:
+    assert text(read(b"[NaN," + b'"\\"' * 200_000, JSON_TYPE)).startswith("[NaN")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "", "text/html"])
@@ -121,10 +131,85 @@ def test_a_plain_word_or_number_stays_text(content_type: str, body: bytes) -> No
         ("application/x-ndjson", b'{"a":1}\noops\n', '{"a":1}\noops\n'),
         ("text/plain; charset=unicode_escape", b"\\u0041", "\\u0041"),
         ("text/plain; charset=cp9999", b"a", "a"),
+        (
+            "text/xml",
+            b'<?xml version="1.0" encoding="ISO-8859-1"?><a>\xe9</a>',
+            '<?xml version="1.0" encoding="ISO-8859-1"?><a>é</a>',
+        ),
+        (
+            "application/xml;charset=utf-8",
+            '<?xml version="1.0" encoding="ISO-8859-1"?>é'.encode(),
+            '<?xml version="1.0" encoding="ISO-8859-1"?>é',
+        ),
+        ("text/html", b"<head><meta charset=windows-1252>\x80", "<head><meta charset=windows-1252>€"),
+        ("text/xml", b'<?xml version="1.0" encoding="UTF-16"?>', '<?xml version="1.0" encoding="UTF-16"?>'),
     ],
 )
 def test_text_is_read_in_its_charset(content_type: str, body: bytes, told: str) -> None:
     assert read(body, content_type).content == (Text(told),)
+
+
+def test_a_file_has_the_name_that_the_backend_gives_it() -> None:
+    result = read(b"%PDF\0", "application/pdf", content_disposition="attachment; filename*=UTF-8''a%20%C3%A9.pdf")
+    [blob] = result.content
+    assert isinstance(blob, Blob)
+    assert (blob.filename, result.notes) == ("a é.pdf", ("The file is named 'a é.pdf'.",))
+
+
+def test_what_is_in_a_coding_that_is_not_known_is_a_file_and_says_so() -> None:
+    response = HttpResponse(200, (("content-type", JSON_TYPE),), b'{"a":1}', coding="compress")
+    result = read_response(tool(), response, reading())
+    [blob] = result.content
+    assert isinstance(blob, Blob)
+    assert (blob.media_type, blob.data, bytes(result.structured)) == ("application/octet-stream", b'{"a":1}', b"")
+    assert result.notes == ("It is in the content coding compress, which is not known here: it is as it came.",)
+    assert (whole_text(response), read_piece(response, 0, 10).is_error) == (None, True)
+
+
+def multipart(*parts: bytes) -> bytes:
+    return b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+
+
+MIXED = "multipart/mixed; boundary=b"
+
+
+def test_the_parts_of_an_answer_are_each_what_they_are() -> None:
+    body = multipart(
+        b'Content-Type: application/json\r\n\r\n{"a":1.10}',
+        b"Content-Type: text/plain\r\n\r\nhello",
+        b"Content-Type: image/png\r\nContent-Disposition: inline; filename=x.png\r\n\r\n\x89PNG\r\n",
+    )
+    result = read(body, MIXED)
+    assert result.content == (Text('{"a":1.10}'), Text("hello"), Media("image", "image/png", b"\x89PNG\r\n", "x.png"))
+    assert [note for note in result.notes if note.startswith("Part ")] == [
+        "Part 1 of 3: application/json.",
+        "Part 2 of 3: text/plain.",
+        "Part 3 of 3: image/png.",
+    ]
+    assert (bytes(result.structured), result.truncated) == (b"", False)
+
+
+def test_parts_that_are_all_json_are_a_list_to_select_from() -> None:
+    http = b"Content-Type: application/http\r\n\r\nHTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\n\r\n"
+    body = multipart(b'Content-Type: application/json\r\n\r\n{"id":12345678901234567890123}', http + b'{"id":2}')
+    result = read(body, MIXED, select="[].id")
+    assert bytes(result.structured) == b"[12345678901234567890123,2]"
+    assert result.notes == ("Of 2 parts: part 2 was answered 404.",)
+
+
+def test_the_parts_of_an_answer_share_its_bounds() -> None:
+    part = b"Content-Type: text/plain\r\n\r\n" + b"x" * (BYTES_MAX // 2)
+    file = b"Content-Type: application/pdf\r\n\r\n" + b"\0" * (BYTES_MAX - 1)
+    result = read(multipart(part, part, part, file, file), MIXED)
+    assert result.truncated
+    assert len(text(result)) < BYTES_MAX + 200
+    assert sum(len(one.data) for one in result.content if isinstance(one, Blob)) <= BYTES_MAX
+
+
+@pytest.mark.parametrize("kind", ["multipart/mixed", "multipart/mixed; boundary=other"])
+def test_parts_that_cannot_be_told_apart_are_a_file(kind: str) -> None:
+    [blob] = read(multipart(b"\r\nx"), kind).content
+    assert isinstance(blob, Blob)
 
 
 def test_bytes_that_are_no_text_are_replaced_and_that_is_said() -> None:
@@ -206,6 +291,13 @@ def test_what_was_cut_can_be_read_to_its_end_piece_by_piece() -> None:
     assert "".join(pieces).encode() == body
     assert len(pieces) > 5
     assert read_piece(HttpResponse(200, (("content-type", "image/png"),), b"\x89PNG"), 0, 10).is_error
+
+
+def test_a_later_piece_is_in_the_charset_of_the_whole() -> None:
+    for body in ("aé→b".encode("utf-16"), "aé→b".encode("utf-16-be")):
+        marked = body if body.startswith(b"\xff\xfe") else b"\xfe\xff" + body
+        response = HttpResponse(200, (("content-type", "text/plain"),), marked)
+        assert text(read_piece(response, 4, 6)) == "é→b"
 
 
 def test_what_is_selected_is_all_that_is_given_and_the_limit_counts_that() -> None:
