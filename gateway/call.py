@@ -7,7 +7,7 @@ scopes would do; policies after them, because they may depend on the arguments.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from gateway.audit import AuditLog
 from gateway.core.answer_check import AnswerCheck
 from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
 from gateway.core.audit import AuditEntry, Phase
-from gateway.core.catalog import Catalog
+from gateway.core.catalog import Catalog, Connector
 from gateway.core.decision import Decision
 from gateway.core.default import with_defaults
 from gateway.core.disposition import filename_of
@@ -42,6 +42,7 @@ from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
 from gateway.credentials.base import Credential, Credentials, OneStep
 from gateway.errors import (
+    AnswerInvalid,
     ArgumentsInvalid,
     BadRequest,
     Forbidden,
@@ -54,6 +55,7 @@ from gateway.errors import (
 from gateway.follow import Followed, Look, PageBounds, Send, find_look, gather_pages, wait_until_done
 from gateway.published import Edition, Published
 from gateway.results import KeptResults
+from gateway.strict import StrictAnswers
 from gateway.upstream import Upstream
 
 PREPARED_TOOLS_MAX = 4_096
@@ -91,13 +93,15 @@ class Calls:
         self._results = results
         self._clock = clock
         self._new_id = new_id
+        self._strict = StrictAnswers()
         self._prepared: dict[str, _Prepared] = {}
 
     async def call(self, principal: Principal, asked: Asked) -> Result:
         """The answer of the backend, an error of its own among them (`Result.is_error`).
 
         Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, CredentialMissing, TooLarge, UpstreamFailed or
-        StoreFailed. Whichever it is, its line is committed to the audit log first.
+        StoreFailed, and AnswerInvalid where answers are strict. Whichever it is, its line is committed to the audit log
+        first.
         """
         record = _Record(self._new_id(), self._clock(), time.perf_counter(), principal, asked)
         try:
@@ -118,7 +122,8 @@ class Calls:
     async def _perform(self, record: "_Record") -> Result:
         edition, asked = self._published.current, record.asked
         tool = record.tool = find(edition.catalog, asked.tool)
-        manifest = edition.catalog.connectors[tool.connector].manifest
+        connector = edition.catalog.connectors[tool.connector]
+        manifest = connector.manifest
         prepared = self._prepare(tool)
         record.logged = redact_arguments(with_defaults(tool.operation, asked.arguments), prepared.secret_names)
         require_scopes(record.principal, tool)
@@ -137,8 +142,15 @@ class Calls:
             record.write_has_left = True
         send = partial(self._send, manifest, credential)
         response = record.response = await send(request, safe=tool.effect == "read")
+        judge = partial(self._judge, connector, prepared, credential.secrets)
+        await judge(response)
         look = find_look(request, response) or look_by_operation(edition, record, response) if options.wait_s else None
-        followed = await follow(partial(send, safe=True), record, request, response, options, manifest.limits, look)
+
+        async def send_again(request: HttpRequest) -> HttpResponse:
+            answer = await send(request, safe=True)
+            return answer if look is not None else await judge(answer)
+
+        followed = await follow(send_again, record, request, response, options, manifest.limits, look)
         shown = conceal(followed.response, credential.secrets)
         limits = manifest.limits
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
@@ -147,6 +159,17 @@ class Calls:
         told = tuple(conceal_text(note, credential.secrets) for note in followed.notes)
         result = with_notes(read_response(tool, shown, reading), (*told, *doubts))
         return self._keep(record.principal, tool, shown, reading, result)
+
+    async def _judge(
+        self, connector: Connector, prepared: "_Prepared", secrets: Iterable[str], response: HttpResponse
+    ) -> HttpResponse:
+        """The answer. Raises AnswerInvalid where it is not what its document says, and the connector is strict."""
+        if connector.manifest.answers == "strict" and response.status < 300:
+            problem = await self._strict.problem(connector, prepared.tool, prepared.answers, response)
+            if problem:
+                told = conceal_text(problem, secrets)
+                raise AnswerInvalid(f"The answer of {connector.name} is not what its document says: {told}.")
+        return response
 
     def _with_files(
         self, principal: Principal, operation: Operation, arguments: Mapping[str, object]
@@ -317,6 +340,8 @@ def _phase_of(error: GatewayError, record: "_Record") -> Phase:
             return "denied"
         case BadRequest() | NotFound():
             return "rejected"
+        case AnswerInvalid():
+            return "done"
         case UpstreamFailed(may_have_happened=True) if record.write_has_left:
             return "uncertain"
         case _:

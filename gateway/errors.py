@@ -17,7 +17,8 @@
     │   ├── UpstreamBusy           too many calls in flight, or the circuit breaker is open
     │   ├── UpstreamUnreachable    no connection
     │   ├── UpstreamTimeout        no answer in time
-    │   └── UpstreamBroken         the connection broke, or the answer was not HTTP
+    │   ├── UpstreamBroken         the connection broke, or the answer was not HTTP
+    │   └── AnswerInvalid          the answer is not what its document says, and the connector is strict
     ├── IssuerFailed               an authorisation server cannot be asked, so that nobody can tell whether a token is good
     └── StoreFailed                the store could not be read or written
 
@@ -149,6 +150,13 @@ class UpstreamBroken(UpstreamFailed):
     title = "Backend broke off"
     may_have_happened = True
     retry = True
+
+
+class AnswerInvalid(UpstreamFailed):
+    """It was carried out: what came is a success."""
+
+    title = "Invalid answer"
+    may_have_happened = True
 
 
 class IssuerFailed(GatewayError):

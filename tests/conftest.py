@@ -67,12 +67,13 @@ class Seen:
 
 @dataclass
 class Backend:
-    """A real HTTP server. `answers` maps `METHOD /path` to status, media type and body; anything else gets {"ok": true}.
-    A backend that is held answers nothing until it is let go."""
+    """A real HTTP server. `answers` maps `METHOD /path`, or that with its query, to status, media type and body; anything
+    else gets {"ok": true}. `headers` go with every answer. A backend that is held answers nothing until it is let go."""
 
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     held: bool = False
@@ -92,10 +93,9 @@ class Backend:
             assert (await receive())["type"] == "http.disconnect"
             self.left.set()
             return
-        status, kind, answer = self.answers.get(
-            f"{scope['method']} {scope['path']}", (200, "application/json", b'{"ok":true}')
-        )
-        told = [(b"content-type", kind.encode()), (b"content-length", str(len(answer)).encode())]
+        plain = self.answers.get(f"{scope['method']} {scope['path']}", (200, "application/json", b'{"ok":true}'))
+        status, kind, answer = self.answers.get(f"{scope['method']} {target}", plain)
+        told = [(b"content-type", kind.encode()), (b"content-length", str(len(answer)).encode()), *self.headers]
         await send({"type": "http.response.start", "status": status, "headers": told})
         await send({"type": "http.response.body", "body": answer})
 

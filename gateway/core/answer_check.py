@@ -16,7 +16,7 @@ from gateway.core.shelf import SCHEMA_BYTES_MAX, bundle
 from gateway.core.tool import Tool
 
 ANSWER_BYTES_MAX = 256 << 10
-TYPES_TOLD_MAX = 5
+TYPES_TOLD_MAX, STATUSES_TOLD_MAX = 5, 10
 # There may be no content whatever is declared (RFC 9110 sections 9.3.2, 15.3.5, 15.3.6).
 BARE = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.RESET_CONTENT})
 
@@ -30,18 +30,23 @@ class AnswerCheck:
 
     def notes(self, response: HttpResponse) -> tuple[str, ...]:
         """One note where something does not fit, else none. What is too large to be looked at in passing is let be."""
+        problem = self.problem(response, bytes_max=ANSWER_BYTES_MAX)
+        return (f"The answer is not what its document says: {problem}.",) if problem else ()
+
+    def problem(self, response: HttpResponse, *, bytes_max: int) -> str:
+        """What does not fit of a success, as the end of a sentence; "" where nothing is amiss."""
         declared = self._tool.answers
         if not declared or response.status >= 300:
-            return ()
+            return ""
         answers = of_status(declared, response.status)
         if not answers:
-            statuses = ", ".join(dict.fromkeys(one.status for one in declared))
-            return (f"Its document does not declare the status {response.status}, but {statuses}.",)
-        found = self._problems(answers, response, ANSWER_BYTES_MAX)
-        under = "" if answers[0].status.isdigit() else f" of {answers[0].status}"
-        return (f"The answer is not what its document says{under}: {found}.",) if found else ()
+            statuses = " or ".join(dict.fromkeys(one.status for one in declared[:STATUSES_TOLD_MAX]))
+            return f"the status {response.status} came, where it declares {statuses}"
+        found = self._problem(answers, response, bytes_max)
+        under = "" if answers[0].status.isdigit() else f" (by {answers[0].status})"
+        return f"{found}{under}" if found else ""
 
-    def _problems(self, answers: tuple[Answer, ...], response: HttpResponse, bytes_max: int) -> str:
+    def _problem(self, answers: tuple[Answer, ...], response: HttpResponse, bytes_max: int) -> str:
         contents = [one for one in answers if one.media_type]
         if not response.body:
             is_missing = any(bytes(one.root) for one in contents) and response.status not in BARE
@@ -54,7 +59,8 @@ class AnswerCheck:
         if answer is None:
             return _say_undeclared(kind, contents) if contents and essence(kind) else ""
         if exact is None or not bytes(answer.root):
-            return ""
+            is_broken = bytes(answer.root) and not (response.truncated or response.coding)
+            return "the whole: expected JSON" if is_broken and family_of(kind) == "json" else ""
         if family_of(kind) != "json":
             exact = leading(exact, bytes_max)
         elif len(exact) > bytes_max:

@@ -15,7 +15,8 @@ from gateway.core.tool import Refusal, Repair, Tool
 class Connector(Struct, frozen=True):
     """One connector as it was compiled: its manifest, the digest of its document, and what became of every operation.
     `held` are tools that are kept back until somebody approves them. `left_out` counts the operations that the manifest
-    or the document wants no tool for; they are no refusals."""
+    or the document wants no tool for; they are no refusals. `contract` is what the document says of answers, in its own
+    words, where they are judged strictly (core.contract)."""
 
     manifest: Manifest
     digest: str
@@ -26,6 +27,7 @@ class Connector(Struct, frozen=True):
     refusals: tuple[Refusal, ...] = ()
     repairs: tuple[Repair, ...] = ()
     left_out: int = 0
+    contract: bytes = b""
 
     @property
     def name(self) -> str:

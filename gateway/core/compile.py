@@ -11,6 +11,7 @@ from gateway.core.answers import Answers, compile_answers
 from gateway.core.body import compile_body
 from gateway.core.catalog import Connector
 from gateway.core.choice import Choice
+from gateway.core.contract import build_contract
 from gateway.core.directory import Made
 from gateway.core.document import DocumentBroken, Tree
 from gateway.core.effect import annotations_of, effect_of
@@ -73,6 +74,8 @@ def compile_document(
     made, twice = _without_doubles(made)
     tools = relate(source, made, _names(every))
     shelves = source.schemas.shelves()
+    told_answers = ((one.tool.name, one.at) for one in made)
+    contract = build_contract(source, told_answers) if manifest.answers == "strict" else b""
     info = source.root.value.get("info")
     told = info if isinstance(info, dict) else {}
     return Connector(
@@ -84,6 +87,7 @@ def compile_document(
         refusals=(*refusals, *twice),
         repairs=(*unapplied, *choice.repairs(), *source.repairs.values()),
         left_out=len(every) - len(wanted),
+        contract=contract,
     )
 
 

@@ -95,6 +95,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     overlay itself, written out.
     `include` and `exclude` choose the operations that become tools; `include` left empty takes all.
     `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
+    `answers`: a success that is not what its document says is given with a note (`checked`), or the call fails (`strict`).
     """
 
     name: Name
@@ -113,6 +114,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     include: Filters = ()
     exclude: Filters = ()
     media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
+    answers: Literal["checked", "strict"] = "checked"
     limits: Limits = Limits()
 
     @property

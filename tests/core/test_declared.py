@@ -199,7 +199,7 @@ def test_a_media_type_that_is_a_reference_is_followed() -> None:
         (200, JSON_TYPE, b"1", ""),
         (200, JSON_TYPE, b'"x"', ": the whole: expected an integer."),
         (201, JSON_TYPE, b'"x"', ""),
-        (201, JSON_TYPE, b"1", " of 2XX: the whole: expected a string."),
+        (201, JSON_TYPE, b"1", ": the whole: expected a string (by 2XX)."),
         (200, "application/hal+json", b'"x"', ": the whole: expected an integer."),
         (200, "text/csv", b"a,b", ""),
         (200, "", b"[]", ": the whole: expected an integer."),
@@ -212,7 +212,7 @@ def test_a_media_type_that_is_a_reference_is_followed() -> None:
         (205, JSON_TYPE, b"", ""),
         (304, JSON_TYPE, b"", ""),
         (404, JSON_TYPE, b"1", ""),
-        (200, JSON_TYPE, b"{broken", ""),
+        (200, JSON_TYPE, b"{broken", ": the whole: expected JSON."),
         (200, "application/json; charset=utf-16", '"x"'.encode("utf-16"), ": the whole: expected an integer."),
     ],
 )
@@ -227,7 +227,7 @@ def test_an_answer_is_checked_by_its_status_and_media_type(status: int, kind: st
 
 def test_a_success_that_is_not_declared_is_told() -> None:
     tool = tool_of({"200": content(json=WHOLE), "4XX": {}})
-    assert said(tool, b"1", status=207) == ["Its document does not declare the status 207, but 200, 4XX."]
+    assert said(tool, b"1", status=207) == [f"{DOES_NOT_FIT}: the status 207 came, where it declares 200 or 4XX."]
     assert said(tool_of({}), b"1", status=207) == []
 
 

@@ -22,7 +22,15 @@ from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Annotations, Tool
 from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
-from gateway.errors import ArgumentsInvalid, GatewayError, NotFound, ScopeMissing, StoreFailed, UpstreamFailed
+from gateway.errors import (
+    AnswerInvalid,
+    ArgumentsInvalid,
+    GatewayError,
+    NotFound,
+    ScopeMissing,
+    StoreFailed,
+    UpstreamFailed,
+)
 from gateway.results import KeptResults
 
 LISTS_CACHED_MAX = 64
@@ -297,6 +305,8 @@ def _explain(error: GatewayError) -> str:
     told = f"{error.title}: {error.detail}"
     if not isinstance(error, UpstreamFailed):
         return told
+    if isinstance(error, AnswerInvalid):
+        return f"{told} It was carried out: do not send it again."
     if error.may_have_happened:
         return f"{told} If this was a write, it may have happened: check before sending it again."
     after = f" after {error.retry_after_s:g} s" if error.retry_after_s is not None else " later"
