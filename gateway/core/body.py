@@ -4,7 +4,7 @@ Of several media types the first that the manifest or the operation prefers is t
 multipart form, XML, bytes, text, in that order; `application/json` before its relatives, and a name before a range.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, structs
@@ -16,6 +16,7 @@ from gateway.core.keywords import required_names
 from gateway.core.media import EVENT_STREAM, SEQUENTIAL_TYPES, essence, family_of, is_media_type
 from gateway.core.operation import Body, Field, PartHeader, Style
 from gateway.core.parameters import HEADER_NAME, STYLES
+from gateway.core.pointer import escape
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
 from gateway.core.serialize import scalar
@@ -39,11 +40,13 @@ _STRUCTURE = frozenset({"properties", "items", "allOf", "oneOf", "anyOf", "addit
 
 
 class _Flat(Struct):
-    """The properties of an object body that may be arguments of their own."""
+    """The properties of an object body that may be arguments of their own, and the names of those that only responses
+    carry."""
 
     properties: dict[str, At]
     required: list[str]
     extra: At | None = None
+    hidden: tuple[str, ...] = ()
 
 
 def compile_body(source: Source, operation: At, declared: list[At], inputs: Inputs, told: str = "") -> Body | None:
@@ -80,13 +83,19 @@ _WRITTEN = {"json": "application/json", "text": "text/plain"}
 _ORDER = ("json", "form", "multipart", "xml", "binary", "text")
 
 
-def _preferred(source: Source, offered: Iterable[str], told: str) -> str:
+def _preferred(source: Source, offered: Mapping[str, At], told: str) -> str:
     wanted = [essence(one) for one in (told, *source.manifest.media_types)]
     listed = [one for one in offered if essence(one) in wanted]
-    return min(listed, key=lambda one: wanted.index(essence(one))) if listed else min(offered, key=_preference)
+    if listed:
+        return min(listed, key=lambda one: wanted.index(essence(one)))
+    files = {one for one, media in offered.items() if (schema := media.get("schema")) and _is_file(source, schema)}
+    return min(offered, key=lambda one: _preference(one, is_file=one in files))
 
 
-def _preference(media_type: str) -> tuple[int, bool, bool, str]:
+def _preference(media_type: str, *, is_file: bool) -> tuple[int, bool, bool, str]:
+    """The less the sooner. A file goes as whatever it is, where the document takes anything."""
+    if is_file and family_of(media_type) != "multipart":
+        return (_ORDER.index("binary"), False, "*" not in media_type, media_type)
     return (
         _ORDER.index(family_of(media_type)),
         essence(media_type) != "application/json",
@@ -106,7 +115,8 @@ def _compile(
     source: Source, media_type: str, family: str, media: At, at: At, inputs: Inputs, *, required: bool
 ) -> Body:
     schema = media.get("schema")
-    if "*" in media_type and schema is not None and _is_file(source, schema):
+    is_file = schema is not None and _is_file(source, schema)
+    if is_file and family not in ("form", "multipart"):
         family = "binary"
     wire_type = _WRITTEN.get(family, media_type) if "*" in media_type else media_type
     text = plain(at.value.get("description"), HINT_CHARACTERS_MAX)
@@ -116,6 +126,8 @@ def _compile(
     if essence(media_type) in SEQUENTIAL_TYPES - {EVENT_STREAM}:
         argument = inputs.add("body", "body", described(_sequence_schema(source, media), text), required=required)
         return Body(wire_type, required, argument=argument, sequential=True)
+    if family == "multipart" and schema is not None and (is_file or _is_single(source, schema)):
+        return _one_part(source, wire_type, schema, text, inputs, required=required, is_file=is_file)
     flat = flatten(source, schema) if schema is not None and family != "text" else None
     plan = plan_xml(source, schema) if family == "xml" and schema is not None and not _is_text(source, schema) else None
     body = _compile_plain(source, wire_type, family, media, flat, text, inputs, required=required)
@@ -143,6 +155,17 @@ def _compile_plain(
     return _fields(source, wire_type, family, media, flat, inputs, required=required)
 
 
+def _one_part(
+    source: Source, media_type: str, schema: At, text: str, inputs: Inputs, *, required: bool, is_file: bool
+) -> Body:
+    """A form needs names, and this one has none: its one part is called by what it is."""
+    name = "file" if is_file else "body"
+    source.note("part-named", schema, f"what the parts of the form are called is not told; `{name}` is taken.")
+    shown = _file_schema(source, schema) if is_file else source.schemas.convert(schema, "input")
+    argument = inputs.add(name, "body", described(shown, text), required=required)
+    return Body(media_type, required, fields=(Field(argument, name, binary=is_file),))
+
+
 def _fields(
     source: Source, media_type: str, family: str, media: At, flat: _Flat, inputs: Inputs, *, required: bool
 ) -> Body:
@@ -160,11 +183,16 @@ def _fields(
         argument = inputs.add(name, "body", described(schema, text), required=is_required, if_any=not required)
         encoding = encodings.get(name) if encodings is not None else None
         field = _field(argument, name, encoding.value if encoding is not None else None, binary=binary)
-        headers = _part_headers(source, name, encoding, inputs) if family == "multipart" else ()
-        fields.append(structs.replace(field, headers=headers))
+        headers: tuple[PartHeader, ...] = ()
+        if family == "multipart":
+            headers = _part_headers(source, field, encoding, inputs, required=required and is_required)
+        is_xml = family_of(field.content_type) == "xml" and not binary and not _is_text(source, member)
+        fields.append(structs.replace(field, headers=headers, xml=plan_xml(source, member) if is_xml else None))
     extra = ""
     if flat.extra is not None:
         values = {"type": "object", "additionalProperties": source.schemas.convert(flat.extra, "input")}
+        if flat.hidden:
+            values["properties"] = dict.fromkeys(flat.hidden, False)
         extra = inputs.add("additional_properties", "body", values, required=False)
     if not required:
         sent = {one.argument for one in inputs.defaults}
@@ -190,9 +218,11 @@ def _field(argument: str, name: str, encoding: Any, *, binary: bool) -> Field:
     )
 
 
-def _part_headers(source: Source, name: str, encoding: At | None, inputs: Inputs) -> tuple[PartHeader, ...]:
+def _part_headers(
+    source: Source, field: Field, encoding: At | None, inputs: Inputs, *, required: bool
+) -> tuple[PartHeader, ...]:
     """The headers of one part (OAS 3.1 section 4.8.15): one that can have a single value is sent with it, any other is
-    an argument. Content-Type is not among them."""
+    an argument, which a part that is optional asks for where it is given. Content-Type is not among them."""
     found = []
     for header, one in source.members(encoding.get("headers") if encoding else None).items():
         if header.lower() in ("content-type", "content-disposition") or not HEADER_NAME.fullmatch(header):
@@ -206,7 +236,9 @@ def _part_headers(source: Source, name: str, encoding: At | None, inputs: Inputs
         else:
             hinted = described(converted, plain(told.value.get("description"), HINT_CHARACTERS_MAX))
             is_required = told.value.get("required") is True
-            argument = inputs.add(f"{name}_{header}", "header", hinted, required=is_required)
+            argument = inputs.add(f"{field.name}_{header}", "header", hinted, required=is_required and required)
+            if is_required and not required:
+                inputs.require_together([field.argument], [argument])
             found.append(PartHeader(header, argument=argument))
     return tuple(found)
 
@@ -246,6 +278,12 @@ def _is_text(source: Source, at: At) -> bool:
     return bool(kind == "string")
 
 
+def _is_single(source: Source, at: At) -> bool:
+    """Whether this is plainly one value, or a list, and no object of parts."""
+    value = source.documents.resolve(at).value
+    return isinstance(value, dict) and value.get("type") in ("string", "integer", "number", "boolean", "array")
+
+
 def _is_file(source: Source, at: At) -> bool:
     """A binary string, or a list of them (OAS 3.0.4 section 4.7.14.2; OAS 3.1 section 4.8.14.3)."""
     try:
@@ -280,7 +318,14 @@ def flatten(source: Source, at: At) -> _Flat | None:
             _take(source, part, flat)
             waiting += [part.child("allOf").child(index) for index in range(len(_listed(part.value, "allOf")))]
     shown = {name: one for name, one in flat.properties.items() if not source.schemas.hidden(one, "input")}
-    return _Flat(shown, flat.required, flat.extra) if shown else None
+    for name in dict.fromkeys(flat.required) if shown else ():
+        if name not in flat.properties:
+            source.note(
+                "property-added", at, f"it requires `{name[:60]}`, of which it says nothing; any value is taken."
+            )
+            shown[name] = At({}, at.uri, f"{at.pointer}/required/{escape(name)}")
+    hidden = tuple(name for name in flat.properties if name not in shown)
+    return _Flat(shown, flat.required, flat.extra, hidden) if shown else None
 
 
 def _parts(source: Source, at: At) -> list[At]:

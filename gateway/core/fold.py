@@ -76,10 +76,12 @@ def size(value: Any) -> int:
 
 
 def with_hints_of(characters_max: int) -> Shrink:
-    """Every description cut to so many characters."""
+    """Every description cut to so many characters, and properties that are never sent left out."""
 
     def shorten(schema: Any, _: str = "") -> Any:
         told = rebuild(schema, shorten)
+        if isinstance(told, dict) and False in told.get("properties", {}).values():
+            told["properties"] = {name: one for name, one in told["properties"].items() if one is not False}
         if isinstance(told, dict) and len(told.get("description", "")) > characters_max:
             told["description"] = cut(told["description"], characters_max)
         return told

@@ -56,7 +56,7 @@ class Inputs:
         for argument in arguments:
             others = needed[1:] if argument in needed[:1] else needed[:1]
             if others:
-                self.dependent[argument] = others
+                self.dependent[argument] = list(dict.fromkeys([*self.dependent.get(argument, ()), *others]))
 
     def schema(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """The schema of the arguments, and of these options beside them."""

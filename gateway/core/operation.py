@@ -41,25 +41,6 @@ class PartHeader(Struct, frozen=True, gc=False):
     argument: str = ""
 
 
-class Field(Struct, frozen=True, gc=False):
-    """One property of an object body that is an argument of its own.
-
-    The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a part ("" lets the value decide),
-    `headers` of a part; `style`, `explode` and `allow_reserved`, which count where the document states one of them
-    (`styled`); `binary` marks a file.
-    """
-
-    argument: str
-    name: str
-    content_type: str = ""
-    style: Style = "form"
-    explode: bool = True
-    allow_reserved: bool = False
-    binary: bool = False
-    styled: bool = False
-    headers: tuple[PartHeader, ...] = ()
-
-
 class XmlNode(Struct, frozen=True, gc=False, omit_defaults=True):
     """One schema as a part of XML. `name` is the one that its `xml` object gives, "" where it gives none; `members` and
     `items` are keys of the plan. A list is `wrapped` in an element of its own, or its items stand side by side."""
@@ -79,6 +60,26 @@ class XmlPlan(Struct, frozen=True, gc=False):
     root: str
     first: str
     nodes: Mapping[str, XmlNode]
+
+
+class Field(Struct, frozen=True, gc=False):
+    """One property of an object body that is an argument of its own.
+
+    The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a part ("" lets the value decide),
+    `headers` of a part; `style`, `explode` and `allow_reserved`, which count where the document states one of them
+    (`styled`); `binary` marks a file; `xml` says how a part becomes XML.
+    """
+
+    argument: str
+    name: str
+    content_type: str = ""
+    style: Style = "form"
+    explode: bool = True
+    allow_reserved: bool = False
+    binary: bool = False
+    styled: bool = False
+    headers: tuple[PartHeader, ...] = ()
+    xml: XmlPlan | None = None
 
 
 class Body(Struct, frozen=True, gc=False):

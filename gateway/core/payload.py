@@ -8,7 +8,7 @@ from gateway.core.media import URLENCODED, essence, family_of
 from gateway.core.operation import Body, Field, Style
 from gateway.core.payload_multipart import write_multipart
 from gateway.core.payload_parts import file_of, text_bytes
-from gateway.core.serialize import UNWRITABLE, Unbuildable, as_json, in_query, scalar, unbuildable
+from gateway.core.serialize import UNWRITABLE, Unbuildable, Unwritable, as_json, in_query, scalar, unbuildable
 from gateway.core.xml_write import write_xml
 
 _ABSENT = object()
@@ -61,6 +61,8 @@ def _whole(body: Body, value: object) -> tuple[str, bytes]:
         return body.media_type, _sequence(body.media_type, value)
     if family == "json":
         return body.media_type, as_json(value)
+    if family == "multipart" and not isinstance(value, dict):
+        raise Unwritable("expected an object: a form has names")
     if family in ("form", "multipart") and isinstance(value, dict):
         return _of_fields(body, [(Field(body.argument, name), member) for name, member in value.items()], {})
     return body.media_type, text_bytes(scalar(value), body.media_type)
@@ -119,6 +121,8 @@ def _of_fields(body: Body, given: list[tuple[Field, Any]], arguments: Mapping[st
 def _form_field(field: Field, value: object) -> str:
     if value is None:
         return ""
+    if field.xml is not None:
+        return f"{quote_plus(field.name)}={quote_plus(write_xml(field.xml, value))}"
     return form_field(
         field.name,
         value,

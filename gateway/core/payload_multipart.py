@@ -10,6 +10,7 @@ from gateway.core.media import MULTIPART
 from gateway.core.operation import Field
 from gateway.core.payload_parts import file_of, text_bytes
 from gateway.core.serialize import as_json, header_value, in_query, scalar
+from gateway.core.xml_write import write_xml
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -43,6 +44,9 @@ def _parts(field: Field, value: Any, arguments: Mapping[str, object]) -> Iterato
             yield _part(field.name, data, kind, headers, filename or "file")
             continue
         kind = _told_type(field) or ("application/json" if isinstance(item, dict | list) else "")
+        if field.xml is not None:
+            yield _part(field.name, write_xml(field.xml, item), kind, headers)
+            continue
         yield _part(field.name, as_json(item) if "json" in kind else text_bytes(scalar(item), kind), kind, headers)
 
 

@@ -16,6 +16,7 @@ from gateway.core.serialize import (
     as_json,
     cookie_text,
     encode,
+    encode_segments,
     header_value,
     in_cookie,
     in_header,
@@ -105,9 +106,13 @@ def _url(operation: Operation, values: Mapping[str, str], query: list[str]) -> s
 
 
 def _refuse_dot_segments(operation: Operation, path: str) -> None:
-    """Values hold no `/`, so a segment of the path is made from the same segment of its template."""
+    """Values hold no `/`, so a segment of the path is made from the same segment of its template; but for those of
+    several segments."""
     if "/." not in path and "/%2" not in path:
         return
+    wide = [one.argument for one in operation.parameters if one.name.startswith("+") and one.location == "path"]
+    if wide and any(map(_DOT_SEGMENT.fullmatch, path.split("/"))):
+        raise Unbuildable(wide[0], "expected something other than `.` and `..`, which would change the path")
     for segment, template in zip(path.split("/"), operation.path.split("/"), strict=False):
         if _DOT_SEGMENT.fullmatch(segment) and (names := _PLACEHOLDER.findall(template)):
             at_fault = next((one.argument for one in operation.parameters if one.name in names), names[0])
@@ -131,6 +136,8 @@ def _split_template(path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _path_text(parameter: Parameter, value: object) -> str:
     if parameter.media_type:
         text = encode(_content(parameter, value))
+    elif parameter.name.startswith("+"):
+        return _segments(value)
     else:
         text = in_path(
             parameter.name, value, parameter.style, explode=parameter.explode, allow_reserved=parameter.allow_reserved
@@ -140,6 +147,15 @@ def _path_text(parameter: Parameter, value: object) -> str:
     told = encode(unquote(text)) if parameter.allow_reserved else text
     if ".." in told and _CLIMBS.search(told):
         raise Unwritable("expected something other than `..` between slashes, which would change the path")
+    return text
+
+
+def _segments(value: object) -> str:
+    """`{+name}`, which Google's documents have from RFC 6570 section 3.2.3: a value of several segments, none of which
+    leads elsewhere."""
+    text = encode_segments(scalar(value))
+    if any(part in ("", ".", "..") for part in re.split(r"[/\\]", unquote(text))):
+        raise Unwritable("expected segments that are not empty and other than `.` and `..`, with `/` between them")
     return text
 
 

@@ -8,6 +8,7 @@ and keywords that would turn down more when something beneath them is left open 
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -54,6 +55,7 @@ Json = dict[str, Any]
 Note = Callable[[str, At, str], None]
 
 NESTING_MAX = 40
+HIDING_PARTS_MAX = 20
 LEAF_BYTES_MAX = 300
 APART_BYTES_MIN = 2 << 10
 
@@ -163,15 +165,20 @@ class Schemas:
     def hidden(self, at: At, direction: Direction) -> bool:
         """Whether this direction never carries the property (OAS 3.0.4 section 4.7.24: readOnly, writeOnly)."""
         keyword = "readOnly" if direction == "input" else "writeOnly"
-        if not isinstance(at.value, dict):
-            return False
-        if at.value.get(keyword) is True or not isinstance(at.value.get("$ref"), str):
-            return at.value.get(keyword) is True
-        try:
-            settled = self._documents.resolve(at)
-        except Malformed:
-            return False
-        return isinstance(settled.value, dict) and settled.value.get(keyword) is True
+        waiting, seen = [at], 0
+        while waiting and seen < HIDING_PARTS_MAX:
+            one, seen = waiting.pop(), seen + 1
+            if not isinstance(one.value, dict):
+                continue
+            if one.value.get(keyword) is True:
+                return True
+            if isinstance(one.value.get("$ref"), str):
+                with suppress(Malformed):
+                    waiting.append(self._documents.resolve(one))
+            elif isinstance(one.value.get("allOf"), list):
+                group = one.child("allOf")
+                waiting += [group.child(index) for index in range(len(group.value))]
+        return False
 
     # Definitions: named, converted on first use, put together within a bound.
 
@@ -332,6 +339,9 @@ class Schemas:
         shown = {name: member for name, member in members.items() if not self.hidden(member, direction)}
         if "properties" in at.value:
             told["properties"] = {name: self._convert(member, direction, depth + 1) for name, member in shown.items()}
+            if direction == "input" and at.value.get("additionalProperties") is not False:
+                # What would pass as one of the others is never sent.
+                told["properties"] |= {name: False for name in members if name not in shown}
         names = required_names(at.value.get("required"))
         names += [name for name, member in shown.items() if says_required(member.value)]
         required = [name for name in dict.fromkeys(names) if name in shown or name not in members]

@@ -87,6 +87,11 @@ def encode_reserved_in_path(text: str) -> str:
     return quote(_LONE_PERCENT.sub("%25", text), RESERVED_KEPT_IN_PATH + "%")
 
 
+def encode_segments(text: str) -> str:
+    """As `encode_reserved_in_path`, for several segments of a path: `/` and what else a path may hold stay too."""
+    return quote(_LONE_PERCENT.sub("%25", text), RESERVED_KEPT_IN_PATH + "/,;=%")
+
+
 def as_json(value: object) -> bytes:
     """JSON, compact, keys in the caller's order, integers exact. NaN and infinity, which msgspec would write as null,
     are refused."""

@@ -594,7 +594,11 @@ def test_the_headers_of_a_part_become_arguments_or_are_sent_as_they_must_be() ->
     )
     told = inputs(tool)
     assert told["properties"]["a_X-Note"] == {"type": "string", "description": "What it shows."}
-    assert told["required"] == ["a_X-Note"]
+    assert "required" not in told
+    assert told["dependentRequired"] == {"a": ["a_X-Note"]}
+    needed = {"schema": {**schema, "required": ["a"]}, "encoding": {"a": {"headers": headers}}}
+    body = {"required": True, "content": {"multipart/form-data": needed}}
+    assert inputs(tool_of({"requestBody": body}))["required"] == ["a", "a_X-Note"]
 
 
 @pytest.mark.parametrize(
