@@ -9,6 +9,8 @@ import jsonschema_rs
 import msgspec
 from msgspec import Raw, Struct
 
+from gateway.core.effort import EXPLAINED_LOOKS_MAX, LOOKS_MAX, Effort, surface, weigh_patterns
+from gateway.core.pattern import COMPILED_BYTES_MAX
 from gateway.core.pointer import escape
 from gateway.core.prose import cut, plain
 
@@ -21,6 +23,8 @@ NAME_CHARACTERS_MAX = 64
 # first: then one problem is told.
 VALUES_MAX = 5_000
 BACKTRACKS_MAX = 100_000
+# What the patterns of one schema may take in memory, once compiled.
+PATTERN_BYTES_MAX = 16 << 20
 ANSWER_PROBLEMS_MAX = 3
 LEVELS_MAX = 5
 
@@ -34,28 +38,47 @@ class ArgumentProblem(Struct, frozen=True):
 
 
 class Validator(Struct, frozen=True):
-    """A compiled input schema, the names that it knows, and whether it takes no others."""
+    """A compiled input schema, the names that it knows, and whether it takes no others. `effort` says what it takes to
+    check a value, and `surface` is what is checked where that is too much."""
 
     compiled: Any
+    surface: Any
+    effort: Effort
     names: tuple[str, ...]
     closed: bool = False
 
 
 def compile_arguments(input_schema: Raw) -> Validator:
     """Formats are not asserted: documents use them loosely (`date-time` without a zone, `uri` for a path), and a call
-    must not fail here for what the backend would take. No reference leads outside the schema, and none is fetched."""
+    must not fail here for what the backend would take. No reference leads outside the schema, and none is fetched. Of a
+    schema that is too deep for the library, or has more patterns than there is room for, the surface is checked."""
     schema = msgspec.json.decode(input_schema)
-    bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS_MAX)
-    compiled = jsonschema_rs.Draft202012Validator(schema, validate_formats=False, offline=True, pattern_options=bounded)
-    return Validator(compiled, tuple(schema.get("properties", ())), schema.get("additionalProperties") is False)
+    shallow = _compile(surface(schema))
+    try:
+        compiled = _compile(schema) if weigh_patterns(schema) <= PATTERN_BYTES_MAX else shallow
+    except jsonschema_rs.ValidationError:
+        raise
+    except ValueError:
+        compiled = shallow
+    is_closed = schema.get("additionalProperties") is False
+    return Validator(compiled, shallow, Effort(schema), tuple(schema.get("properties", ())), is_closed)
+
+
+def _compile(schema: Any) -> Any:
+    bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACKS_MAX, size_limit=COMPILED_BYTES_MAX)
+    return jsonschema_rs.Draft202012Validator(schema, validate_formats=False, offline=True, pattern_options=bounded)
 
 
 def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tuple[ArgumentProblem, ...]:
-    """At most PROBLEMS_MAX problems; () where everything fits."""
+    """At most PROBLEMS_MAX problems; () where everything fits, as far as that can be found out with LOOKS_MAX looks."""
     try:
-        if validator.compiled.is_valid(arguments):
+        if not validator.effort.fits(arguments, LOOKS_MAX):
+            found = _problems(validator, validator.surface, arguments)
+        elif validator.compiled.is_valid(arguments):
             return ()
-        return tuple(islice(_problems(validator, arguments), PROBLEMS_MAX))
+        else:
+            found = _problems(validator, validator.compiled, arguments)
+        return tuple(islice(found, PROBLEMS_MAX))
     except (ValueError, RecursionError):
         # What is no JSON value at all: a lone surrogate, nesting without end.
         return (ArgumentProblem("arguments", "", "expected plain JSON values of bounded size"),)
@@ -63,35 +86,53 @@ def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tu
 
 def check_answer(validator: Validator, body: bytes) -> tuple[ArgumentProblem, ...]:
     """Where the JSON of an answer does not fit the schema that its document tells; at most ANSWER_PROBLEMS_MAX places. What
-    is no JSON is let be."""
+    is no JSON, and what it would take more than LOOKS_MAX looks to check, is let be."""
     try:
         value = msgspec.json.decode(body)
-        if validator.compiled.is_valid(value):
+        if not validator.effort.fits(value, LOOKS_MAX) or validator.compiled.is_valid(value):
             return ()
-        explained = (one for error in _errors(validator, value) for one in _explain(error, validator, LEVELS_MAX))
+        errors = _errors(validator, validator.compiled, value)
+        explained = (one for error in errors for one in _explain(error, validator, LEVELS_MAX))
         return tuple(islice(explained, ANSWER_PROBLEMS_MAX))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return ()
 
 
-def _problems(validator: Validator, arguments: Mapping[str, object]) -> Iterator[ArgumentProblem]:
+def _problems(validator: Validator, compiled: Any, arguments: Mapping[str, object]) -> Iterator[ArgumentProblem]:
     known = frozenset(validator.names)
     unknown = [name for name in arguments if name not in known] if validator.closed else []
     if len(unknown) >= PROBLEMS_MAX:
         yield from (_problem([name], _unknown(name, validator)) for name in unknown)
     else:
-        for error in _errors(validator, arguments):
+        for error in _errors(validator, compiled, arguments):
             yield from _explain(error, validator, LEVELS_MAX)
 
 
-def _errors(validator: Validator, arguments: Any) -> Iterator[Any]:
-    if _is_few(arguments):
-        yield from validator.compiled.iter_errors(arguments)
+def _errors(validator: Validator, compiled: Any, arguments: Any) -> Iterator[Any]:
+    """All, where the library can find all in time; else the first, or those of the surface, or one that says so little."""
+    if compiled is not validator.surface and not validator.effort.fits(arguments, EXPLAINED_LOOKS_MAX):
+        if not validator.effort.is_even:
+            found = list(_errors(validator, validator.surface, arguments))
+            yield from found or [_Unexplained()]
+            return
+    elif _is_few(arguments):
+        yield from compiled.iter_errors(arguments)
         return
     try:
-        validator.compiled.validate(arguments)
+        compiled.validate(arguments)
     except jsonschema_rs.ValidationError as error:
         yield error
+
+
+class _UnexplainedKind(Struct, frozen=True):
+    name: str = "unexplained"
+
+
+class _Unexplained(Struct, frozen=True):
+    """An error that the library is not asked to explain: it would take too long."""
+
+    kind: _UnexplainedKind = _UnexplainedKind()
+    instance_path: tuple[str, ...] = ()
 
 
 def _is_few(arguments: object) -> bool:
@@ -206,6 +247,7 @@ _OTHERS = {
     "contains": "a list with an item that fits its schema",
     "propertyNames": "members with other names",
     "not": "something other than what its schema excludes",
+    "unexplained": "values that fit its schema; what does not fit takes too long to find out",
 }
 
 

@@ -19,6 +19,10 @@ class Work:
         self.steps_max = steps_max
         self._left = steps_max
 
+    @property
+    def spent(self) -> int:
+        return self.steps_max - self._left
+
     def spend(self, steps: int = 1) -> None:
         """Raises WorkExceeded, and ever again once nothing is left."""
         self._left -= steps
