@@ -6,6 +6,7 @@ a pool that only reaches what the connector may reach, a bound on calls in fligh
 
 import asyncio
 import random
+import re
 import socket
 import ssl
 import time
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, contextmanager
 from io import BytesIO
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import aiohttp
 import httpx
@@ -27,7 +28,7 @@ from gateway.core.coding import Miscoded, Uncoded, codings_of, undo_codings
 from gateway.core.egress import Network, may_reach, parse_networks, refuse_url
 from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits
-from gateway.core.media import SEQUENTIAL_TYPES
+from gateway.core.media import SEQUENTIAL_TYPES, essence
 from gateway.core.response import retry_seconds
 from gateway.credentials.base import OneStep
 from gateway.errors import (
@@ -53,6 +54,10 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 FETCH_IN_FLIGHT_MAX = 8
 ORIGINS_MAX = 1_000
 UNDONE_BY_AIOHTTP = frozenset({"gzip", "deflate", "br", "zstd"})
+# What a URL may hold beside unreserved characters (RFC 3986 section 2.2), and one that is encoded already.
+_IN_URLS = ":/?#[]@!$&'()*+,;=%"
+# An origin, with whatever user name comes before its host (RFC 3986 section 3.2).
+_ORIGIN = re.compile(r"[^:/?#]*://[^/?#]*")
 DOCUMENT_TYPES = "application/json, application/yaml, text/yaml, */*;q=0.5"
 
 
@@ -66,9 +71,14 @@ class Fetched(Struct, frozen=True):
 
 @asynccontextmanager
 async def open_upstream(
-    *, clock: Callable[[], float] = time.monotonic, chance: random.Random | None = None
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    chance: random.Random | None = None,
+    resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
 ) -> AsyncIterator["Upstream"]:
-    upstream = Upstream(clock, chance or random.Random())  # noqa: S311 (spreads retries, guards nothing)
+    """`resolver` opens what looks names up."""
+    spread = chance or random.Random()  # noqa: S311 (spreads retries, guards nothing)
+    upstream = Upstream(clock, spread, resolver)
     try:
         yield upstream
     finally:
@@ -78,9 +88,12 @@ async def open_upstream(
 class Upstream:
     """All lanes. Opened and closed by `open_upstream`."""
 
-    def __init__(self, clock: Callable[[], float], chance: random.Random) -> None:
+    def __init__(
+        self, clock: Callable[[], float], chance: random.Random, resolver: Callable[[], AbstractResolver]
+    ) -> None:
         self._clock = clock
         self._chance = chance
+        self._resolver = resolver
         self._lanes: dict[str, _Lane] = {}
         self._retired: list[_Lane] = []
         self._tls = ssl.create_default_context()
@@ -114,7 +127,8 @@ class Upstream:
                     response = await self._try(lane, request, auth, safe=safe)
             except TimeoutError as error:
                 lane.breaker = breakers.failed(lane.breaker, self._clock())
-                raise UpstreamTimeout(f"{connector} did not answer within {limits.timeout_s:g} s.") from error
+                detail = f"{connector} did not answer within {limits.timeout_s:g} s (timeout_s)."
+                raise UpstreamTimeout(detail) from error
             except UpstreamForbidden:
                 lane.breaker = breakers.abandoned(lane.breaker)
                 raise
@@ -222,14 +236,21 @@ class Upstream:
         if lane is None or lane.limits != limits or lane.allow_addresses != allow_addresses:
             if lane is not None:
                 self._retired.append(lane)
-            lane = self._lanes[name] = _Lane(name, limits, allow_addresses, self._tls)
+            lane = self._lanes[name] = _Lane(name, limits, allow_addresses, self._tls, self._resolver())
         return lane
 
 
 class _Lane:
     """One connector's way out."""
 
-    def __init__(self, name: str, limits: Limits, allow_addresses: tuple[str, ...], tls: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        name: str,
+        limits: Limits,
+        allow_addresses: tuple[str, ...],
+        tls: ssl.SSLContext,
+        resolver: AbstractResolver,
+    ) -> None:
         self.name = name
         self.limits = limits
         self.allow_addresses = allow_addresses
@@ -238,8 +259,8 @@ class _Lane:
         self._places = asyncio.Semaphore(limits.in_flight_max)
         self._waiting = 0
         self._judged: set[str] = set()
-        connector = aiohttp.TCPConnector(
-            resolver=_GuardedResolver(self._networks), ssl=tls, limit=0, keepalive_timeout=KEEP_ALIVE_S
+        connector = _Connector(
+            resolver=_GuardedResolver(resolver, self._networks), ssl=tls, limit=0, keepalive_timeout=KEEP_ALIVE_S
         )
         self.session = aiohttp.ClientSession(
             connector=connector,
@@ -278,7 +299,8 @@ class _Lane:
 
     def _guard(self, url: str) -> None:
         """Raises UpstreamForbidden. An origin is judged once: what a name resolves to is judged at each connection."""
-        origin = url[: url.find("/", url.find("//") + 2)]
+        found = _ORIGIN.match(url)
+        origin = found[0] if found else url
         if origin in self._judged:
             return
         if why := refuse_url(url, self._networks):
@@ -299,9 +321,9 @@ class _Lane:
                 allow_redirects=False,
             )
             async with sending as answer:
-                stream_s = self.limits.stream_timeout_s if answer.content_type in SEQUENTIAL_TYPES else None
+                stream_s = self.limits.stream_timeout_s if _is_sequential(answer) else None
                 body, truncated = await _read(answer, self.limits.response_bytes_max, stream_s)
-                headers = tuple((name.lower(), value) for name, value in answer.headers.items())
+                headers = tuple((name.lower(), _readable(value)) for name, value in answer.headers.items())
                 body, truncated, left = _undo(answer, body, self.limits.response_bytes_max, truncated)
                 return HttpResponse(answer.status, headers, body, truncated, ", ".join(left))
 
@@ -316,6 +338,30 @@ def _undo(answer: aiohttp.ClientResponse, body: bytes, bytes_max: int, cut: bool
         return undo_codings(body, codings, bytes_max, cut=cut)
     except Miscoded as error:
         raise UpstreamBroken(f"What came says that it is {error.coding}, and is not.") from error
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A pool whose connections are silent while nobody asks.
+
+    INVARIANT: what a backend sends before it is asked is nobody's answer. aiohttp would give it to whoever asks next on
+    that connection; a test holds that it does not.
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while True:
+            kept: Any = await super()._get(key, traces)
+            if kept is None or not kept.protocol.should_close:
+                return kept
+            kept.close()
+
+
+def _is_sequential(answer: aiohttp.ClientResponse) -> bool:
+    return essence(answer.headers.get("Content-Type", "")) in SEQUENTIAL_TYPES
+
+
+def _readable(value: str) -> str:
+    """The value of a header, with what is no UTF-8 replaced: aiohttp has it as lone surrogates."""
+    return value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 async def _read(answer: aiohttp.ClientResponse, bytes_max: int, stream_s: float | None) -> tuple[bytes, bool]:
@@ -347,9 +393,9 @@ class _GuardedResolver(AbstractResolver):
     """Resolves names and keeps only what may be reached. The connection goes to an address that came through here, so a
     name that changes its mind between two look-ups (DNS rebinding) gains nothing."""
 
-    def __init__(self, networks: tuple[Network, ...]) -> None:
+    def __init__(self, resolver: AbstractResolver, networks: tuple[Network, ...]) -> None:
         self._networks = networks
-        self._resolver = aiohttp.ThreadedResolver()
+        self._resolver = resolver
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -408,10 +454,13 @@ def _networks(allow_addresses: tuple[str, ...]) -> tuple[Network, ...]:
 
 
 def _join(url: str, location: str) -> str:
+    """Where a redirect leads, without a fragment, and encoded where a URL cannot hold a character; "" where it is no URL."""
     try:
-        return urljoin(url, location).partition("#")[0]
+        target = urljoin(url, location).partition("#")[0]
+        _origin(target)
     except ValueError:
         return ""
+    return quote(target, _IN_URLS)
 
 
 def _origin(url: str) -> tuple[Literal["http", "https"] | str, str, int | None]:
