@@ -5,6 +5,7 @@ The next URL of a Link header (RFC 8288) is followed wherever an answer has one;
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -168,6 +169,7 @@ def point(seen: Iterable[Seen], wanted: Meaning) -> str:
     return min(ranked)[2] if ranked else ""
 
 
+@lru_cache(20_000)
 def words_of(name: str) -> str:
     """`@odata.nextLink` -> `odata_next_link`, `page[size]` -> `page_size`."""
     return snake(name.replace("$", " ").replace("@", " "))

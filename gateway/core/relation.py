@@ -35,11 +35,30 @@ class Relation(Struct, frozen=True, gc=False, omit_defaults=True):
     bindings: tuple[Binding, ...] = ()
 
 
-class Related(Struct, frozen=True, omit_defaults=True):
+class Member(Struct, frozen=True, gc=False):
+    """One tool of a family. `role` is `list`, `get`, `create`, `update`, `replace` or `delete`, or the name of something else
+    that is done: `cancel`."""
+
+    role: str
+    tool: str
+
+
+class Family(Struct, frozen=True, gc=False):
+    """The tools of one resource: the path of its collection, or of the one thing, with `{}` for parameters; what one of its
+    things is called; who does what."""
+
+    path: str
+    noun: str
+    members: tuple[Member, ...] = ()
+
+
+class Related(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is known of one tool's relations, all within its connector. `undo` takes a call back, `verify` shows what it did;
     unless they are told, every argument that they need is bound. `following` can be called with its answer, and the answers
-    of `preceding` give its arguments."""
+    of `preceding` give its arguments. `role` is its own in its family, "" where it has none."""
 
+    family: Family | None = None
+    role: str = ""
     undo: Relation | None = None
     verify: Relation | None = None
     following: tuple[Relation, ...] = ()

@@ -96,10 +96,12 @@ class ConnectorReader:
     def _related(self, related: Related | None) -> Related | None:
         """One relation stands with the tools on both its sides, and many bind the same."""
         return related and Related(
-            self._relation(related.undo),
-            self._relation(related.verify),
-            tuple(map(self._relation, related.following)),
-            tuple(map(self._relation, related.preceding)),
+            family=self._shared(related.family),
+            role=self._shared(related.role),
+            undo=self._relation(related.undo),
+            verify=self._relation(related.verify),
+            following=tuple(map(self._relation, related.following)),
+            preceding=tuple(map(self._relation, related.preceding)),
         )
 
     def _relation(self, one: Relation | None) -> Any:
