@@ -14,9 +14,10 @@ from typing import Any
 
 import httpx
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
+from gateway.core.accept import accept_only, is_declared
 from gateway.core.answer_check import AnswerCheck
 from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
 from gateway.core.audit import AuditEntry, Phase
@@ -28,7 +29,7 @@ from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits, Manifest
 from gateway.core.media import essence
 from gateway.core.operation import Operation
-from gateway.core.option import RESERVED, SELECT, Options, take_options
+from gateway.core.option import ACCEPT, RESERVED, SELECT, Options, take_options
 from gateway.core.payload_parts import file_arguments
 from gateway.core.policy import Facts, PolicyBook
 from gateway.core.polling import is_done, look_arguments
@@ -133,7 +134,8 @@ class Calls:
         record.decision = allow(edition.policies, record)
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity
-        request = build(tool.operation, self._with_files(record.principal, tool.operation, record.arguments))
+        operation = asking_for(tool, options.accept)
+        request = build(operation, self._with_files(record.principal, tool.operation, record.arguments))
         if asked.dry_run:
             return preview(request, credential)
         record.request_bytes = len(request.content)
@@ -150,7 +152,7 @@ class Calls:
             answer = await send(request, safe=True)
             return answer if look is not None else await judge(answer)
 
-        followed = await follow(send_again, record, request, response, options, manifest.limits, look)
+        followed = await follow(send_again, operation, record, request, response, options, manifest.limits, look)
         shown = conceal(followed.response, credential.secrets)
         limits = manifest.limits
         reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
@@ -254,6 +256,16 @@ def read_options(arguments: Mapping[str, object]) -> tuple[Options, Selection | 
         raise ArgumentsInvalid((ArgumentProblem(name, f"/{name}", str(error)[:200]),)) from error
 
 
+def asking_for(tool: Tool, media_type: str) -> Operation:
+    """The operation, asked for this media type where one is chosen. Raises ArgumentsInvalid where it is not declared."""
+    if not media_type:
+        return tool.operation
+    if not is_declared(media_type, tool.answers):
+        choices = ", ".join(tool.operation.choices) or "none: there is no choice"
+        raise ArgumentsInvalid((ArgumentProblem(ACCEPT, f"/{ACCEPT}", f"expected a declared media type: {choices}"),))
+    return structs.replace(tool.operation, accept=accept_only(media_type))
+
+
 def check(validator: Validator, arguments: Mapping[str, object]) -> None:
     problems = check_arguments(validator, arguments)
     if problems:
@@ -302,6 +314,7 @@ def look_by_operation(edition: Edition, record: "_Record", response: HttpRespons
 
 async def follow(
     send: Send,
+    operation: Operation,
     record: "_Record",
     request: HttpRequest,
     response: HttpResponse,
@@ -310,8 +323,6 @@ async def follow(
     look: Look | None,
 ) -> Followed:
     """The other pages, or the end of what was only accepted, where there are any and they were asked for."""
-    assert record.tool is not None
-    operation = record.tool.operation
     if operation.paging is not None and response.status < 300:
         bounds = PageBounds(options.pages_max, limits.response_bytes_max, limits.pages_timeout_s)
         return await gather_pages(send, operation, record.arguments, request, response, bounds)

@@ -28,7 +28,7 @@ from gateway.core.audit import AuditEntry
 from gateway.core.catalog import Catalog, all_scopes
 from gateway.core.diff import Change
 from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest
-from gateway.core.option import PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
+from gateway.core.option import ACCEPT, PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.principal import OPERATOR, Principal
 from gateway.core.prose import visible
 from gateway.core.result import Blob, Media, Result, Text
@@ -298,10 +298,11 @@ async def search(query: str, limit: int) -> None:
 @click.option("--select", default="", metavar="JMESPATH", help="Only this part of the answer's JSON.")
 @click.option("--pages", type=click.IntRange(1, PAGES_MAX), default=1, help="Read so many pages and put them together.")
 @click.option("--wait", type=click.FloatRange(0, WAIT_S_MAX), default=0.0, metavar="SECONDS", help="Wait for the end.")
+@click.option("--accept", default="", metavar="TYPE", help="Ask for this media type.")
 @asynchronous
-async def call(tool: str, arguments: str, dry_run: bool, select: str, pages: int, wait: float) -> None:
+async def call(tool: str, arguments: str, dry_run: bool, select: str, pages: int, wait: float, accept: str) -> None:
     """Call a tool with ARGUMENTS, a JSON object."""
-    options = {SELECT: select or None, PAGES: pages, WAIT: wait}
+    options = {SELECT: select or None, PAGES: pages, WAIT: wait, ACCEPT: accept or None}
     async with _gateway() as gateway:
         asked = Asked(tool, {**_json_object(arguments), **options}, "cli", dry_run)
         result = await gateway.calls.call(_operator(gateway), asked)

@@ -330,6 +330,45 @@ async def test_a_file_goes_on_under_the_name_that_its_service_gave_it(door: Door
     assert 'filename="Q1 é.pdf"'.encode() in backend.seen[-1].body
 
 
+REPORT = {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "integer"}}}}
+
+
+@pytest.fixture
+async def reports(door: Door, backend: Backend) -> Door:
+    kinds = {"application/json": REPORT, "text/csv": {"type": "string"}, "application/xml": REPORT}
+    content = {"content": {kind: {"schema": schema} for kind, schema in kinds.items()}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "Reports", "version": "1"},
+        "paths": {"/r": {"get": {"operationId": "getReport", "responses": {"200": {"description": "ok", **content}}}}},
+    }
+    await door.add("reports", document, backend.url)
+    return door
+
+
+async def test_of_several_media_types_one_can_be_asked_for(reports: Door, backend: Backend) -> None:
+    token = await reports.key()
+    shown = (await reports.get("/v1/tools?format=openai", token)).json()[0]["function"]["parameters"]["properties"]
+    assert shown["_accept"]["enum"] == ["application/json", "text/csv"]
+    backend.answers["GET /r"] = (200, "text/csv", b"a,b")
+    told = (await call(reports, token, "reports_get_report", {"_accept": "text/csv"})).json()
+    assert (told["content"][0]["text"], told["notes"]) == ("a,b", [])
+    await call(reports, token, "reports_get_report", {}, accept="application/xml")
+    await call(reports, token, "reports_get_report", {})
+    assert [one.headers["accept"] for one in backend.seen] == [
+        "text/csv, application/json;q=0.2, */*;q=0.1",
+        "application/xml, application/json;q=0.2, */*;q=0.1",
+        "application/json, text/csv;q=0.9, application/xml;q=0.8, */*;q=0.1",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["image/png", "*/*", "text/csv\r\nX: 1", "text", "x" * 300])
+async def test_a_media_type_that_is_not_declared_is_not_asked_for(reports: Door, backend: Backend, kind: str) -> None:
+    answer = await call(reports, await reports.key(), "reports_get_report", {"_accept": kind})
+    assert (answer.status_code, backend.seen) == (422, [])
+    assert answer.json()["problems"][0]["argument"] == "_accept"
+
+
 TYPED = {"type": "object", "required": ["on"], "properties": {"on": {"type": "boolean"}, "level": {"type": "integer"}}}
 
 

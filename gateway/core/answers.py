@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Raw, Struct
 
 from gateway.core import swagger
+from gateway.core.accept import ANY, accept_of, choices_of
 from gateway.core.declared import NOTHING, STATUS, Answer
 from gateway.core.media import SEQUENTIAL_TYPES, essence, family_of, is_media_type
 from gateway.core.prose import plain
@@ -14,8 +15,6 @@ from gateway.core.references import At, Malformed
 from gateway.core.source import Source
 from gateway.core.tool import ANSWER_PLACE
 
-ANY = "application/json, */*;q=0.5"
-OTHER_TYPES_MAX, JSON_TYPES_MAX = 5, 3
 ANSWERS_MAX = 60
 DESCRIPTION_CHARACTERS_MAX = 120
 # A success that has one of these says where to look for what comes of it (RFC 9110 section 15.3.3, Azure's guidelines).
@@ -25,11 +24,12 @@ _SAYS_NOTHING = (b"", b"{}", b'{"type":"object"}')
 
 
 class Answers(Struct, frozen=True):
-    """`accept` is the Accept header. `declared` are the answers, the main one first: JSON of the first success, or a stream
-    of it; `schema` is the converted schema of that one, None where there is none worth showing. `defers`: work may be
-    accepted and done later. `links`: a Link header is declared."""
+    """`accept` is the Accept header, and `choices` what may be asked for instead. `declared` are the answers, the main one
+    first: JSON of the first success, or a stream of it; `schema` is the converted schema of that one, None where there is
+    none worth showing. `defers`: work may be accepted and done later. `links`: a Link header is declared."""
 
     accept: str = ANY
+    choices: tuple[str, ...] = ()
     schema: dict[str, Any] | None = None
     declared: tuple[Answer, ...] = ()
     defers: bool = False
@@ -65,11 +65,12 @@ def compile_answers(source: Source, operation: At) -> Answers:
     successes = [one for status in wanted if (one := told.get(status)) is not None]
     listed = [*(one for one in wanted if one in told), *sorted(told.keys() - set(wanted))]
     contents = [one for status in listed for one in _contents(source, status, told[status])]
-    offered = [one.media_type for one in contents if one.status in wanted and one.media_type]
+    offered = [one for one in contents if one.status in wanted and one.media_type]
     headers = {name.lower() for success in successes for name in _headers(success)}
     schema, declared = _declared(source, responses, contents, wanted)
     return Answers(
-        accept=_accept(offered),
+        accept=accept_of(one.media_type for one in offered),
+        choices=choices_of([(one.media_type, one.at.value.get("schema") if one.at else None) for one in offered]),
         schema=schema,
         declared=declared,
         defers=told.get("202") is not None or bool(headers & DEFERRING_HEADERS) or _is_long_running(operation),
@@ -173,11 +174,3 @@ def _convert(source: Source, one: _Content) -> dict[str, Any] | None:
     if essence(one.media_type) in SEQUENTIAL_TYPES and one.at.get("itemSchema"):
         converted = {"type": "array", "items": converted}
     return converted if isinstance(converted, dict) else None
-
-
-def _accept(kinds: list[str]) -> str:
-    """JSON first, then what the responses declare, then anything."""
-    declared = [kind for kind in dict.fromkeys(kinds) if "*" not in kind and ";" not in kind]
-    others = [f"{kind};q=0.8" for kind in declared if family_of(kind) != "json"][:OTHER_TYPES_MAX]
-    own = [kind for kind in declared if family_of(kind) == "json" and kind != "application/json"][:JSON_TYPES_MAX]
-    return ", ".join(["application/json", *own, *others, "*/*;q=0.5"])

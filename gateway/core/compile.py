@@ -204,6 +204,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         parameters=parameters,
         body=body,
         accept=answers.accept,
+        choices=answers.choices,
         paging=paging,
         defers=answers.defers or told.poll is not None,
         defaults=tuple(inputs.defaults),

@@ -126,7 +126,8 @@ class Operation(Struct, frozen=True, gc=False):
     """One method on one path of a document.
 
     `server` is the absolute base URL without a trailing slash, its variables filled in; it may carry a query.
-    `path` is the template as written, starting with a slash. `accept` is the value of the Accept header.
+    `path` is the template as written, starting with a slash. `accept` is the value of the Accept header, and
+    `choices` are media types that may be asked for instead.
     `pointer` is the JSON Pointer of the operation in its document. `paging`: its answers come page by page.
     `defers`: it may answer before the work is done, and say where to look. `defaults`: required arguments that need not
     be given.
@@ -141,6 +142,7 @@ class Operation(Struct, frozen=True, gc=False):
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     accept: str = "application/json, */*;q=0.5"
+    choices: tuple[str, ...] = ()
     paging: Paging | None = None
     defers: bool = False
     defaults: tuple[Default, ...] = ()

@@ -1,4 +1,5 @@
-"""Options of a call, beside the arguments of its operation: what of the result, how many pages, how long to wait.
+"""Options of a call, beside the arguments of its operation: what of the result, how many pages, how long to wait, as which
+media type.
 
 A model can only fill in arguments, so tools offer the options as arguments of reserved names; doors that have better
 places for them may use those too.
@@ -10,22 +11,25 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.core.media import MEDIA_TYPE_CHARACTERS_MAX
 from gateway.core.operation import Operation
 from gateway.core.project import EXPRESSION_CHARACTERS_MAX
 
-SELECT, PAGES, WAIT = "_select", "_pages_max", "_wait_s"
-RESERVED = frozenset({SELECT, PAGES, WAIT})
+SELECT, PAGES, WAIT, ACCEPT = "_select", "_pages_max", "_wait_s", "_accept"
+RESERVED = frozenset({SELECT, PAGES, WAIT, ACCEPT})
 PAGES_MAX = 100
 WAIT_S_MAX = 300.0
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """`select` is a JMESPath expression over the JSON of the result. `pages_max` is how many pages of a list to read and
-    put together. `wait_s` is how long to wait for work that the backend has accepted and not yet done."""
+    put together. `wait_s` is how long to wait for work that the backend has accepted and not yet done. `accept` is the
+    media type to ask for, of those that are declared."""
 
     select: Annotated[str, Meta(max_length=EXPRESSION_CHARACTERS_MAX)] = msgspec.field(name=SELECT, default="")
     pages_max: Annotated[int, Meta(ge=1, le=PAGES_MAX)] = msgspec.field(name=PAGES, default=1)
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = msgspec.field(name=WAIT, default=0.0)
+    accept: Annotated[str, Meta(max_length=MEDIA_TYPE_CHARACTERS_MAX)] = msgspec.field(name=ACCEPT, default="")
 
 
 NO_OPTIONS = Options()
@@ -42,6 +46,9 @@ def offer_options(operation: Operation, *, answers: bool) -> dict[str, Any]:
     if operation.defers:
         told = "Wait up to so many seconds until the work is done."
         offered[WAIT] = {"type": "number", "minimum": 0, "maximum": WAIT_S_MAX, "description": told}
+    if operation.choices:
+        told = "The media type to ask for, where the first will not do."
+        offered[ACCEPT] = {"type": "string", "enum": list(operation.choices), "description": told}
     return offered
 
 

@@ -71,6 +71,7 @@ class ConnectorReader:
             connector=self._shared(tool.operation.connector),
             server=self._shared(tool.operation.server),
             accept=self._shared(tool.operation.accept),
+            choices=self._shared(tool.operation.choices),
             parameters=self._shared(tuple(map(self._shared, tool.operation.parameters))),
         )
         return structs.replace(

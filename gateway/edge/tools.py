@@ -15,7 +15,7 @@ from msgspec import Meta, Raw, Struct, structs
 
 from gateway.call import Asked
 from gateway.core.dialect import Dialect, from_dialect, in_dialect
-from gateway.core.option import PAGES, SELECT, WAIT
+from gateway.core.option import ACCEPT, PAGES, SELECT, WAIT
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
@@ -74,7 +74,8 @@ class SchemaPart(Struct, frozen=True):
 
 class CallBody(Struct, frozen=True, forbid_unknown_fields=True):
     """`dry_run` shows the exact request, secrets redacted, and sends nothing. `select` is JMESPath over the answer,
-    `pages_max` how many pages of a list to put together, `wait_s` how long to wait for what was only accepted.
+    `pages_max` how many pages of a list to put together, `wait_s` how long to wait for what was only accepted,
+    `accept` the media type to ask for.
     `dialect` is the one in which the tools were listed for the model that made the arguments."""
 
     arguments: dict[str, Any] = {}
@@ -82,12 +83,18 @@ class CallBody(Struct, frozen=True, forbid_unknown_fields=True):
     select: str = ""
     pages_max: int = 1
     wait_s: float = 0.0
+    accept: str = ""
     dialect: Dialect = "plain"
 
     @property
     def all_arguments(self) -> dict[str, Any]:
         """The arguments, and the options that were asked for under their names among arguments."""
-        options = {SELECT: self.select or None, PAGES: self.pages_max, WAIT: self.wait_s or None}
+        options = {
+            SELECT: self.select or None,
+            PAGES: self.pages_max,
+            WAIT: self.wait_s or None,
+            ACCEPT: self.accept or None,
+        }
         asked = {name: value for name, value in options.items() if value is not None and (name, value) != (PAGES, 1)}
         return {**self.arguments, **asked}
 

@@ -478,8 +478,21 @@ def test_the_schema_of_an_answer_stands_at_the_root_of_the_output_schema() -> No
     ("kinds", "accept"),
     [
         ([], "application/json, */*;q=0.5"),
-        (["text/csv", "application/vnd.x+json"], "application/json, application/vnd.x+json, text/csv;q=0.8, */*;q=0.5"),
+        (["application/json"], "application/json, */*;q=0.1"),
+        (["text/csv", "application/vnd.x+json"], "application/vnd.x+json, text/csv;q=0.9, */*;q=0.1"),
+        (
+            ["application/xml", "text/json", "application/json; charset=utf-8"],
+            "text/json, application/json;q=0.9, application/xml;q=0.8, */*;q=0.1",
+        ),
+        (["application/json;v=2;q=0.3"], "application/json;v=2, */*;q=0.1"),
+        (["image/png", "image/*"], "image/png, image/*;q=0.9, application/json;q=0.2, */*;q=0.1"),
+        (["application/*+json", "*/*"], "application/json, */*;q=0.5"),
         (["text/x\r\nInjected: 1", "*/*"], "application/json, */*;q=0.5"),
+        (
+            [f"text/x{n}" for n in range(20)],
+            ", ".join(["text/x0", *(f"text/x{n};q=0.{10 - n}" for n in range(1, 8))])
+            + ", application/json;q=0.2, */*;q=0.1",
+        ),
     ],
 )
 def test_json_is_preferred_then_what_the_document_declares(kinds: list[str], accept: str) -> None:

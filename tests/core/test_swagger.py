@@ -102,7 +102,7 @@ def test_operations_that_share_their_first_form_field_keep_their_own_others() ->
 def test_what_is_produced_is_accepted_and_its_schema_is_the_output() -> None:
     answer = {"schema": {"type": "object", "properties": {"a": {"type": "string", "x-nullable": True}}}}
     [tool] = compiled({"produces": ["application/json", "text/csv"], "responses": {"200": answer}}).tools
-    assert tool.operation.accept == "application/json, text/csv;q=0.8, */*;q=0.5"
+    assert tool.operation.accept == "application/json, text/csv;q=0.9, */*;q=0.1"
     assert msgspec.json.decode(tool.output_schema)["properties"] == {"a": {"type": ["string", "null"]}}
 
 
