@@ -69,7 +69,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s)):
             opened.push_async_callback(_end, asyncio.create_task(endless))
-        desk = await _open_desk(settings, secrets, store, opened)
+        desk = await _open_desk(settings, secrets, store, published, opened)
         kept = settings.results
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
@@ -133,11 +133,13 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
     return doors(gateway, endpoint)
 
 
-async def _open_desk(settings: Settings, secrets: Secrets, store: Store, opened: AsyncExitStack) -> SignInDesk:
+async def _open_desk(
+    settings: Settings, secrets: Secrets, store: Store, published: Published, opened: AsyncExitStack
+) -> SignInDesk:
     """API keys alone, and the tokens of issuers where there are some. Raises SettingsBroken."""
     api_keys, told = ApiKeyAuthenticator(store), settings.auth
     if not told.issuers:
-        return SignInDesk(api_keys)
+        return SignInDesk(api_keys, published)
     resource = ProtectedResource(_origin(settings), tuple(one.issuer for one in told.issuers), told.scopes)
     http = IssuerHttp()
     opened.push_async_callback(http.close)
@@ -150,7 +152,7 @@ async def _open_desk(settings: Settings, secrets: Secrets, store: Store, opened:
         cache_s=told.cache_s,
         clock=time.monotonic,
     )
-    return SignInDesk(SignIn(api_keys, tokens), resource, told.certificate_header)
+    return SignInDesk(SignIn(api_keys, tokens), published, resource, told.certificate_header)
 
 
 def _origin(settings: Settings) -> str:

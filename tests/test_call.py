@@ -11,7 +11,7 @@ import pytest
 from gateway.audit import AuditLog
 from gateway.call import Asked, Calls
 from gateway.core.audit import AuditEntry
-from gateway.core.manifest import BearerAuth, Limits
+from gateway.core.manifest import BearerAuth, Limits, ScopeRules
 from gateway.core.principal import Principal
 from gateway.errors import StoreFailed
 from gateway.stores.base import AuditFilter
@@ -102,6 +102,22 @@ async def test_a_missing_scope_stops_the_call_before_anything_is_sent(lamps: Doo
 async def test_a_scope_of_another_connector_with_the_same_name_does_not_do(lamps: Door, backend: Backend) -> None:
     answer = await call(lamps, await lamps.key("other:lamps.write"), "lamps_set_lamp", {"id": "1", "on": True})
     assert (answer.status_code, backend.seen) == (403, [])
+
+
+async def test_who_holds_a_scope_holds_what_the_manifest_says_that_it_implies(door: Door, backend: Backend) -> None:
+    rules = ScopeRules(names={"lamps.write": "control"}, implies={"control": ("lamps.read",), "admin": ("control",)})
+    await door.add("lamps", LAMPS, backend.url, scopes=rules)
+    read, write = "/v1/tools/lamps_get_lamp:call", "/v1/tools/lamps_set_lamp:call"
+    admin, reader, old = (
+        await door.key("lamps:admin"),
+        await door.key("lamps:lamps.read"),
+        await door.key("lamps:lamps.write"),
+    )
+    assert (await door.post(read, admin, {"arguments": {"id": "1"}})).status_code == 200
+    assert (await door.post(write, admin, {"arguments": {"id": "1", "on": True}})).status_code == 200
+    refused = await door.post(write, reader, {"arguments": {"id": "1", "on": True}})
+    assert (refused.status_code, refused.json()["scopes"]) == (403, ["lamps:control"])
+    assert (await door.post(write, old, {"arguments": {"id": "1", "on": True}})).status_code == 403
 
 
 async def test_a_key_without_scopes_may_do_nothing(lamps: Door, backend: Backend) -> None:

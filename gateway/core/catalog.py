@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from gateway.core.manifest import Manifest
+from gateway.core.scope import Implied, imply
 from gateway.core.tool import Refusal, Repair, Tool
 
 
@@ -35,12 +36,13 @@ class Connector(Struct, frozen=True):
 
 
 class Catalog(Struct, frozen=True):
-    """All tools by name, in the order of their names, and all connectors by name. `version` changes exactly when their
-    content does."""
+    """All tools by name, in the order of their names, and all connectors by name. `implied` is what each scope holds
+    besides itself. `version` changes exactly when their content does."""
 
     version: str
     connectors: Mapping[str, Connector]
     tools: Mapping[str, Tool]
+    implied: Implied = MappingProxyType({})
 
 
 EMPTY = Catalog(version="empty", connectors=MappingProxyType({}), tools=MappingProxyType({}))
@@ -62,7 +64,10 @@ def build_catalog(connectors: Iterable[Connector]) -> Catalog:
     named = {
         name: tools[name] for name in heapq.merge(*(sorted(one.name for one in each.tools) for each in merged.values()))
     }
-    return Catalog(_version(merged.values()), MappingProxyType(merged), MappingProxyType(named))
+    implied = {scope: held for one in ordered for scope, held in imply(one.name, one.manifest.scopes.implies).items()}
+    return Catalog(
+        _version(merged.values()), MappingProxyType(merged), MappingProxyType(named), MappingProxyType(implied)
+    )
 
 
 def all_scopes(catalog: Catalog) -> frozenset[str]:

@@ -28,11 +28,11 @@ from gateway.core.parameters import compile_parameters, gather_parameters
 from gateway.core.prose import DESCRIPTION_CHARACTERS_MAX, cut, plain, shown
 from gateway.core.references import At, Documents, Malformed
 from gateway.core.relate import relate
-from gateway.core.scope import scopes_of
+from gateway.core.scope import Alternatives, scopes_of
 from gateway.core.servers import server_list, server_of
 from gateway.core.shelf import ROOT_BYTES_MAX
 from gateway.core.source import Source
-from gateway.core.tool import Refusal, Repair, Tool
+from gateway.core.tool import Effect, Refusal, Repair, Tool
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 TITLE_CHARACTERS_MAX = 120
@@ -186,7 +186,7 @@ def _refusal(method: str, path: str, error: Malformed) -> Refusal:
 def _compile(source: Source, name: str, found: _Found) -> Tool:
     """One operation to one tool. Raises Malformed."""
     identity, at, told = found.identity, found.operation, found.extension
-    connector, effect = source.manifest.name, told.effect or effect_of(identity.method)
+    effect = told.effect or effect_of(identity.method)
     path = identity.path.partition("#")[0]
     inputs = Inputs(source.schemas.definition_of("input"), source.documents.place(at))
     declared = gather_parameters(source, path, found.item, at)
@@ -195,7 +195,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
     answers = compile_answers(source, at)
     paging = _paging(source, identity.method, told.page, parameters, inputs, answers)
     operation = Operation(
-        connector=connector,
+        connector=source.manifest.name,
         method=identity.method,
         path=path,
         server=_server(source, found),
@@ -224,12 +224,20 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         compact=compact,
         effect=effect,
         annotations=annotations_of(identity.method, told.effect),
-        scopes=scopes_of(connector, effect, [told.scopes] if told.scopes else _security(source, at)),
+        scopes=_scopes(source, at, effect, told),
         operation=operation,
         tags=_tags(at),
         deprecated=deprecated,
         extension=_extension(source, at, told, inputs),
     )
+
+
+def _scopes(source: Source, at: At, effect: Effect, told: Extension) -> Alternatives:
+    """Those that are said in so many words, or else the document's by the names that the manifest gives them."""
+    manifest = source.manifest
+    if told.scopes:
+        return scopes_of(manifest.name, effect, [told.scopes])
+    return scopes_of(manifest.name, effect, _security(source, at), manifest.scopes.names)
 
 
 def _extension(source: Source, at: At, told: Extension, inputs: Inputs) -> Extension | None:

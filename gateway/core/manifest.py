@@ -61,6 +61,14 @@ class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 Filters = Annotated[tuple[Filter, ...], Meta(max_length=50)]
 
 
+class ScopeRules(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The scopes of the document, without the connector in front. `names` are what some are called here; `implies` is what
+    whoever holds one holds as well, by these names."""
+
+    names: Annotated[dict[str, str], Meta(max_length=1_000)] = {}
+    implies: Annotated[dict[str, tuple[str, ...]], Meta(max_length=1_000)] = {}
+
+
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one connector may use. `response_bytes_max` is what is read of an answer, or of all the pages of a list;
     `result_bytes_max` is what a caller is given of it at once, and `media_bytes_max` the same for images, sounds and
@@ -115,6 +123,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     exclude: Filters = ()
     media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
     answers: Literal["checked", "strict"] = "checked"
+    scopes: ScopeRules = ScopeRules()
     limits: Limits = Limits()
 
     @property

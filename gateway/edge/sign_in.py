@@ -9,14 +9,16 @@ from typing import Any
 
 import msgspec
 from litestar.types import HTTPScope
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.auth.base import Authenticator, Presented
 from gateway.core.dpop import sha256_of
 from gateway.core.issuer import ALGORITHMS
 from gateway.core.principal import Principal
+from gateway.core.scope import with_implied
 from gateway.edge.asgi import header_values
 from gateway.errors import Unauthenticated
+from gateway.published import Published
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 RESOURCE_PATHS = ("", "/mcp", "/v1")
@@ -65,11 +67,12 @@ class SignInDesk(Struct, frozen=True):
     (RFC 9440); "" takes none, for whoever reaches the gateway directly could write it."""
 
     authenticator: Authenticator
+    published: Published
     resource: ProtectedResource = ProtectedResource()
     certificate_header: str = ""
 
     async def principal(self, scope: HTTPScope) -> Principal:
-        """Who sent this request. Raises Unauthenticated, StoreFailed or IssuerFailed."""
+        """Who sent this request, with the scopes that its scopes imply. Raises Unauthenticated, StoreFailed or IssuerFailed."""
         if _TOKEN_IN_QUERY.search(scope["query_string"]):
             raise Unauthenticated(
                 "A token is never sent in a URL, where logs keep it; send a header.", "invalid_request"
@@ -81,7 +84,9 @@ class SignInDesk(Struct, frozen=True):
             url=self.resource.origin + _raw_path(scope),
             certificate=self._certificate(scope),
         )
-        return await self.authenticator.authenticate(presented, datetime.now().timestamp())
+        principal = await self.authenticator.authenticate(presented, datetime.now().timestamp())
+        held = with_implied(principal.scopes, self.published.current.catalog.implied)
+        return principal if held is principal.scopes else structs.replace(principal, scopes=held)
 
     def challenge(self, error: str = "", scopes: Sequence[str] = (), door: str = "/v1") -> tuple[bytes, bytes]:
         """A `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728 section 5.1): a bare `Bearer` where nothing was

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.scope import expand_scopes, missing_scopes, scopes_of
+from gateway.core.scope import expand_scopes, imply, missing_scopes, scopes_of, with_implied
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,34 @@ def test_a_star_stands_for_the_scopes_that_are_known_now() -> None:
 def test_a_scope_that_can_mean_nothing_is_refused(asked: str) -> None:
     with pytest.raises(ValueError, match=r"scope"):
         expand_scopes([asked], frozenset({"home:read"}))
+
+
+def test_a_scope_goes_by_the_name_that_it_is_given() -> None:
+    names = {"https://auth.example/write": "orders.write"}
+    assert scopes_of("shop", "write", [["https://auth.example/write", "x"]], names) == (
+        frozenset({"shop:orders.write", "shop:x"}),
+    )
+
+
+def test_what_a_scope_implies_is_held_through_every_step_and_in_circles() -> None:
+    implied = imply("shop", {"admin": ("write",), "write": ("read",), "a": ("b",), "b": ("a", "c")})
+    assert with_implied(frozenset({"shop:admin", "other:x"}), implied) == {
+        "shop:admin",
+        "shop:write",
+        "shop:read",
+        "other:x",
+    }
+    assert with_implied(frozenset({"shop:a"}), implied) == with_implied(frozenset({"shop:b"}), implied) | {"shop:a"}
+    held = frozenset({"shop:read", "admin", "other:admin"})
+    assert with_implied(held, implied) == held
+
+
+@given(st.dictionaries(st.text("abcd", min_size=1, max_size=1), st.lists(st.text("abcd", min_size=1, max_size=1))))
+def test_holding_is_settled_and_never_takes_away(told: dict[str, list[str]]) -> None:
+    implied = imply("shop", told)
+    for scope in "abcd":
+        held = frozenset({f"shop:{scope}"})
+        wider = with_implied(held, implied)
+        assert held <= wider
+        assert with_implied(wider, implied) == wider
+        assert all(one.startswith("shop:") for one in wider)
