@@ -22,6 +22,7 @@ from gateway.auth.issuer_http import IssuerHttp, may_ask
 from gateway.auth.issuer_keys import KeyTimes
 from gateway.auth.sign_in import SignIn
 from gateway.call import Calls
+from gateway.compiled import CompiledFiles
 from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
 from gateway.core.policy import load_policies
@@ -63,7 +64,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         documents = settings.documents
         compiler = Compiler(CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max))
         bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s)
-        reader = DocumentReader(upstream, compiler, bounds)
+        reader = DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
@@ -97,6 +98,15 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+def _compiled_folder(settings: Settings) -> Path | None:
+    """None where nothing shall outlive the process."""
+    match settings.store:
+        case MemoryStore():
+            return None
+        case SqliteStore():
+            return Path(settings.data_dir, "compiled")
 
 
 def _sqlite_url(path: Path) -> str:

@@ -4,7 +4,7 @@ latency and a document that takes too much time or memory is refused by name."""
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
@@ -29,7 +29,7 @@ from gateway.core.catalog import Connector
 from gateway.core.compilation import Compilation
 from gateway.core.document import DocumentBroken
 from gateway.core.manifest import Manifest
-from gateway.core.wire import ConnectorReader
+from gateway.core.wire import ConnectorReader, encode_connector
 from gateway.errors import DocumentRejected
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,14 @@ class Compiling(Protocol):
     async def take(self, uri: str, data: bytes, *, is_overlay: bool = False) -> tuple[str, ...]:
         """The URIs that a file, or an overlay, refers to."""
 
-    async def finish(self, digest: str) -> Connector: ...
+    async def finish(self, digest: str) -> "Compiled": ...
+
+
+class Compiled(Struct, frozen=True):
+    """A connector, and the same as bytes, as `core.wire` has it."""
+
+    connector: Connector
+    pieces: tuple[bytes, ...]
 
 
 class CompileBounds(Struct, frozen=True):
@@ -66,15 +73,16 @@ class Compiler:
     async def compiling(self, manifest: Manifest, entry: str, entry_bytes: int) -> AsyncIterator[Compiling]:
         """For a document whose entry file has so many bytes."""
         if entry_bytes <= IN_THREAD_BYTES_MAX:
-            yield _InThread(Compilation(manifest, entry))
+            yield _InThread(manifest, entry)
             return
         async with _process(manifest, entry, self._bounds) as compiling:
             yield compiling
 
 
 class _InThread:
-    def __init__(self, compilation: Compilation) -> None:
-        self._compilation = compilation
+    def __init__(self, manifest: Manifest, entry: str) -> None:
+        self._manifest = manifest
+        self._compilation = Compilation(manifest, entry)
 
     async def take(self, uri: str, data: bytes, *, is_overlay: bool = False) -> tuple[str, ...]:
         take = self._compilation.take_overlay if is_overlay else self._compilation.take
@@ -83,11 +91,27 @@ class _InThread:
         except DocumentBroken as error:
             raise DocumentRejected(error.detail, error.place) from error
 
-    async def finish(self, digest: str) -> Connector:
+    async def finish(self, digest: str) -> Compiled:
         try:
-            return await asyncio.to_thread(self._compilation.finish, digest)
+            pieces = await asyncio.to_thread(self._compile, digest)
         except DocumentBroken as error:
             raise DocumentRejected(error.detail, error.place) from error
+        # Read back, it shares what is the same, and holds on to nothing of the document.
+        return Compiled(await read_connector(self._manifest, pieces), pieces)
+
+    def _compile(self, digest: str) -> tuple[bytes, ...]:
+        return tuple(encode_connector(self._compilation.finish(digest)))
+
+
+async def read_connector(manifest: Manifest, pieces: Sequence[bytes]) -> Connector:
+    """What was encoded. Between two pieces calls have their turn. Raises what ConnectorReader does."""
+    reader = ConnectorReader(manifest, pieces[0] if pieces else b"")
+    if reader.pieces != len(pieces) - 1:
+        raise ValueError("there are other pieces than the first one says")
+    for piece in pieces[1:]:
+        reader.take(piece)
+        await asyncio.sleep(0)
+    return reader.connector()
 
 
 @asynccontextmanager
@@ -140,18 +164,20 @@ class _InProcess:
         assert isinstance(answer, Taken), "a file is taken or broken"
         return answer.references
 
-    async def finish(self, digest: str) -> Connector:
+    async def finish(self, digest: str) -> Compiled:
         answer = await self._ask(Finish(digest))
         assert isinstance(answer, Done), "a document is done or broken"
         try:
-            reader = ConnectorReader(self._manifest, await self._read())
+            pieces = [await self._read()]
+            reader = ConnectorReader(self._manifest, pieces[0])
             while reader.pieces:
-                # Between two pieces the calls have their turn.
-                reader.take(await self._read())
+                # Between two pieces calls have their turn.
+                pieces.append(await self._read())
+                reader.take(pieces[-1])
                 await asyncio.sleep(0)
         except asyncio.IncompleteReadError as error:
             raise await self._died() from error
-        return reader.connector()
+        return Compiled(reader.connector(), tuple(pieces))
 
     async def _ask(self, question: Question, *frames: bytes) -> Answer:
         """Raises DocumentRejected where the document is broken, or takes more than it may."""

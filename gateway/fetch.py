@@ -2,23 +2,29 @@
 came along; within bounds. What refers to what is the compiler's to say."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import msgspec
+import structlog
 from msgspec import Struct, structs
 
-from gateway.compiler import Compiler, Compiling
+from gateway.compiled import CompiledFiles, Kept, KeptHead, compiled_key
+from gateway.compiler import Compiler, Compiling, read_connector
 from gateway.core.catalog import Connector
 from gateway.core.manifest import Manifest
 from gateway.errors import BadRequest, DocumentRejected, GatewayError
 from gateway.stores.base import StoredConnector, StoredDocument
 from gateway.upstream import Fetched, Upstream
+
+log = structlog.get_logger(__name__)
 
 
 class Bounds(Struct, frozen=True):
@@ -41,15 +47,27 @@ class Offered(Struct, frozen=True):
     content: bytes | None = None
 
 
-class DocumentReader:
-    """Reads documents within `bounds`, over the guarded way out, and gives each file to the compiler as it comes."""
+class Read(Struct, frozen=True):
+    """A document, and what it compiles to; `pieces` are that as bytes, () where they are kept already. `is_whole`: it refers
+    to no file that could not be read, as far as is known."""
 
-    def __init__(self, upstream: Upstream, compiler: Compiler, bounds: Bounds) -> None:
+    document: StoredDocument
+    connector: Connector
+    pieces: tuple[bytes, ...] = ()
+    is_whole: bool = False
+
+
+class DocumentReader:
+    """Reads documents within `bounds`, over the guarded way out, and gives each file to the compiler as it comes. What was
+    compiled before, and is still the same, is not compiled again."""
+
+    def __init__(self, upstream: Upstream, compiler: Compiler, compiled: CompiledFiles, bounds: Bounds) -> None:
         self._upstream = upstream
         self._compiler = compiler
+        self._compiled = compiled
         self._bounds = bounds
 
-    async def read(self, offered: Offered, now: datetime) -> tuple[StoredDocument, Connector]:
+    async def read(self, offered: Offered, now: datetime) -> Read:
         """The document's files, the entry first, then whatever it refers to, within bounds, and what they compile to. A
         file that is referred to and cannot be read is left out: the operations that need it will be refused by name.
         Raises DocumentRejected, BadRequest or UpstreamFailed."""
@@ -57,13 +75,36 @@ class DocumentReader:
         offered = structs.replace(offered, manifest=_with_whole_overlays(offered))
         first = await self._fetch(entry, entry, offered, self._bounds.bytes_max)
         assert first is not None, "only a fetch with a tag can find nothing new"
-        read = await self._read_rest(offered, entry, first, now, known="")
+        files = {entry: first.content}
+        kept = await self._compiled.find(offered.manifest.name)
+        if kept is not None and kept.head.is_whole and kept.head.files[0] == entry:
+            await self._read_known(kept.head.files[1:], files, offered, entry)
+            digest = await asyncio.to_thread(_digest, files)
+            connector = await _from_kept(kept, digest, offered.manifest)
+            if connector is not None:
+                document = StoredDocument(digest, entry, files, now, first.etag, first.modified)
+                return Read(document, connector, is_whole=True)
+        read = await self._read_rest(offered, entry, first, now, known="", had=files)
         assert read is not None, "nothing was known that this could be the same as"
         return read
 
-    async def read_again(
-        self, manifest: Manifest, known: StoredDocument, now: datetime
-    ) -> tuple[StoredDocument, Connector] | None:
+    async def keep(self, read: Read) -> None:
+        """So that the next start need not compile it."""
+        if read.pieces:
+            document, manifest = read.document, read.connector.manifest
+            key = await asyncio.to_thread(compiled_key, document.digest, manifest)
+            files = (document.entry, *(uri for uri in document.files if uri != document.entry))
+            await self._compiled.put(manifest.name, Kept(KeptHead(key, files, read.is_whole), read.pieces))
+
+    async def forget(self, name: str) -> None:
+        """There is no such connector any more."""
+        await self._compiled.drop(name)
+
+    async def forget_others(self, names: Collection[str]) -> None:
+        """There are no connectors but these."""
+        await self._compiled.keep_only(names)
+
+    async def read_again(self, manifest: Manifest, known: StoredDocument, now: datetime) -> Read | None:
         """The same document as it is now; None where it has not changed. A single file is asked for by its tag or date.
         Raises DocumentRejected, BadRequest or UpstreamFailed."""
         if known.entry.startswith("upload:"):
@@ -74,15 +115,37 @@ class DocumentReader:
         first = await self._fetch(known.entry, known.entry, offered, self._bounds.bytes_max, *tags)
         return None if first is None else await self._read_rest(offered, known.entry, first, now, known=known.digest)
 
+    async def _read_known(self, uris: Sequence[str], files: dict[str, bytes], offered: Offered, entry: str) -> None:
+        """Read the files that it had beside its entry, as far as they can be read."""
+        overlays = dict(enumerate_overlays(offered.manifest))
+        for uri in uris:
+            bytes_left = self._bounds.bytes_max - _size(files)
+            try:
+                if uri in overlays:
+                    files[uri] = overlays[uri] or await self._read_overlay(uri, offered, bytes_left)
+                else:
+                    files[uri] = await self._read_one(uri, entry, offered, bytes_left)
+            except GatewayError:
+                return
+
     async def _read_rest(
-        self, offered: Offered, entry: str, first: Fetched, now: datetime, *, known: str
-    ) -> tuple[StoredDocument, Connector] | None:
-        """What the entry refers to, and all of it compiled; None where its digest is the one that is known."""
+        self,
+        offered: Offered,
+        entry: str,
+        first: Fetched,
+        now: datetime,
+        *,
+        known: str,
+        had: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> Read | None:
+        """What the entry refers to, and all of it compiled; None where its digest is the one that is known. `had` are files
+        that were read just now."""
         async with self._compiler.compiling(offered.manifest, entry, len(first.content)) as compiling:
             files = {entry: first.content}
             waiting = list(await compiling.take(entry, first.content))
             for uri, overlay in enumerate_overlays(offered.manifest):
-                files[uri] = overlay or await self._read_overlay(uri, offered, self._bounds.bytes_max - _size(files))
+                bytes_left = self._bounds.bytes_max - _size(files)
+                files[uri] = overlay or had.get(uri) or await self._read_overlay(uri, offered, bytes_left)
                 waiting += await _take_overlay(compiling, uri, files[uri])
             left_out: set[str] = set()
             while waiting:
@@ -90,7 +153,8 @@ class DocumentReader:
                 if uri in files or uri in left_out:
                     continue
                 try:
-                    data = await self._read_one(uri, entry, offered, self._bounds.bytes_max - _size(files))
+                    bytes_left = self._bounds.bytes_max - _size(files)
+                    data = had.get(uri) or await self._read_one(uri, entry, offered, bytes_left)
                     waiting += await compiling.take(uri, data)
                     files[uri] = data
                 except GatewayError:
@@ -103,10 +167,23 @@ class DocumentReader:
             if digest == known:
                 return None
             document = StoredDocument(digest, entry, files, now, first.etag, first.modified)
-            return document, await compiling.finish(digest)
+            compiled = await compiling.finish(digest)
+            return Read(document, compiled.connector, compiled.pieces, not left_out)
 
-    async def read_stored(self, stored: StoredConnector) -> Connector:
-        """What was kept, compiled again. Raises DocumentRejected."""
+    async def read_stored(self, stored: StoredConnector, load: Callable[[], Awaitable[StoredConnector]]) -> Read:
+        """What the store has, compiled; `load` gives it with the files of its document, where it has to be compiled again.
+        Raises DocumentRejected."""
+        kept = await self._compiled.find(stored.manifest.name)
+        if kept is not None:
+            connector = await _from_kept(kept, stored.document.digest, stored.manifest)
+            if connector is not None:
+                document = structs.replace(stored.document, files=dict.fromkeys(kept.head.files, b""))
+                return Read(document, connector)
+        read = await self._compile_again(await load())
+        await self.keep(read)
+        return read
+
+    async def _compile_again(self, stored: StoredConnector) -> Read:
         document = stored.document
         first = document.files[document.entry]
         async with self._compiler.compiling(stored.manifest, document.entry, len(first)) as compiling:
@@ -116,7 +193,8 @@ class DocumentReader:
                     await compiling.take(uri, data)
             for uri in overlays:
                 await _take_overlay(compiling, uri, document.files[uri])
-            return await compiling.finish(document.digest)
+            compiled = await compiling.finish(document.digest)
+            return Read(document, compiled.connector, compiled.pieces)
 
     async def _read_one(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
         fetched = await self._fetch(uri, entry, offered, bytes_left)
@@ -145,6 +223,18 @@ class DocumentReader:
             etag=etag,
             modified=modified,
         )
+
+
+async def _from_kept(kept: Kept, digest: str, manifest: Manifest) -> Connector | None:
+    """None where it was compiled of something else, or by other code, or cannot be read."""
+    if await asyncio.to_thread(compiled_key, digest, manifest) != kept.head.key:
+        return None
+    try:
+        connector = await read_connector(manifest, kept.pieces)
+        return connector if connector.name == manifest.name else None
+    except (ValueError, zlib.error) as error:
+        log.warning("a compiled connector cannot be read", connector=manifest.name, kind=type(error).__name__)
+        return None
 
 
 async def _take_overlay(compiling: Compiling, uri: str, data: bytes) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from gateway.core.principal import SCHEDULE, Principal
 from gateway.core.quarantine import fingerprints_of, hold_back
 from gateway.core.yaml_tree import parse_yaml
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
-from gateway.fetch import DocumentReader, Offered
+from gateway.fetch import DocumentReader, Offered, Read
 from gateway.published import Edition, Published
 from gateway.stores.base import Cause, ConnectorStore, ConnectorVersion, StoredConnector, StoredDocument
 
@@ -89,6 +89,8 @@ class Ingestion:
                 await self._open_local(offered, kept.get(offered.manifest.name))
             await self._read_store()
             await self._publish()
+            known = {one.manifest.name for one in stored} | {offered.manifest.name for offered in offers}
+            await self._reader.forget_others(known | self._stored.keys())
 
     async def add(self, principal: Principal, offered: Offered, *, replace: bool = False) -> Connector:
         """Take one in, keep it in the store, and put its tools in force.
@@ -97,14 +99,14 @@ class Ingestion:
         """
         if offered.manifest.name and (why := refuse_name(offered.manifest.name)):
             raise BadRequest(why)
-        document, connector = await self._reader.read(offered, self._clock())
-        manifest = connector.manifest
+        read = await self._reader.read(offered, self._clock())
+        connector, manifest = read.connector, read.connector.manifest
         async with self._one_at_a_time:
             self._refuse_taken(manifest.name, replace)
             before = self._stored.get(manifest.name)
             edition = await self._check([*self._others(manifest.name), connector])
             await self._audit.record(self._line(principal, "add", manifest))
-            await self._keep(connector, document, "replaced" if before else "added", before)
+            await self._keep(read, connector, "replaced" if before else "added", before)
             await self._approve_all(connector)
             self._stored[manifest.name] = connector
             self._problems.pop(manifest.name, None)
@@ -130,12 +132,11 @@ class Ingestion:
             return ()
         async with self._one_at_a_time:
             before = self._find(name)
-            document, fresh = read
-            fresh = await self._with_held(fresh)
+            fresh = await self._with_held(read.connector)
             changes = await asyncio.to_thread(diff_connectors, before, fresh)
             edition = await self._check([*self._others(name), fresh])
             await self._audit.record(self._line(principal, "refresh", fresh.manifest))
-            await self._keep(fresh, document, "refreshed", before, changes)
+            await self._keep(read, fresh, "refreshed", before, changes)
             (self._local if name in self._local else self._stored)[name] = fresh
             self._problems.pop(name, None)
             self._published.publish(edition)
@@ -171,6 +172,7 @@ class Ingestion:
             await self._audit.record(self._line(principal, "remove", Manifest(name=name)))
             if not await self._store.delete_connector(name):
                 raise NotFound(f"There is no connector named {name[:64]!r}.")
+            await self._reader.forget(name)
             self._stored.pop(name, None)
             self._documents.pop(name, None)
             self._problems.pop(name, None)
@@ -211,44 +213,47 @@ class Ingestion:
         """One of the folder, as it is now; where it cannot be read, as it last was."""
         name = offered.manifest.name
         try:
-            document, connector = await self._reader.read(offered, self._clock())
+            read = await self._reader.read(offered, self._clock())
         except GatewayError as error:
             self._problems[name] = error.detail
             log.warning("connector not read", connector=name, reason=error.detail, falls_back=kept is not None)
             if kept is not None:
                 await self._open_kept(kept, error)
             return
-        self._documents[name] = _without_bytes(document)
-        self._local[name] = await self._with_held(connector)
-        if not _same(connector, kept):
+        self._documents[name] = _without_bytes(read.document)
+        self._local[name] = await self._with_held(read.connector)
+        if _same(read.connector, kept):
+            await self._reader.keep(read)
+        else:
             before = await self._reopen(kept) if kept is not None else None
-            await self._keep(connector, document, "refreshed" if before else "added", before and before[1])
+            await self._keep(
+                read, read.connector, "refreshed" if before else "added", before.connector if before else None
+            )
 
     async def _open_kept(self, kept: StoredConnector, error: GatewayError) -> None:
         reopened = await self._reopen(kept)
         if reopened is not None:
-            document, connector = reopened
-            self._documents[connector.name] = document
-            self._local[connector.name] = await self._with_held(connector)
-            self._problems[connector.name] = _say_stale(document, error)
+            name, document = reopened.connector.name, reopened.document
+            self._documents[name] = _without_bytes(document)
+            self._local[name] = await self._with_held(reopened.connector)
+            self._problems[name] = _say_stale(document, error)
 
-    async def _reopen(self, kept: StoredConnector) -> tuple[StoredDocument, Connector] | None:
-        """The last good version, its document without bytes; None where a later compiler does not read it any more."""
+    async def _reopen(self, kept: StoredConnector) -> Read | None:
+        """The last good version; None where a later compiler does not read it any more."""
         try:
             return await self._read_stored(kept)
         except DocumentRejected:
             return None
 
-    async def _read_stored(self, kept: StoredConnector) -> tuple[StoredDocument, Connector]:
-        """What the store has of it, compiled; its document without bytes. Raises DocumentRejected."""
-        stored = await self._with_files(kept)
-        return _without_bytes(stored.document), await self._reader.read_stored(stored)
+    async def _read_stored(self, kept: StoredConnector) -> Read:
+        """What the store has of it, compiled. Raises DocumentRejected, also where it is gone."""
 
-    async def _with_files(self, kept: StoredConnector) -> StoredConnector:
-        """The connector as the store has it now, with the files of its document. Raises DocumentRejected where it is gone."""
-        for found in await self._store.connectors([kept.manifest.name]):
-            return found
-        raise DocumentRejected("another process has just taken it out.")
+        async def with_files() -> StoredConnector:
+            for found in await self._store.connectors([kept.manifest.name]):
+                return found
+            raise DocumentRejected("another process has just taken it out.")
+
+        return await self._reader.read_stored(kept, with_files)
 
     async def _read_store(self) -> bool:
         """Compile what changed in the store since it was last read; whether anything did that concerns the catalog."""
@@ -270,8 +275,9 @@ class Ingestion:
 
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
-            self._documents[name], connector = await self._read_stored(stored)
-            self._stored[name] = await self._with_held(connector)
+            read = await self._read_stored(stored)
+            self._stored[name] = await self._with_held(read.connector)
+            self._documents[name] = _without_bytes(read.document)
             self._problems.pop(name, None)
         except DocumentRejected as error:
             self._problems[name] = error.detail
@@ -295,19 +301,20 @@ class Ingestion:
 
     async def _keep(
         self,
+        read: Read,
         connector: Connector,
-        document: StoredDocument,
         cause: Cause,
         before: Connector | None,
         changes: tuple[Change, ...] | None = None,
     ) -> None:
-        """Write down what it is now, and how it differs from what it was."""
-        name, now = connector.name, self._clock()
+        """Write down what it is now, and how it differs from what it was. `connector` is the one that is served."""
+        name, document, now = connector.name, read.document, self._clock()
         if changes is None:
             changes = await asyncio.to_thread(diff_connectors, before, connector) if before else ()
         if name not in self._local or name not in self._shadowed:
             await self._store.put_connector(StoredConnector(connector.manifest, document, now, name in self._local))
         await self._store.add_version(ConnectorVersion(name, now, connector.digest, cause, changes))
+        await self._reader.keep(read)
         self._documents[name] = _without_bytes(document)
         self._looked_at[name] = now
 

@@ -47,7 +47,7 @@ async def compiled(first: bytes, entry_bytes: int, bounds: CompileBounds = BOUND
     async with Compiler(bounds).compiling(Manifest(name=""), ENTRY, entry_bytes) as compiling:
         assert await compiling.take(ENTRY, first) == ("https://docs.example/other.json",)
         assert await compiling.take("https://docs.example/other.json", OTHER) == ()
-        return await compiling.finish("digest")
+        return (await compiling.finish("digest")).connector
 
 
 async def test_a_process_gives_what_a_thread_gives() -> None:
@@ -73,6 +73,8 @@ async def test_a_process_gives_what_a_thread_gives() -> None:
         assert bytes(one.output_schema) == bytes(other.output_schema)
         assert bytes(one.compact) == bytes(other.compact)
     assert there.tools[0].shelves is there.tools[-1].shelves
+    assert there.tools[0].compact is there.tools[-1].compact
+    assert there.tools[0].operation.body is there.tools[-1].operation.body
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ NOTHING = Raw(b"")
 STATUS = re.compile(r"[1-5](?:[0-9]{2}|XX)|default")
 
 
-class Answer(Struct, frozen=True, omit_defaults=True):
+class Answer(Struct, frozen=True, gc=False, omit_defaults=True):
     """One answer that a document declares. `status` is a code, a range (`2XX`) or `default`; `media_type` may be a range
     too, and is "" where no content is declared. `root` is that of the schema of its JSON, of a stream as a list; empty
     where there is none that says anything. The definitions that it names stand on the tool's shelves."""

@@ -1,8 +1,10 @@
-"""A compiled connector as bytes, in pieces that are each quick to read, and back: what one process compiled, another serves.
-The manifest is not among them. Knows no pipe."""
+"""A compiled connector as bytes, in compressed pieces that are each quick to read, and back: what one process compiled,
+another serves. The manifest is not among them. Knows no pipe and no file."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -10,59 +12,80 @@ from msgspec import Raw, Struct, structs
 from gateway.core.catalog import Connector
 from gateway.core.declared import NOTHING, Answer
 from gateway.core.manifest import Manifest
+from gateway.core.operation import Body
 from gateway.core.relation import Related, Relation
 from gateway.core.shelf import Definition, Shelves
 from gateway.core.tool import Tool
 
+T = TypeVar("T")
+
 TOOLS_A_PIECE = 100
-
-
-_NOTHING = Raw(b"")
+DEFINITIONS_A_PIECE = 200
+# What one piece may be when it is no longer compressed: it comes from a process that read a stranger's document.
+PIECE_BYTES_MAX = 256 << 20
+COMPRESSION = 1
 
 
 class _Head(Struct, frozen=True):
-    """All of a connector but its tools, and how many pieces of these follow."""
+    """All of a connector but its tools and their definitions, and how many pieces of each follow."""
 
     name: str
     rest: Raw
-    input: dict[str, Definition]
-    output: dict[str, Definition]
-    pieces: int
+    input: int
+    output: int
+    tools: int
 
 
 def encode_connector(connector: Connector) -> Iterator[bytes]:
-    """The head, then the tools."""
+    """The head, then the definitions, then the tools."""
     tools = connector.tools
     shelves = tools[0].shelves if tools else Shelves({}, {})
+    inputs, outputs = list(_definition_pieces(shelves.input)), list(_definition_pieces(shelves.output))
     starts = range(0, len(tools), TOOLS_A_PIECE)
-    rest = structs.replace(connector, tools=(), manifest=Manifest(name=connector.name))
-    encoded = msgspec.json.encode(rest)
-    head = _Head(connector.name, Raw(encoded), dict(shelves.input), dict(shelves.output), len(starts))
-    yield msgspec.json.encode(head)
+    rest = Raw(msgspec.json.encode(structs.replace(connector, tools=(), manifest=Manifest(name=connector.name))))
+    yield _packed(_Head(connector.name, rest, len(inputs), len(outputs), len(starts)))
+    yield from map(_packed, inputs + outputs)
     for start in starts:
-        piece = [_filled(tool) for tool in tools[start : start + TOOLS_A_PIECE]]
-        yield msgspec.json.encode(piece, enc_hook=_without_shelves)
+        yield _packed([_filled(tool) for tool in tools[start : start + TOOLS_A_PIECE]])
 
 
 class ConnectorReader:
-    """Takes the pieces one by one. `pieces` is how many are still to come."""
+    """Takes the pieces one by one. `pieces` is how many are still to come. Raises `zlib.error`, `msgspec.DecodeError` or
+    ValueError where they are not what they should be."""
 
     def __init__(self, manifest: Manifest, head: bytes) -> None:
-        told = msgspec.json.decode(head, type=_Head)
-        self.pieces = told.pieces
+        told = msgspec.json.decode(_unpacked(head), type=_Head)
+        self.pieces = told.input + told.output + told.tools
         self._rest = msgspec.json.decode(told.rest, type=Connector)
         self._manifest = structs.replace(manifest, name=told.name)
-        self._shelves = Shelves(dict(_copied(told.input.items())), dict(_copied(told.output.items())))
+        self._given: dict[str, Definition] = {}
+        self._answered: dict[str, Definition] = {}
+        self._kinds = iter(("input",) * told.input + ("output",) * told.output + ("tools",) * told.tools)
+        self._shelves: Shelves | None = None
         self._tools: list[Tool] = []
         self._same: dict[Any, Any] = {}
 
     def take(self, piece: bytes) -> None:
-        tools = msgspec.json.decode(piece, type=list[Tool], dec_hook=lambda kind, _: self._shelves)
-        self._tools += map(self._settle, tools)
+        kind, data = next(self._kinds), _unpacked(piece)
         self.pieces -= 1
+        if kind == "tools":
+            shelves = self._shelves = self._shelves or Shelves(self._given, self._answered)
+            tools = msgspec.json.decode(data, type=list[Tool], dec_hook=lambda kind, _: shelves)
+            self._tools += map(self._settle, tools)
+            return
+        told = msgspec.json.decode(data, type=dict[str, Definition])
+        shelf = self._given if kind == "input" else self._answered
+        shelf.update((self._shared(name), self._definition(one)) for name, one in told.items())
 
     def connector(self) -> Connector:
         return structs.replace(self._rest, manifest=self._manifest, tools=tuple(self._tools))
+
+    def _definition(self, one: Definition) -> Definition:
+        names = tuple(map(self._shared, one.references))
+        return self._equal(
+            (bytes(one.encoded), bytes(one.stub)),
+            lambda: Definition(self._raw(one.encoded), self._raw(one.stub), names),
+        )
 
     def _settle(self, tool: Tool) -> Tool:
         """The same tool, with what is the same in others shared, and no longer holding on to the piece it came in."""
@@ -70,15 +93,19 @@ class ConnectorReader:
             tool.operation,
             connector=self._shared(tool.operation.connector),
             server=self._shared(tool.operation.server),
+            path=self._shared(tool.operation.path),
             accept=self._shared(tool.operation.accept),
             choices=self._shared(tool.operation.choices),
             parameters=self._shared(tuple(map(self._shared, tool.operation.parameters))),
+            body=self._body(tool.operation.body),
         )
         return structs.replace(
             tool,
-            inputs=tool.inputs.copy(),
-            outputs=_NOTHING if bytes(tool.outputs) == b"null" else tool.outputs.copy(),
-            compact=tool.compact.copy(),
+            title=self._shared(tool.title),
+            description=self._shared(tool.description),
+            inputs=self._raw(tool.inputs),
+            outputs=NOTHING if bytes(tool.outputs) == b"null" else self._raw(tool.outputs),
+            compact=self._raw(tool.compact),
             annotations=self._shared(tool.annotations),
             scopes=self._shared(tool.scopes),
             tags=self._shared(tool.tags),
@@ -90,9 +117,20 @@ class ConnectorReader:
     def _answer(self, answer: Answer) -> Answer:
         key = (answer.status, answer.media_type, bytes(answer.root), answer.description)
         if key not in self._same:
-            self._same[key] = structs.replace(answer, root=answer.root.copy() if bytes(answer.root) else NOTHING)
+            self._same[key] = structs.replace(answer, root=self._raw(answer.root) if bytes(answer.root) else NOTHING)
         same: Answer = self._same[key]
         return same
+
+    def _body(self, body: Body | None) -> Body | None:
+        if body is None:
+            return None
+        fields = self._shared(tuple(map(self._shared, body.fields)))
+        shared: Body = self._shared(structs.replace(body, fields=fields))
+        return shared
+
+    def _raw(self, raw: Raw) -> Raw:
+        data = bytes(raw)
+        return self._equal(data, lambda: Raw(data))
 
     def _related(self, related: Related | None) -> Related | None:
         """One relation stands with the tools on both its sides, and many bind the same."""
@@ -112,7 +150,17 @@ class ConnectorReader:
         return self._shared(Relation(*names, one.kind, self._shared(one.bindings)))
 
     def _shared(self, value: Any) -> Any:
-        return self._same.setdefault(value, value)
+        try:
+            return self._same.setdefault(value, value)
+        except TypeError:
+            # A plan of XML is a mapping, and cannot be looked up.
+            return value
+
+    def _equal(self, key: Any, make: Callable[[], T]) -> T:
+        if key not in self._same:
+            self._same[key] = make()
+        same: T = self._same[key]
+        return same
 
 
 def _filled(tool: Tool) -> Tool:
@@ -120,9 +168,23 @@ def _filled(tool: Tool) -> Tool:
     return tool if bytes(tool.outputs) else structs.replace(tool, outputs=Raw(b"null"))
 
 
-def _copied(definitions: Iterable[tuple[str, Definition]]) -> Iterator[tuple[str, Definition]]:
-    for name, one in definitions:
-        yield name, Definition(one.encoded.copy(), one.stub.copy(), one.references)
+def _definition_pieces(shelf: Mapping[str, Definition]) -> Iterator[dict[str, Definition]]:
+    rest = iter(shelf.items())
+    while piece := dict(islice(rest, DEFINITIONS_A_PIECE)):
+        yield piece
+
+
+def _packed(value: Any) -> bytes:
+    return zlib.compress(msgspec.json.encode(value, enc_hook=_without_shelves), COMPRESSION)
+
+
+def _unpacked(piece: bytes) -> bytes:
+    """Raises ValueError where it is longer than a piece can be."""
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(piece, PIECE_BYTES_MAX)
+    if not unpacker.eof:
+        raise ValueError("a piece is too large, or is cut off")
+    return data
 
 
 def _without_shelves(value: object) -> None:
