@@ -35,6 +35,7 @@ from gateway.core.result import Blob, Media, Result, Text
 from gateway.core.scope import expand_scopes
 from gateway.core.tool import Tool
 from gateway.edge.parts import Gateway
+from gateway.edge.related import say_related
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.fetch import Offered
 from gateway.ingest import read_manifest
@@ -247,14 +248,17 @@ async def tools(connector: str) -> None:
 @click.argument("tool")
 @asynchronous
 async def show(tool: str) -> None:
-    """Show one tool: what it does, what it takes, what it needs."""
+    """Show one tool: what it does, what it takes, what it needs, and how it follows on others."""
     async with _gateway() as gateway:
         found = gateway.published.current.catalog.tools.get(tool)
+        related = gateway.discovery.related(_operator(gateway), found) if found is not None else None
     if found is None:
         raise NotFound(f"There is no tool named {tool!r}; `factotum tools` lists those there are.")
     out.print(f"{found.name}  ({found.effect})  {found.operation.key}")
     out.print(found.description)
     out.print(f"scopes: {_scopes(found)}")
+    for line in say_related(related):
+        out.print(line)
     out.print("arguments:", msgspec.json.format(bytes(found.input_schema), indent=2).decode())
     if found.output_schema:
         out.print("result:", msgspec.json.format(bytes(found.output_schema), indent=2).decode())

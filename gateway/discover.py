@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gateway.core.catalog import Catalog
 from gateway.core.principal import Principal
+from gateway.core.relation import Related, seen_by
 from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
 from gateway.errors import NotFound
@@ -65,6 +66,11 @@ class Discovery:
             )
         return tool
 
+    def related(self, principal: Principal, tool: Tool) -> Related | None:
+        """How a tool follows on others and they on it, as far as this caller may see these."""
+        seen = self.view(principal).tools
+        return tool.related and seen_by(tool.related, lambda name: is_of(seen.get(name), tool.connector))
+
     async def search(self, principal: Principal, query: str, limit: int = 10) -> tuple[Found, ...]:
         """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first."""
         view = self.view(principal)
@@ -80,6 +86,11 @@ class Discovery:
             building = self._indexes[view] = asyncio.ensure_future(work)
             _forget_oldest(self._indexes)
         return await asyncio.shield(building)
+
+
+def is_of(tool: Tool | None, connector: str) -> bool:
+    """Whether it is a tool of that connector: of two that claim a name, one has it."""
+    return tool is not None and tool.connector == connector
 
 
 def _look(catalog: Catalog, scopes: frozenset[str]) -> View:

@@ -1,8 +1,9 @@
 """How one tool follows on another: which argument of the later call comes from where in the earlier one. Shapes only."""
 
+from collections.abc import Callable
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 # What says so: `x-factotum`, a link of the document, the paths of one resource, or the name of a field and an argument.
 Kind = Literal["told", "link", "family", "name"]
@@ -63,3 +64,16 @@ class Related(Struct, frozen=True, gc=False, omit_defaults=True):
     verify: Relation | None = None
     following: tuple[Relation, ...] = ()
     preceding: tuple[Relation, ...] = ()
+
+
+def seen_by(related: Related, sees: Callable[[str], bool]) -> Related:
+    """What of it is about tools that somebody sees."""
+    family = related.family
+    return Related(
+        family=family and structs.replace(family, members=tuple(one for one in family.members if sees(one.tool))),
+        role=related.role,
+        undo=related.undo if related.undo is not None and sees(related.undo.later) else None,
+        verify=related.verify if related.verify is not None and sees(related.verify.later) else None,
+        following=tuple(one for one in related.following if sees(one.later)),
+        preceding=tuple(one for one in related.preceding if sees(one.earlier)),
+    )

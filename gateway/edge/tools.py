@@ -16,11 +16,13 @@ from msgspec import Meta, Raw, Struct, structs
 from gateway.call import Asked
 from gateway.core.dialect import Dialect, from_dialect, in_dialect
 from gateway.core.option import ACCEPT, PAGES, SELECT, WAIT
+from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
+from gateway.edge.related import ShownRelated, show_related
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.results import SCHEME
 
@@ -47,7 +49,8 @@ class ToolPage(Struct, frozen=True):
 
 class ToolShown(Struct, frozen=True):
     """All there is to know about one tool. `scopes` are alternatives: every scope of one of them is needed.
-    `output_schema` is that of a success, `other_answers` are what else its document declares, in short."""
+    `output_schema` is that of a success, `other_answers` are what else its document declares, in short; `related` is how it
+    follows on other tools that the caller may see, and they on it."""
 
     name: str
     title: str
@@ -62,6 +65,7 @@ class ToolShown(Struct, frozen=True):
     operation: str
     tags: tuple[str, ...]
     deprecated: bool
+    related: ShownRelated | None
 
 
 class SchemaPart(Struct, frozen=True):
@@ -188,9 +192,11 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         return _json(SearchAnswer(tuple(Hit(*_told(one.tool), one.score, one.matched) for one in found)))
 
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
-        tool = gateway.discovery.describe(await desk.principal(scope), name)
+        principal = await desk.principal(scope)
+        tool = gateway.discovery.describe(principal, name)
         at = dict(parse_qsl(scope["query_string"].decode("ascii", "replace"), max_num_fields=20)).get("at")
-        return Reply(200, msgspec.json.encode(_shown(tool) if at is None else _open(tool, at)))
+        related = gateway.discovery.related(principal, tool)
+        return Reply(200, msgspec.json.encode(_shown(tool, related) if at is None else _open(tool, at)))
 
     async def call_tool(scope: HTTPScope, receive: Receive, name: str) -> Reply:
         principal = await desk.principal(scope)
@@ -270,7 +276,7 @@ def _summary(tool: Tool) -> ToolSummary:
     return ToolSummary(*_told(tool))
 
 
-def _shown(tool: Tool) -> ToolShown:
+def _shown(tool: Tool, related: Related | None) -> ToolShown:
     return ToolShown(
         *_told(tool),
         input_schema=tool.open_schema("#") or tool.inputs,
@@ -281,6 +287,7 @@ def _shown(tool: Tool) -> ToolShown:
         operation=tool.operation.key,
         tags=tool.tags,
         deprecated=tool.deprecated,
+        related=show_related(related),
     )
 
 

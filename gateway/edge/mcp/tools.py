@@ -18,10 +18,12 @@ from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.dialect import Dialect, from_dialect, in_dialect
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
+from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Annotations, Tool
 from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.edge.related import show_related
 from gateway.errors import (
     AnswerInvalid,
     ArgumentsInvalid,
@@ -101,7 +103,8 @@ SEARCH = Definition(
 DESCRIBE = Definition(
     "describe_tool",
     "Describe a tool",
-    "Shows one tool in full: its arguments, its result, its effect and the scopes that it needs.",
+    "Shows one tool in full: its arguments, its result, its effect, the scopes that it needs, and which tools give its "
+    "arguments, can follow on it, take it back or show what it did.",
     _schema(
         {
             "name": _text("The tool's name, as search_tools gives it."),
@@ -218,7 +221,8 @@ class Toolbox:
                 return _json_result({"tools": [_summarise(one) for one in found]}, structured)
             case DESCRIBE.name:
                 tool = self._discovery.describe(principal, asked["name"])
-                return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool), structured)
+                related = self._discovery.related(principal, tool)
+                return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool, related), structured)
             case READ.name:
                 select, offset = asked.get("select", ""), int(asked["offset"]) if "offset" in asked else None
                 return _told(self._results.read(principal, asked["uri"], select=select, offset=offset), structured)
@@ -249,7 +253,7 @@ def _summarise(found: Found) -> dict[str, Any]:
     }
 
 
-def _describe(tool: Tool) -> dict[str, Any]:
+def _describe(tool: Tool, related: Related | None) -> dict[str, Any]:
     told = {
         "name": tool.name,
         "title": tool.title,
@@ -261,8 +265,9 @@ def _describe(tool: Tool) -> dict[str, Any]:
         "request": tool.operation.key,
         "options": tool.options,
     }
-    shown, others = tool.open_schema("output#"), tool.other_answers
-    return told | ({"outputSchema": shown} if shown else {}) | ({"otherAnswers": others} if others else {})
+    shown, others, relations = tool.open_schema("output#"), tool.other_answers, show_related(related)
+    beside = {"outputSchema": shown, "otherAnswers": others, "related": relations}
+    return told | {key: value for key, value in beside.items() if value}
 
 
 def _open(tool: Tool, place: str) -> dict[str, Any]:
