@@ -12,6 +12,7 @@ import uvicorn
 from litestar.types import ASGIApp
 
 from gateway.app import asgi_app
+from gateway.edge.connection import USUAL, ConnectionBounds, bounded
 from gateway.edge.parts import Gateway
 from gateway.errors import Conflict
 
@@ -45,7 +46,7 @@ async def serve_forever(gateway: Gateway, started: Callable[[str], None]) -> Non
     prefer_calls()
     with bind(gateway.settings.host, gateway.settings.port) as listening:
         started(url_of(listening))
-        await _Server(asgi_app(gateway), gateway.published.stop).serve(sockets=[listening])
+        await _Server(asgi_app(gateway), gateway.published.stop, _bounds(gateway)).serve(sockets=[listening])
 
 
 def prefer_calls() -> None:
@@ -60,7 +61,7 @@ def prefer_calls() -> None:
 @asynccontextmanager
 async def serving(gateway: Gateway, listening: socket.socket) -> AsyncIterator[str]:
     """Serve a gateway within a block, and leave signals to whoever owns the process. Gives the URL."""
-    async with _running([(_Guest(asgi_app(gateway), gateway.published.stop), listening)]):
+    async with _running([(_Guest(asgi_app(gateway), gateway.published.stop, _bounds(gateway)), listening)]):
         yield url_of(listening)
 
 
@@ -92,8 +93,13 @@ async def _running(servers: Sequence[tuple[uvicorn.Server, socket.socket]]) -> A
 class _Server(uvicorn.Server):
     """A server that says so before it waits for open connections: streams would stay open for ever."""
 
-    def __init__(self, app: ASGIApp, stopping: Callable[[], None] = lambda: None) -> None:
-        super().__init__(_config(app))
+    def __init__(
+        self,
+        app: ASGIApp,
+        stopping: Callable[[], None] = lambda: None,
+        bounds: ConnectionBounds = USUAL,
+    ) -> None:
+        super().__init__(_config(app, bounds))
         self._stopping = stopping
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -130,9 +136,17 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _bounds(gateway: Gateway) -> ConnectionBounds:
+    http = gateway.settings.http
+    return ConnectionBounds(http.connections_max, http.head_bytes_max, http.head_timeout_s)
+
+
+def _config(app: ASGIApp, bounds: ConnectionBounds) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=bounded(bounds),
+        # No door is a WebSocket: asked for one, it answers as if it had not been.
+        ws="none",
         access_log=False,
         log_config=None,
         lifespan="off",

@@ -14,6 +14,7 @@ from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Principal
 from gateway.core.tool import Refusal, Repair
+from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, NotFound, ScopeMissing
 from gateway.fetch import Offered
@@ -104,9 +105,8 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return principal
 
     async def offered(request: AnyRequest) -> Offered:
-        body = await request.body()
-        if len(body) > gateway.settings.documents.bytes_max:
-            raise BadRequest("The document is larger than documents.bytes_max allows.")
+        bounds = gateway.settings.documents
+        body = await read_body(request.scope, request.receive, bytes_max=bounds.bytes_max, timeout_s=bounds.timeout_s)
         new = _decode(body)
         manifest = Manifest(**{name: getattr(new, name) for name in Manifest.__struct_fields__})
         return Offered(manifest, folder=None, content=new.content.encode() if new.content else None)
@@ -157,7 +157,10 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @post("/v1/connectors/{name:str}/approve", status_code=200)
     async def approve_tools(request: AnyRequest, name: FromPath[str]) -> Approval:
         principal = await signed_in(request, APPROVE_CONNECTORS)
-        body = await request.body()
+        bounds = gateway.settings.http
+        body = await read_body(
+            request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
+        )
         asked = _decode_approval(body) if body else Approval()
         return Approval(await gateway.ingestion.approve(principal, name, asked.tools))
 

@@ -187,7 +187,10 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     @post("/v1/tools:search", status_code=200)
     async def search_tools(request: AnyRequest) -> Response[bytes]:
         principal = await desk.principal(request.scope)
-        asked = _decode(await request.body(), SearchBody)
+        body = await read_body(
+            request.scope, request.receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s
+        )
+        asked = _decode(body, SearchBody)
         found = await gateway.discovery.search(principal, asked.query, asked.limit)
         return _json(SearchAnswer(tuple(Hit(*_told(one.tool), one.score, one.matched) for one in found)))
 
