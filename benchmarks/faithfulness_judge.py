@@ -61,7 +61,6 @@ class Judge:
         self.entry, tree = next(iter(trees.items()))
         self.is_swagger = "swagger" in tree
         self.trees = dict(trees)
-        self.original = tree
         self.tree = self.trees[self.entry] = as_openapi3(tree) if self.is_swagger else tree
         version = str(self.tree.get("openapi", ""))
         kinds = {"3.0": V30RequestValidator, "3.1": V31RequestValidator, "3.2": V32RequestValidator}
@@ -109,16 +108,6 @@ class Judge:
         path, method = self._place(operation)
         body = self.resolve(self.resolve(self._item(path).get(method) or {}).get("requestBody") or {})
         return list(body.get("content") or {})
-
-    def answer_types(self, operation: Operation) -> list[str]:
-        """The media types of its successes, in the document as it is."""
-        path, method = self._place(operation)
-        told = self.resolve(self.resolve(self.original["paths"].get(path) or {}).get(method) or {})
-        found = [str(kind) for kind in told.get("produces") or self.original.get("produces") or ()]
-        for status, answer in (told.get("responses") or {}).items():
-            if str(status)[:1] in "2d":
-                found += list(follow(self.original, answer).get("content") or {})
-        return found
 
     def servers(self, operation: Operation) -> list[Json]:
         path, method = self._place(operation)
