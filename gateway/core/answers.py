@@ -52,7 +52,7 @@ class _Content(Struct, frozen=True):
 
 def compile_answers(source: Source, operation: At) -> Answers:
     """Total: a response that cannot be read costs its own schema, no more."""
-    responses = operation.get("responses")
+    responses = source.followed(operation.get("responses"))
     if responses is None or not isinstance(responses.value, dict):
         return Answers()
     told: dict[str, At | None] = {}

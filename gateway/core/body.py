@@ -10,12 +10,13 @@ from typing import Any
 from msgspec import Struct, structs
 
 from gateway.core import swagger
+from gateway.core.contents import contents_of
 from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
-from gateway.core.keywords import required_names
+from gateway.core.keywords import is_flag, required_names, says_required
 from gateway.core.media import EVENT_STREAM, SEQUENTIAL_TYPES, essence, family_of, is_media_type
 from gateway.core.operation import Body, Field, PartHeader, Style
-from gateway.core.parameters import HEADER_NAME, STYLES
+from gateway.core.parameters import HEADER_NAME, OF_SWAGGER, STYLES
 from gateway.core.pointer import escape
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
@@ -56,12 +57,7 @@ def compile_body(source: Source, operation: At, declared: list[At], inputs: Inpu
     if at is None:
         return None
     required = at.value.get("required") is True
-    content = source.members(at.get("content"))
-    offered = {kind: one for kind, one in content.items() if isinstance(one.value, dict) and is_media_type(kind)}
-    nameless = content.get("")
-    if not offered and nameless is not None and isinstance(nameless.value, dict):
-        source.note("media-type-repaired", at, "its media type has no name; application/json is taken.")
-        offered = {"application/json": nameless}
+    offered = contents_of(source, at)
     if not offered:
         source.note("body-dropped", at, "it names no media type, so no body is sent.")
         return None
@@ -108,7 +104,9 @@ def _request_body(source: Source, operation: At, declared: list[At]) -> At | Non
     if source.is_swagger:
         return swagger.request_body(operation, declared, source.inherited(operation, "consumes"))
     body = operation.get("requestBody")
-    return source.settle(body) if body is not None else None
+    if body is None and any(one.value["in"] in OF_SWAGGER for one in declared):
+        return swagger.request_body(operation, declared, source.inherited(operation, "consumes"))
+    return source.with_flags(source.settle(body), ("required",)) if body is not None else None
 
 
 def _compile(
@@ -169,7 +167,7 @@ def _one_part(
 def _fields(
     source: Source, media_type: str, family: str, media: At, flat: _Flat, inputs: Inputs, *, required: bool
 ) -> Body:
-    encodings = media.get("encoding")
+    encodings = _encodings(source, media)
     fields = []
     for name, member in flat.properties.items():
         told = read_argument(source, member, required=name in flat.required)
@@ -181,7 +179,7 @@ def _fields(
         inputs.mark(name, told.sink)
         is_required = name in flat.required
         argument = inputs.add(name, "body", described(schema, text), required=is_required, if_any=not required)
-        encoding = encodings.get(name) if encodings is not None else None
+        encoding = encodings.get(name)
         field = _field(argument, name, encoding.value if encoding is not None else None, binary=binary)
         headers: tuple[PartHeader, ...] = ()
         if family == "multipart":
@@ -199,6 +197,33 @@ def _fields(
         needed = [field.argument for field in fields if field.name in flat.required and field.argument not in sent]
         inputs.require_together([*(field.argument for field in fields), *filter(None, [extra])], needed)
     return Body(media_type, required, fields=tuple(fields), extra=extra)
+
+
+def _encodings(source: Source, media: At) -> dict[str, At]:
+    """How each part is written, by its name; what cannot be read is left aside."""
+    return {
+        name: source.with_flags(one, ("explode", "allowReserved"))
+        for name, one in _objects(source, media, "encoding").items()
+    }
+
+
+def _objects(source: Source, at: At | None, key: str) -> dict[str, At]:
+    """The objects of a map of an encoding, by reference too; those that are none are left out, which is noted."""
+    told = at.get(key) if at is not None else None
+    group = source.followed(told)
+    if told is None or group is None:
+        return {}
+    if not isinstance(group.value, dict):
+        source.note("encoding-dropped", told, f"`{key}` is no map of objects by name.")
+        return {}
+    found = {}
+    for name in group.value:
+        one = source.followed(group.child(name))
+        if one is not None and isinstance(one.value, dict):
+            found[name] = one
+        else:
+            source.note("encoding-dropped", group.child(name), "an object belongs here.")
+    return found
 
 
 def _field(argument: str, name: str, encoding: Any, *, binary: bool) -> Field:
@@ -224,10 +249,10 @@ def _part_headers(
     """The headers of one part (OAS 3.1 section 4.8.15): one that can have a single value is sent with it, any other is
     an argument, which a part that is optional asks for where it is given. Content-Type is not among them."""
     found = []
-    for header, one in source.members(encoding.get("headers") if encoding else None).items():
+    for header, told in _objects(source, encoding, "headers").items():
         if header.lower() in ("content-type", "content-disposition") or not HEADER_NAME.fullmatch(header):
             continue
-        told = source.settle(one)
+        told = source.with_flags(told, ("required",))
         schema = told.get("schema")
         converted = source.schemas.convert(schema, "input") if schema else {"type": "string"}
         fixed = _single_value(converted)
@@ -350,11 +375,9 @@ def _take(source: Source, part: At, flat: _Flat) -> None:
     members = source.schemas.properties(part)
     flat.properties = {**members, **flat.properties}
     flat.required += required_names(part.value.get("required"))
-    flat.required += [
-        name for name, one in members.items() if isinstance(one.value, dict) and one.value.get("required") is True
-    ]
+    flat.required += [name for name, one in members.items() if says_required(one.value)]
     others = part.value.get("additionalProperties")
-    if flat.extra is None and (others is True or isinstance(others, dict)):
+    if flat.extra is None and (is_flag(others) or isinstance(others, dict)):
         flat.extra = part.child("additionalProperties")
 
 

@@ -19,6 +19,7 @@ from gateway.core.extension import SINKS_MAX, Extension, Page
 from gateway.core.extension_read import read_extension
 from gateway.core.inputs import Inputs
 from gateway.core.manifest import Manifest
+from gateway.core.mend import security_meant, tags_meant
 from gateway.core.naming import Identity, name_tools, words
 from gateway.core.operation import Operation, Paging, Parameter
 from gateway.core.option import offer_options
@@ -31,10 +32,15 @@ from gateway.core.relate import relate
 from gateway.core.scope import Alternatives, scopes_of
 from gateway.core.servers import server_list, server_of
 from gateway.core.shelf import ROOT_BYTES_MAX
-from gateway.core.source import Source
+from gateway.core.source import REPAIRS_MAX, Source
 from gateway.core.tool import Effect, Refusal, Repair, Tool
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
+# What else a path item may have, and what shows that something is an operation.
+_OF_PATH_ITEMS = frozenset(
+    {*METHODS, "$ref", "summary", "description", "servers", "parameters", "additionalOperations"}
+)
+_OF_OPERATIONS = frozenset({"responses", "operationId", "requestBody"})
 TITLE_CHARACTERS_MAX = 120
 TAGS_MAX = 20
 OPERATIONS_MAX = 100_000
@@ -85,7 +91,7 @@ def compile_document(
         version=plain(str(told.get("version", "")), TITLE_CHARACTERS_MAX),
         tools=tuple(structs.replace(tool, shelves=shelves) for tool in tools),
         refusals=(*refusals, *twice),
-        repairs=(*unapplied, *choice.repairs(), *source.repairs.values()),
+        repairs=(*unapplied, *choice.repairs(), *source.repairs.values(), *_mended_references(documents)),
         left_out=len(every) - len(wanted),
         contract=contract,
     )
@@ -96,6 +102,11 @@ def _names(every: list[_Found | Refusal]) -> set[str]:
     found = [one.identity for one in every if isinstance(one, _Found)]
     names = {name for one in found for name in (one.operation_id, one.key)}
     return names | {one.operation for one in every if isinstance(one, Refusal)}
+
+
+def _mended_references(documents: Documents) -> Iterator[Repair]:
+    for place, detail in islice(documents.mended.items(), REPAIRS_MAX):
+        yield Repair(place, "reference-repaired", detail)
 
 
 def _overlay(documents: Documents, overlays: Sequence[tuple[str, Tree]]) -> tuple[Documents, list[Repair]]:
@@ -126,11 +137,17 @@ def _operations(source: Source) -> Iterator[_Found | Refusal]:
         except Malformed as error:
             yield _refusal("*", path, error)
             continue
+        known: set[str] = set()
         for method, operation in _methods(source, settled):
             count += 1
             if count > OPERATIONS_MAX:
                 raise DocumentBroken(f"it has more than {OPERATIONS_MAX} operations.", "/paths")
-            yield _found(source, path, method, settled, operation)
+            if method.upper() in known:
+                place, detail = source.documents.place(operation), "that method is there already."
+                yield _refusal(method, path, Malformed("repeated-operation", place, detail))
+            else:
+                known.add(method.upper())
+                yield _found(source, path, method, settled, operation)
 
 
 def _paths(source: Source) -> dict[str, At]:
@@ -145,10 +162,25 @@ def _methods(source: Source, item: At) -> Iterator[tuple[str, At]]:
     for method in METHODS:
         if method in item.value:
             yield method.upper(), item.child(method)
-    others = item.get("additionalOperations")
+    for key, value in item.value.items():
+        if key not in _OF_PATH_ITEMS and not key.startswith("x-") and isinstance(value, dict):
+            yield from _odd_method(source, item, key)
+    others = source.followed(item.get("additionalOperations"))
     if others is not None and isinstance(others.value, dict):
         for method in others.value:
             yield method, others.child(method)
+
+
+def _odd_method(source: Source, item: At, key: str) -> Iterator[tuple[str, At]]:
+    """A member of a path item that is none: a method in capitals, or one that only `additionalOperations` may have. What
+    does not look like an operation is somebody's own."""
+    method = key.strip().lower()
+    if method in METHODS:
+        if method not in item.value:
+            source.note("method-repaired", item.child(key), f"{method} is taken.")
+        yield method.upper(), item.child(key)
+    elif not _OF_OPERATIONS.isdisjoint(item.value[key]):
+        yield key, item.child(key)
 
 
 def _path_item(source: Source, item: At) -> At:
@@ -171,6 +203,7 @@ def _found(source: Source, path: str, method: str, item: At, operation: At) -> _
         settled = source.settle(operation)
     except Malformed as error:
         return _refusal(method, path, error)
+    settled = _mended(source, settled)
     told_id = settled.value.get("operationId")
     rooted = path if path.startswith("/") else f"/{path}"
     extension = read_extension(source, item, settled)
@@ -181,6 +214,20 @@ def _found(source: Source, path: str, method: str, item: At, operation: At) -> _
 
 def _refusal(method: str, path: str, error: Malformed) -> Refusal:
     return Refusal(shown(f"{method} {path}", REFUSED_CHARACTERS_MAX), error.place, error.reason, error.detail)
+
+
+def _mended(source: Source, at: At) -> At:
+    """The same operation, where what it says of itself is of the wrong kind and has a plain meaning."""
+    at = source.with_flags(at, ("deprecated",))
+    told: dict[str, Any] = {}
+    own_id = at.value.get("operationId")
+    if own_id is not None and not isinstance(own_id, str):
+        told["operationId"] = str(own_id) if isinstance(own_id, int | float) and not isinstance(own_id, bool) else None
+        source.note("operation-id-repaired", at.child("operationId"), "it is no text.")
+    tags = at.value.get("tags")
+    if tags is not None and (meant := source.meant(at, "tags", tags_meant)) != tags:
+        told["tags"] = meant
+    return at._replace(value={**at.value, **told}) if told else at
 
 
 def _compile(source: Source, name: str, found: _Found) -> Tool:
@@ -282,8 +329,8 @@ def _paging(
 
 
 def _server(source: Source, found: _Found) -> str:
-    document = swagger.servers(source.root.value) if source.is_swagger else server_list(source.root)
-    levels = [server_list(found.operation), server_list(found.item), document]
+    document = swagger.servers(source.root.value) if source.is_swagger else server_list(source, source.root)
+    levels = [server_list(source, found.operation), server_list(source, found.item), document]
     return server_of(levels, source.root.uri, source.manifest.base_url, source.documents.place(found.operation))
 
 
@@ -301,8 +348,8 @@ def _description(summary: str, at: At, found: _Found, *, deprecated: bool) -> st
 
 def _security(source: Source, at: At) -> list[list[str]]:
     """The scope or role names of each alternative, of all its schemes together."""
-    listed = source.inherited(at, "security")
-    alternatives = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    level = at if at.value.get("security") is not None else source.root
+    alternatives = [one for one in source.meant(level, "security", security_meant) or () if isinstance(one, dict)]
     return [
         [
             scope

@@ -59,7 +59,7 @@ def require_openapi(tree: Tree) -> str:
     keyword = next((key for key in ("openapi", "swagger") if tree.get(key)), "")
     if not keyword:
         raise DocumentBroken("it is no OpenAPI document: it has neither `openapi` nor `swagger` at its root.")
-    version = str(tree[keyword])
+    version = str(tree[keyword]).strip().lower().removeprefix("v")
     if not _SUPPORTED.match(version if "." in version else f"{version}.0"):
         raise DocumentBroken(f"OpenAPI {version[:20]} is not supported; 2.0, 3.0, 3.1 and 3.2 are.", f"/{keyword}")
     if tree.get("paths") is None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.core.fold import size
+from gateway.core.mend import flag_meant
 from gateway.core.pattern import weigh_pattern
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 
@@ -19,6 +20,19 @@ DEFAULT_BYTES_MAX = 500
 NUMBER_MAX = 1e300
 SHORT_TEXT_CHARACTERS_MAX = 80
 
+FLAGS = frozenset(
+    {
+        "nullable",
+        "x-nullable",
+        "readOnly",
+        "writeOnly",
+        "deprecated",
+        "uniqueItems",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+    }
+    | {"additionalProperties"}
+)
 TYPES = frozenset({"string", "number", "integer", "boolean", "array", "object", "null"})
 # What documents write in `type` and mean one of the seven (Swagger's `file` among them).
 MEANT = {
@@ -33,6 +47,9 @@ def types_of(declared: object) -> tuple[list[str], bool]:
     if declared is None:
         return [], True
     listed = declared if isinstance(declared, list) else [declared]
+    if isinstance(declared, str) and declared not in TYPES and re.search(r"[|,]", declared):
+        listed = [one.strip() for one in re.split(r"[|,]", declared)]
+        return types_of(listed)[0], False
     written = ["null" if kind is None else kind for kind in listed]
     known = [_type_meant(kind) for kind in written]
     kept = list(dict.fromkeys(kind for kind in known if kind))
@@ -145,17 +162,29 @@ def put_texts(value: Json, told: Json) -> None:
         if value.get(keyword) is True:
             told[keyword] = True
     if value.get("default") is not None and size(value["default"]) <= DEFAULT_BYTES_MAX:
-        told["default"] = value["default"]
+        meant = _value_meant(value["default"], _kinds(told.get("type")))
+        if meant is not _NOTHING:
+            told["default"] = meant
+
+
+def is_flag(value: object) -> bool:
+    """Whether this says yes."""
+    return value is True or (value is not None and value is not False and flag_word(value) is True)
+
+
+def flag_word(value: object) -> bool | None:
+    """What a word means that stands where true or false belongs; a number is none, `exclusiveMinimum` may be one."""
+    return flag_meant(value) if isinstance(value, str) and value.strip().isalpha() else None
 
 
 def says_required(value: object) -> bool:
     """The boolean of the oldest drafts, in the property itself."""
-    return isinstance(value, dict) and value.get("required") is True
+    return isinstance(value, dict) and is_flag(value.get("required"))
 
 
 def is_nullable(value: Json) -> bool:
     """`nullable` of OpenAPI 3.0, `x-nullable` of Swagger 2.0 documents."""
-    return value.get("nullable") is True or value.get("x-nullable") is True
+    return is_flag(value.get("nullable")) or is_flag(value.get("x-nullable"))
 
 
 def or_null(told: Json) -> Json:

@@ -4,12 +4,15 @@ import re
 from typing import Any
 
 from gateway.core import swagger
+from gateway.core.contents import contents_of
 from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.media import family_of
+from gateway.core.mend import parameters_meant
 from gateway.core.operation import Location, Parameter, Style
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
+from gateway.core.serialize import scalar
 from gateway.core.source import Source
 
 # OAS 3.1 section 4.8.12.1: header parameters of these names shall be ignored.
@@ -22,6 +25,9 @@ TRANSPORT_HEADERS = frozenset(
     }
 )  # fmt: skip
 LOCATIONS: tuple[Location, ...] = ("path", "query", "querystring", "header", "cookie")
+OF_SWAGGER = ("body", "formData")
+EVERYWHERE = (*LOCATIONS, *OF_SWAGGER)
+FLAGS = ("required", "explode", "allowReserved", "allowEmptyValue", "deprecated")
 STYLES: dict[Location, tuple[Style, ...]] = {
     "path": ("simple", "label", "matrix"),
     "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited"),
@@ -40,24 +46,59 @@ def gather_parameters(source: Source, path: str, item: At, operation: At) -> lis
     Form fields and bodies of Swagger 2.0 are among them. Raises Malformed."""
     found: dict[tuple[str, str], At] = {}
     for level in (item, operation):
-        for one in source.items(level.get("parameters")):
-            settled = source.settle(one)
-            name, where = settled.value.get("name"), settled.value.get("in")
-            if not isinstance(name, str) or not isinstance(where, str) or not name:
-                place = source.documents.place(one)
-                raise Malformed("malformed-parameter", place, "a parameter needs a `name` and an `in`.")
-            if len(name) > WIRE_NAME_CHARACTERS_MAX:
-                told = f"its name is longer than {WIRE_NAME_CHARACTERS_MAX} characters."
-                raise Malformed("malformed-parameter", source.documents.place(one), told)
+        for one in _declared(source, level):
+            settled = _mended(source, path, source.settle(one), one)
+            name, where = settled.value["name"], settled.value["in"]
             found[where, name.lower() if where == "header" else name] = settled
     return list(found.values())
+
+
+def _declared(source: Source, level: At) -> list[At]:
+    """The parameters of one level, one by one. A reference may lead to several. Raises Malformed."""
+    told = level.get("parameters")
+    if told is None:
+        return []
+    at = source.documents.resolve(told)
+    listed = parameters_meant(at)
+    if listed is None:
+        raise Malformed("malformed", source.documents.place(at), "a list belongs here.")
+    if not isinstance(at.value, list) or len(listed) < len(at.value):
+        source.note("wrong-type-repaired", at, "a list of parameters belongs here; its meaning is plain.")
+    found: list[At] = []
+    for one in listed:
+        settled = source.documents.resolve(one)
+        found += (parameters_meant(settled) or []) if isinstance(settled.value, list) else [one]
+    return found
+
+
+def _mended(source: Source, path: str, at: At, written: At) -> At:
+    """A parameter whose name is text and whose place is one, where it plainly means one. Raises Malformed."""
+    at = source.with_flags(at, FLAGS)
+    name, where = at.value.get("name"), at.value.get("in")
+    if isinstance(name, bool | int | float):
+        name = scalar(name)
+        source.note("wrong-type-repaired", at, "its `name` is no text.")
+    if where is None and isinstance(name, str) and placeholder_of(name, path) is not None:
+        where = "path"
+    if not isinstance(name, str) or not isinstance(where, str) or not name:
+        place = source.documents.place(written)
+        raise Malformed("malformed-parameter", place, "a parameter needs a `name` and an `in`.")
+    if len(name) > WIRE_NAME_CHARACTERS_MAX:
+        told = f"its name is longer than {WIRE_NAME_CHARACTERS_MAX} characters."
+        raise Malformed("malformed-parameter", source.documents.place(written), told)
+    where = next((one for one in EVERYWHERE if one.lower() == where.strip().lower()), where)
+    if where != at.value.get("in") or (where in OF_SWAGGER and not source.is_swagger):
+        source.note("location-repaired", at, f"its place is not one of those there are; {where} is taken.")
+    if (name, where) != (at.value.get("name"), at.value.get("in")):
+        at = at._replace(value={**at.value, "name": name, "in": where})
+    return at
 
 
 def compile_parameters(
     source: Source, path: str, declared: list[At], place: At, inputs: Inputs
 ) -> tuple[Parameter, ...]:
     """The parameters that are arguments, in the order path, query, header, cookie. Raises Malformed."""
-    unknown = [one for one in declared if one.value["in"] not in (*LOCATIONS, "body", "formData")]
+    unknown = [one for one in declared if one.value["in"] not in EVERYWHERE]
     if unknown:
         where = str(unknown[0].value["in"])[:40]
         raise Malformed("unknown-location", source.documents.place(unknown[0]), f"no parameter can be in {where!r}.")
@@ -109,6 +150,8 @@ def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
     inputs.mark(name, told.sink)
     style, explode = _style(source, value, at)
     allow_empty = where == "query" and not media_type and value.get("allowEmptyValue") is True
+    if value.get("deprecated") is True and isinstance(schema, dict):
+        schema = {**schema, "deprecated": True}
     shown = described(_or_empty(schema) if allow_empty else schema, text)
     return Parameter(
         argument=inputs.add(name, where, shown, required=required),
@@ -132,10 +175,10 @@ def _or_empty(schema: Any) -> Any:
 
 def _schema(source: Source, at: At) -> tuple[Any, str]:
     """The schema of the value, and the media type where it is a `content` parameter."""
-    content = at.get("content")
-    if content is not None and isinstance(content.value, dict) and content.value:
-        media_type = min(content.value, key=lambda kind: family_of(kind) != "json")
-        schema = content.child(media_type).get("schema")
+    content = contents_of(source, at) if at.value.get("content") else {}
+    if content:
+        media_type = min(content, key=lambda kind: family_of(kind) != "json")
+        schema = content[media_type].get("schema")
         return (source.schemas.convert(schema, "input") if schema else True), media_type
     schema = at.get("schema")
     return (source.schemas.convert(schema, "input") if schema else {"type": "string"}), ""

@@ -16,6 +16,9 @@ __all__ = ["CHAIN_MAX", "At", "Documents", "Malformed", "is_reference"]
 
 CHAIN_MAX = 50
 PLACE_CHARACTERS_MAX = 1_000
+_OLD_PLACE = re.compile(r"#/(definitions|parameters|responses)/([^/]+)")
+_NEW_PLACE = re.compile(r"#/components/(schemas|parameters|responses)/([^/]+)")
+_BARE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -25,6 +28,8 @@ class Documents:
     def __init__(self, entry: str, trees: Mapping[str, Tree]) -> None:
         self.entry = entry
         self.trees = trees
+        # What references mean that lead nowhere as they are written, by their places.
+        self.mended: dict[str, str] = {}
         self._index = Index(trees)
         self._found: dict[tuple[str, str, str], At] = {}
         # A pointer may lead through another $ref; those being followed now, so that none waits for itself.
@@ -74,6 +79,17 @@ class Documents:
     def _look_up(self, reference: str, origin: At) -> At:
         """By its URI, resolved against the nearest base; what leads nowhere so is tried against the file, which is what
         many a document means."""
+        try:
+            return self._look_up_as_written(reference, origin)
+        except Malformed:
+            for meant in _meant(reference):
+                if (found := self._found_or_none(meant, self.root)) is not None:
+                    detail = f"$ref {reference[:200]!r} leads nowhere; {meant} is taken."
+                    self.mended.setdefault(self.place(origin), detail)
+                    return found
+            raise
+
+    def _look_up_as_written(self, reference: str, origin: At) -> At:
         fragment = unquote(reference.partition("#")[2])
         refused = self._unresolvable(reference, origin, "that file could not be read")
         for root in self._roots(reference, origin):
@@ -174,6 +190,23 @@ class Documents:
     def _unresolvable(self, reference: str, origin: At, why: str) -> Malformed:
         detail = f"$ref {reference[:200]!r} leads nowhere: {why}."
         return Malformed("unresolvable-reference", self.place(origin), detail)
+
+
+def _meant(reference: str) -> Iterator[str]:
+    """What a reference that leads nowhere may have been meant to be: a pointer without its first slash, one of another
+    version of OpenAPI, the bare name of a schema."""
+    head, mark, fragment = reference.partition("#")
+    if mark and "/" in fragment and not fragment.startswith("/"):
+        yield f"{head}#/{fragment}"
+    old = _OLD_PLACE.fullmatch(reference)
+    if old is not None:
+        yield f"#/components/{'schemas' if old[1] == 'definitions' else old[1]}/{old[2]}"
+    new = _NEW_PLACE.fullmatch(reference)
+    if new is not None:
+        yield f"#/{'definitions' if new[1] == 'schemas' else new[1]}/{new[2]}"
+    if _BARE_NAME.fullmatch(reference):
+        yield f"#/components/schemas/{reference}"
+        yield f"#/definitions/{reference}"
 
 
 def is_reference(value: object) -> bool:

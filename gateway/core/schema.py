@@ -28,7 +28,11 @@ from gateway.core.fold import (
 )
 from gateway.core.keywords import (
     ENUM_VALUES_MAX,
+    FLAGS,
+    TYPES,
     fit_enum,
+    flag_word,
+    is_flag,
     is_nullable,
     is_pattern,
     number_of,
@@ -38,6 +42,7 @@ from gateway.core.keywords import (
     says_required,
     types_of,
 )
+from gateway.core.mend import pattern_meant, properties_meant, schema_meant
 from gateway.core.place import Scope
 from gateway.core.references import CHAIN_MAX, At, Documents, Malformed, is_reference
 from gateway.core.shelf import (
@@ -70,6 +75,7 @@ LISTED = (
     ("prefixItems", "prefixItems"),
     ("items", "prefixItems"),
 )
+ONE_ALONE = frozenset({"allOf", "anyOf", "oneOf"})
 PLAIN_FACTS = frozenset({"type", "enum", "const", "required", "description", "title"})
 SIBLINGS = frozenset({"description", "title", "default", "deprecated"})
 # Beside a reference these turn nothing down.
@@ -151,7 +157,10 @@ class Schemas:
         """The properties of a schema, by name. Some documents keep the whole map elsewhere, behind a `$ref`."""
         group = at.get("properties")
         if group is None or not isinstance(group.value, dict):
-            return {}
+            listed = properties_meant(group) if group is not None else None
+            if listed is not None and group is not None:
+                self._note("wrong-type-repaired", group, "`properties` are a list; each has a name.")
+            return listed or {}
         if not isinstance(group.value.get("$ref"), str):
             return {name: group.child(name) for name in group.value}
         own = {name: group.child(name) for name in group.value if name != "$ref"}
@@ -170,9 +179,9 @@ class Schemas:
             one, seen = waiting.pop(), seen + 1
             if not isinstance(one.value, dict):
                 continue
-            if one.value.get(keyword) is True:
+            if is_flag(one.value.get(keyword)):
                 return True
-            if isinstance(one.value.get("$ref"), str):
+            if is_reference(one.value):
                 with suppress(Malformed):
                     waiting.append(self._documents.resolve(one))
             elif isinstance(one.value.get("allOf"), list):
@@ -229,6 +238,12 @@ class Schemas:
         value = at.value
         if isinstance(value, bool):
             return value
+        if isinstance(value, str) and (meant := schema_meant(value, TYPES)) is not None:
+            self._note("wrong-type-repaired", at, "it is no schema, and its meaning is plain.")
+            return self._convert(at._replace(value=meant), direction, depth)
+        if (flag := flag_word(value)) is not None:
+            self._note("flag-repaired", at, f"it is a word that means {str(flag).lower()}.")
+            return flag
         if not isinstance(value, dict) or depth > NESTING_MAX:
             self._note("schema-opened", at, "it is no schema, or nested too deeply; any value is taken.")
             return True
@@ -290,6 +305,7 @@ class Schemas:
         return converted if size(converted) <= LEAF_BYTES_MAX else None
 
     def _object(self, at: At, direction: Direction, depth: int) -> Json:
+        at = self._with_flags(at)
         value: Tree = at.value
         told: Json = {}
         self._types(value, told, at)
@@ -305,6 +321,14 @@ class Schemas:
         self._values(value, told, at)
         self._not(at, told, direction, depth)
         return or_null(told) if is_nullable(value) else told
+
+    def _with_flags(self, at: At) -> At:
+        """The same, with whatever of its flags is a word as what that means."""
+        odd = {key: meant for key in FLAGS & at.value.keys() if (meant := flag_word(at.value[key])) is not None}
+        if not odd:
+            return at
+        self._note("flag-repaired", at, f"`{min(odd)}` has to be true or false, and is a word that means it.")
+        return at._replace(value={**at.value, **odd})
 
     def _types(self, value: Tree, told: Json, at: At) -> None:
         kinds, is_plain = types_of(value.get("type"))
@@ -328,8 +352,10 @@ class Schemas:
 
     def _pattern(self, value: Tree, told: Json, at: At) -> None:
         pattern = value.get("pattern")
-        if isinstance(pattern, str) and is_pattern(pattern):
-            told["pattern"] = pattern
+        if isinstance(pattern, str) and is_pattern(meant := pattern_meant(pattern)):
+            told["pattern"] = meant
+            if meant != pattern:
+                self._note("pattern-repaired", at, "`pattern` is one as a program's source has it.")
         elif pattern is not None:
             self._note("keyword-dropped", at, "`pattern` is no regular expression that can be checked here.")
 
@@ -370,10 +396,14 @@ class Schemas:
     def _lists(self, at: At, told: Json, direction: Direction, depth: int) -> None:
         for keyword, becomes in LISTED:
             listed = at.value.get(keyword)
-            if not isinstance(listed, list) or not listed:
+            if isinstance(listed, dict) and listed and keyword in ONE_ALONE:
+                self._note("wrong-type-repaired", at.child(keyword), "one schema stands where a list of them belongs.")
+                converted = [self._convert(at.child(keyword), direction, depth + 1)]
+            elif isinstance(listed, list) and listed:
+                group = at.child(keyword)
+                converted = [self._convert(group.child(index), direction, depth + 1) for index in range(len(listed))]
+            else:
                 continue
-            group = at.child(keyword)
-            converted = [self._convert(group.child(index), direction, depth + 1) for index in range(len(listed))]
             if becomes in told:
                 told["allOf"] = [*told.get("allOf", ()), {becomes: converted}]
             else:
@@ -385,6 +415,9 @@ class Schemas:
         if "enum" not in value:
             return
         values = value["enum"]
+        if isinstance(values, str | int | float) and values != "" and "," not in str(values):
+            self._note("wrong-type-repaired", at, "`enum` is one value; that one is taken.")
+            values = [values]
         if not isinstance(values, list) or not values or len(values) > ENUM_VALUES_MAX:
             self._note("keyword-dropped", at, f"`enum` is empty, no list, or has more than {ENUM_VALUES_MAX} values.")
         elif not fit_enum(told, values):

@@ -6,7 +6,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from gateway.core.document import join_uri
-from gateway.core.references import At, Malformed
+from gateway.core.mend import servers_meant
+from gateway.core.references import At, Malformed, is_reference
+from gateway.core.source import Source
 
 _HOST = re.compile(r"([a-zA-Z0-9._~-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?")
 URL_CHARACTERS_MAX = 2_000
@@ -81,7 +83,14 @@ def _fill(url: str, variables: Any) -> str:
     return _VARIABLE.sub(value, url)
 
 
-def server_list(at: At) -> list[Any] | None:
+def server_list(source: Source, at: At) -> list[Any] | None:
     """The `servers` of a document, a path item or an operation, if it has any."""
-    listed = at.value.get("servers")
-    return listed if isinstance(listed, list) and listed else None
+    listed = source.meant(at, "servers", servers_meant) if at.value.get("servers") else None
+    return [_settled(source, at, one) for one in listed] if listed else None
+
+
+def _settled(source: Source, at: At, server: Any) -> Any:
+    if not is_reference(server):
+        return server
+    found = source.followed(at.child("servers")._replace(value=server))
+    return found.value if found else None

@@ -1,16 +1,19 @@
 """One document while it is compiled: its files, its schemas, what was repaired, and typed ways to look into it."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
-from gateway.core import swagger
 from gateway.core.declared import Answer
 from gateway.core.document import require_openapi
 from gateway.core.manifest import HeaderAuth, Manifest, QueryAuth
+from gateway.core.mend import flag_meant
 from gateway.core.references import At, Documents, Malformed
 from gateway.core.schema import Schemas
 from gateway.core.tool import Repair
 
 REPAIRS_MAX = 10_000
+
+Meant = TypeVar("Meant")
 
 
 class Source:
@@ -21,7 +24,7 @@ class Source:
         self.manifest = manifest
         self.documents = documents
         self.root = documents.root
-        self.is_swagger = swagger.is_swagger(documents.root.value)
+        self.is_swagger = self.version.startswith("2")
         self.repairs: dict[tuple[str, str], Repair] = {}
         # What was read of each `x-factotum`, by its identity: the document's is inherited by every operation.
         self.extensions: dict[tuple[int, type], dict[str, Any]] = {}
@@ -50,13 +53,38 @@ class Source:
         texts = {key: at.value[key] for key in ("summary", "description") if isinstance(at.value.get(key), str)}
         return settled._replace(value={**settled.value, **texts}) if texts else settled
 
-    def items(self, at: At | None) -> list[At]:
-        """The items of a list; of nothing, none. Raises Malformed where it is no list."""
-        if at is None:
-            return []
-        if not isinstance(at.value, list):
-            raise Malformed("malformed", self.documents.place(at), "a list belongs here.")
-        return [at.child(index) for index in range(len(at.value))]
+    def followed(self, at: At | None) -> At | None:
+        """Past its `$ref`, where it is one: lists and maps too are kept elsewhere. None where that leads nowhere, which is
+        noted."""
+        try:
+            return self.documents.resolve(at) if at is not None else None
+        except Malformed as error:
+            assert at is not None
+            self.note(error.reason, at, error.detail)
+            return None
+
+    def meant(self, at: At, key: str, mend: Callable[[Any], Meant | None]) -> Meant | None:
+        """A member as what it plainly means; a note where that is not what it says. None where it has no meaning."""
+        found = self.followed(at.get(key))
+        if found is None:
+            return None
+        told = mend(found.value)
+        if told is not None and told != found.value:
+            self.note(
+                "wrong-type-repaired", found, f"`{key}` is not of the kind that belongs here; its meaning is plain."
+            )
+        return told
+
+    def with_flags(self, at: At, keys: Iterable[str]) -> At:
+        """The same object, with whatever of these it has true or false."""
+        odd = [key for key in keys if key in at.value and not isinstance(at.value[key], bool | None)]
+        if not odd:
+            return at
+        flags = {key: flag_meant(at.value[key]) for key in odd}
+        for key, flag in flags.items():
+            taken = "it is left aside" if flag is None else f"{str(flag).lower()} is taken"
+            self.note("flag-repaired", at.child(key), f"`{key}` has to be true or false; {taken}.")
+        return at._replace(value={**at.value, **flags})
 
     def members(self, at: At | None) -> dict[str, At]:
         """The members of an object; of nothing, none. Raises Malformed where it is no object."""
@@ -74,10 +102,10 @@ class Source:
     def _credential_parameters(self) -> set[tuple[str, str]]:
         """Where apiKey schemes put their secret, as (in, name): never an argument (a header's name in lower case)."""
         if self.is_swagger:
-            schemes = self.root.get("securityDefinitions")
+            schemes = self.followed(self.root.get("securityDefinitions"))
         else:
-            components = self.root.get("components")
-            schemes = components.get("securitySchemes") if components else None
+            components = self.followed(self.root.get("components"))
+            schemes = self.followed(components.get("securitySchemes")) if components else None
         found: set[tuple[str, str]] = set()
         if schemes is None or not isinstance(schemes.value, dict):
             return set()

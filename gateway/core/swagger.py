@@ -19,10 +19,6 @@ COLLECTIONS = {
 NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmptyValue", "x-example"})
 
 
-def is_swagger(root: Tree) -> bool:
-    return "swagger" in root and "openapi" not in root
-
-
 def servers(root: Tree) -> list[Json]:
     """`schemes`, `host` and `basePath` as server objects; https first where both are offered."""
     base = root.get("basePath") if isinstance(root.get("basePath"), str) else ""

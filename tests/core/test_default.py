@@ -82,7 +82,7 @@ def test_a_required_parameter_with_a_value_in_the_document_need_not_be_given_and
     [
         {"type": "string"},
         {"type": "string", "enum": ["a", "b"]},
-        {"type": "string", "default": 5},
+        {"type": "string", "default": ["a"]},
         {"type": "string", "enum": ["a", "b"], "default": "c"},
         {"type": "integer", "maximum": 3, "default": 10},
         {"type": ["string", "null"], "default": None},
