@@ -126,7 +126,8 @@ def _compile(
         return Body(wire_type, required, argument=argument, sequential=True)
     if family == "multipart" and schema is not None and (is_file or _is_single(source, schema)):
         return _one_part(source, wire_type, schema, text, inputs, required=required, is_file=is_file)
-    flat = flatten(source, schema) if schema is not None and family != "text" else None
+    is_choice = family == "json" and schema is not None and source.schemas.is_choice(schema)
+    flat = flatten(source, schema) if schema is not None and family != "text" and not is_choice else None
     plan = plan_xml(source, schema) if family == "xml" and schema is not None and not _is_text(source, schema) else None
     body = _compile_plain(source, wire_type, family, media, flat, text, inputs, required=required)
     return structs.replace(body, xml=plan)

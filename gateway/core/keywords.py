@@ -121,6 +121,14 @@ def _value_meant(value: Any, kinds: frozenset[str]) -> Any:
     return _NOTHING
 
 
+def fit_values(values: Iterable[Any], kinds: Iterable[str]) -> list[Any]:
+    """The values as one of these types has them; those that can be none are left out."""
+    known = frozenset(kinds)
+    words = {"true": True, "false": False} if "boolean" in known and "string" not in known else {}
+    listed = [words.get(one, one) if isinstance(one, str) else one for one in values]
+    return [meant for one in listed if (meant := _value_meant(one, known)) is not _NOTHING]
+
+
 def _kinds(declared: object) -> frozenset[str]:
     return frozenset(declared if isinstance(declared, list) else [declared] if isinstance(declared, str) else ())
 

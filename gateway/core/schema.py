@@ -44,6 +44,7 @@ from gateway.core.keywords import (
 )
 from gateway.core.mend import pattern_meant, properties_meant, schema_meant
 from gateway.core.place import Scope
+from gateway.core.prose import HINT_CHARACTERS_MAX, cut, plain
 from gateway.core.references import CHAIN_MAX, At, Documents, Malformed, is_reference
 from gateway.core.shelf import (
     PLACES,
@@ -55,6 +56,7 @@ from gateway.core.shelf import (
     gather,
     with_definitions,
 )
+from gateway.core.subtypes import Subtypes, tag_of
 
 Json = dict[str, Any]
 Note = Callable[[str, At, str], None]
@@ -76,6 +78,12 @@ LISTED = (
     ("items", "prefixItems"),
 )
 ONE_ALONE = frozenset({"allOf", "anyOf", "oneOf"})
+ALTERNATIVES = ("oneOf", "anyOf")
+# What may stand beside an `allOf` of one schema that is only another way to write a reference with words.
+WRAPPING = frozenset({"allOf", "description", "title", "nullable", "x-nullable", "default", "example", "examples"})
+WRAPPING |= {"deprecated", "readOnly", "writeOnly", "xml", "externalDocs"}
+COMPONENT = re.compile(r"(/components/schemas/[^/]+|/definitions/[^/]+|/[^/]+)?")
+TAG_CHARACTERS_MAX = 60
 PLAIN_FACTS = frozenset({"type", "enum", "const", "required", "description", "title"})
 SIBLINGS = frozenset({"description", "title", "default", "deprecated"})
 # Beside a reference these turn nothing down.
@@ -92,8 +100,10 @@ class Schemas:
         self._documents = documents
         self._note = note
         self._siblings_count = siblings_count
-        self._names: dict[tuple[str, str, Scope, Direction], str] = {}
-        self._origins: dict[tuple[Direction, str], At] = {}
+        self._subtypes = Subtypes(documents)
+        self._names: dict[tuple[str, str, Scope, Direction, bool], str] = {}
+        # Where each definition stands, and whether it is a base within what is made of it.
+        self._origins: dict[tuple[Direction, str], tuple[At, bool]] = {}
         self._definitions: dict[tuple[Direction, str], Definition] = {}
         self._decoded: dict[tuple[Direction, str], Any] = {}
         self._short: dict[str, Definition] = {}
@@ -191,12 +201,13 @@ class Schemas:
 
     # Definitions: named, converted on first use, put together within a bound.
 
-    def _name(self, at: At, direction: Direction) -> str:
-        key = (at.uri, at.pointer, at.scope, direction)
+    def _name(self, at: At, direction: Direction, *, is_part: bool) -> str:
+        is_part = is_part and isinstance(at.value, dict) and "discriminator" in at.value
+        key = (at.uri, at.pointer, at.scope, direction, is_part)
         if key not in self._names:
             last = at.pointer.rpartition("/")[2] or at.uri.rpartition("/")[2].partition(".")[0]
             name = self._names[key] = self._free_name(last, direction)
-            self._origins[direction, name] = at
+            self._origins[direction, name] = (at, is_part)
         return self._names[key]
 
     def _free_name(self, wanted: str, direction: Direction) -> str:
@@ -211,7 +222,8 @@ class Schemas:
     def _definition(self, direction: Direction, name: str) -> Definition:
         key = (direction, name)
         if key not in self._definitions:
-            self._definitions[key] = _define(name, self._convert(self._origins[key], direction, 1), direction)
+            at, is_part = self._origins[key]
+            self._definitions[key] = _define(name, self._convert(at, direction, 1, is_part=is_part), direction)
         return self._definitions[key]
 
     def _with_properties_apart(self, schema: Json, direction: Direction) -> Json:
@@ -234,7 +246,8 @@ class Schemas:
 
     # One schema.
 
-    def _convert(self, at: At, direction: Direction, depth: int) -> Any:
+    def _convert(self, at: At, direction: Direction, depth: int, *, is_part: bool = False) -> Any:
+        """`is_part`: it is one of those that another is made of by `allOf`, and stands there for its own rules alone."""
         value = at.value
         if isinstance(value, bool):
             return value
@@ -248,10 +261,10 @@ class Schemas:
             self._note("schema-opened", at, "it is no schema, or nested too deeply; any value is taken.")
             return True
         if is_reference(value):
-            return self._reference(at, direction, depth)
-        return self._object(at, direction, depth)
+            return self._reference(at, direction, depth, is_part=is_part)
+        return self._object(at, direction, depth, is_part=is_part)
 
-    def _reference(self, at: At, direction: Direction, depth: int) -> Any:
+    def _reference(self, at: At, direction: Direction, depth: int, *, is_part: bool = False) -> Any:
         """A `$ref`, with what stands beside it: before 3.1 only what turns nothing down."""
         try:
             settled = self._target(at)
@@ -265,7 +278,7 @@ class Schemas:
         extra = self._object(at._replace(value=beside), direction, depth) if beside else {}
         pointed = self._leaf(settled, direction, depth)
         if pointed is None:
-            pointed = {"$ref": f"#/$defs/{self._name(settled, direction)}"}
+            pointed = {"$ref": f"#/$defs/{self._name(settled, direction, is_part=is_part)}"}
         told = {**pointed, **extra}
         return or_null(told) if is_nullable(at.value) else told
 
@@ -299,15 +312,18 @@ class Schemas:
 
     def _leaf(self, at: At, direction: Direction, depth: int) -> Json | None:
         """A small scalar is put in place of the reference to it: easier to read, and no longer."""
-        if not isinstance(at.value, dict) or at.value.keys() & NESTING:
+        if not isinstance(at.value, dict) or at.value.keys() & NESTING or "discriminator" in at.value:
             return None
         converted = self._object(at, direction, depth)
         return converted if size(converted) <= LEAF_BYTES_MAX else None
 
-    def _object(self, at: At, direction: Direction, depth: int) -> Json:
+    def _object(self, at: At, direction: Direction, depth: int, *, is_part: bool = False) -> Json:
         at = self._with_flags(at)
         value: Tree = at.value
         told: Json = {}
+        if not is_part and direction == "input" and self._is_base(at):
+            told = self._choice(at, direction)
+            return or_null(told) if is_nullable(value) else told
         self._types(value, told, at)
         put_texts(value, told)
         self._numbers(value, told, at)
@@ -317,7 +333,7 @@ class Schemas:
             if keyword in value and not isinstance(value[keyword], list):
                 told[keyword] = self._convert(at.child(keyword), direction, depth + 1)
         self._maps(at, told, direction, depth)
-        self._lists(at, told, direction, depth)
+        self._lists(at, told, direction, depth, is_part=is_part)
         self._values(value, told, at)
         self._not(at, told, direction, depth)
         return or_null(told) if is_nullable(value) else told
@@ -393,21 +409,81 @@ class Schemas:
         patterns = len(told.get("patternProperties", ())) < len(at.value.get("patternProperties") or ())
         return patterns or (direction == "output" and len(told.get("properties", ())) < len(self.properties(at)))
 
-    def _lists(self, at: At, told: Json, direction: Direction, depth: int) -> None:
+    def _lists(self, at: At, told: Json, direction: Direction, depth: int, *, is_part: bool) -> None:
+        tag = tag_of(at.value) if direction == "input" and "discriminator" in at.value else ""
         for keyword, becomes in LISTED:
             listed = at.value.get(keyword)
+            if is_part and tag and keyword in ALTERNATIVES and self._is_made_into(at, keyword):
+                continue
             if isinstance(listed, dict) and listed and keyword in ONE_ALONE:
                 self._note("wrong-type-repaired", at.child(keyword), "one schema stands where a list of them belongs.")
                 converted = [self._convert(at.child(keyword), direction, depth + 1)]
             elif isinstance(listed, list) and listed:
                 group = at.child(keyword)
-                converted = [self._convert(group.child(index), direction, depth + 1) for index in range(len(listed))]
+                parts = keyword == "allOf" and not (len(listed) == 1 and self._only_wraps(at))
+                converted = [self._convert(one, direction, depth + 1, is_part=parts) for one in _members(group)]
+                if tag and keyword in ALTERNATIVES:
+                    values = [self._subtypes.values(at, one) for one in _members(group)]
+                    converted = [_tagged(one, tag, some) for one, some in zip(converted, values, strict=True)]
+                    _hint(told, tag)
             else:
                 continue
             if becomes in told:
                 told["allOf"] = [*told.get("allOf", ()), {becomes: converted}]
             else:
                 told[becomes] = converted
+
+    # Discriminators.
+
+    def is_choice(self, at: At) -> bool:
+        """Whether a schema stands for one of several that its discriminator tells apart, and names none of them itself."""
+        try:
+            settled = self._documents.resolve(self._documents.enter(at))
+        except Malformed:
+            return False
+        if not isinstance(settled.value, dict):
+            return False
+        listed = settled.value.get("allOf")
+        if isinstance(listed, list) and len(listed) == 1 and self._only_wraps(settled):
+            return self.is_choice(settled.child("allOf").child(0)) if is_reference(listed[0]) else False
+        return self._is_base(settled)
+
+    def _is_base(self, at: At) -> bool:
+        value = at.value
+        if "discriminator" not in value or not tag_of(value) or any(value.get(one) for one in ALTERNATIVES):
+            return False
+        return bool(self._subtypes.of(at))
+
+    def _is_made_into(self, at: At, keyword: str) -> bool:
+        """Whether alternatives are made of the schema that names them: within them it stands for its own rules."""
+        group = at.get(keyword)
+        if group is None or not isinstance(group.value, list):
+            return False
+        return any(self._subtypes.makes(at, one) for one in _members(group))
+
+    def _only_wraps(self, at: At) -> bool:
+        """Whether an `allOf` of one schema is that schema, with words beside it; a component is made of it."""
+        return at.value.keys() <= WRAPPING and not COMPONENT.fullmatch(at.pointer)
+
+    def _choice(self, at: At, direction: Direction) -> Json:
+        """One of the subtypes of a base, or the base itself with another value of its discriminator."""
+        tag = tag_of(at.value)
+        found = self._subtypes.of(at)
+        branches = [_tagged(self._pointed(one.at, direction), tag, one.values) for one in found]
+        values = [value for one in found for value in one.values]
+        if not values or not self._subtypes.closed(at, values):
+            others = {"properties": {tag: {"not": {"enum": values}}}} if values else {}
+            branches.append({**self._pointed(at, direction), **others})
+        told: Json = {"anyOf": branches}
+        if at.value.get("type") == "object":
+            told = {"type": "object", **told}
+        put_texts(at.value, told)
+        told.pop("default", None)
+        _hint(told, tag)
+        return told
+
+    def _pointed(self, at: At, direction: Direction) -> Json:
+        return {"$ref": f"#/$defs/{self._name(at, direction, is_part=True)}"}
 
     def _values(self, value: Tree, told: Json, at: At) -> None:
         if "const" in value:
@@ -431,6 +507,28 @@ class Schemas:
                 converted.get(keyword) == excluded.get(keyword) for keyword in PLAIN_FACTS - {"description", "title"}
             ):
                 told["not"] = converted
+
+
+def _members(group: At) -> list[At]:
+    return [group.child(index) for index in range(len(group.value))]
+
+
+def _tagged(schema: Any, tag: str, values: list[Any]) -> Any:
+    """A schema whose discriminating property has one of these values, where any are known."""
+    if not values or schema is False:
+        return schema
+    told: Json = schema if isinstance(schema, dict) else {}
+    own = told.get("properties", {}).get(tag, {})
+    only = {"const": values[0]} if len(values) == 1 else {"enum": values}
+    kept = {key: one for key, one in own.items() if key not in ("enum", "const")} if isinstance(own, dict) else {}
+    return {**told, "properties": {**told.get("properties", {}), tag: {**kept, **only}}}
+
+
+def _hint(told: Json, tag: str) -> None:
+    """Says by what the alternatives are told apart."""
+    hint = f"Told apart by {plain(tag, TAG_CHARACTERS_MAX)}."
+    said = cut(told.get("description", ""), HINT_CHARACTERS_MAX - len(hint) - 1)
+    told["description"] = f"{said} {hint}".strip()
 
 
 def _define(name: str, schema: Any, direction: Direction) -> Definition:
