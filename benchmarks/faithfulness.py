@@ -2,8 +2,9 @@
 
 For every operation of the corpus (`corpus.py`; by default ../shared/specs) arguments are made from the tool's own input
 schema (`generate.py`: nothing optional, everything, and two random shares; the seed is the tool's name), our builder makes
-the request, and openapi-core (`faithfulness_judge.py`) reads it back against the original document. What it turns down is
-put into a class by a rule that looks for that cause (`faithfulness_reasons.py`); the rest is unexplained.
+the request, and openapi-core (`faithfulness_judge.py`) reads it back against the original document. A request is accepted
+where the judge has no objection, and every value that it read is the one that was given (`faithfulness_values.py`). What it
+turns down is put into a class by a rule that looks for that cause (`faithfulness_reasons.py`); the rest is unexplained.
 
 Taken on two shared x86-64 cores, Python 3.11, openapi-core 0.23.1, in 430 s: documents judged 130 of 130; operations with an
 accepted request 10,637 of 10,717 (99.25 %); requests accepted 41,303 of 42,900 (96.28 %); unexplained 0. Of the 1,597 that
@@ -26,6 +27,7 @@ from typing import Any, NamedTuple
 from benchmarks.corpus import CORPUS, read_corpus, read_documents
 from benchmarks.faithfulness_judge import Judge, Unjudgeable
 from benchmarks.faithfulness_reasons import UNEXPLAINED, explain, explain_crash
+from benchmarks.faithfulness_values import Value, explain_value, read_values
 from benchmarks.generate import propose
 from gateway.core.arguments import Validator, check_arguments, compile_arguments
 from gateway.core.catalog import Connector
@@ -42,12 +44,14 @@ SHOWN_MAX, SHOWN_CHARACTERS_MAX, LEAVES_SHOWN_MAX = 200, 1_500, 3
 
 
 class Outcome(NamedTuple):
-    """What became of one request: ACCEPTED, NOTHING, REFUSED, or the class of its rejection; `detail` for whoever asks."""
+    """What became of one request: ACCEPTED, NOTHING, REFUSED, or the class of its rejection; `detail` for whoever asks,
+    and how many `values` of it were read back as they were given."""
 
     document: str
     operation: str
     became: str
     detail: str = ""
+    values: int = 0
 
 
 def judge_document(
@@ -67,24 +71,32 @@ def judge_document(
 
 def _became(
     judge: Judge, connector: Connector, tool: Tool, schema: Any, validator: Validator, share: float
-) -> tuple[str, str]:
+) -> tuple[str, str, int]:
     chance = random.Random(f"{tool.name} {share}")
     arguments = propose(schema, lambda made: not check_arguments(validator, made), chance, share)
     if arguments is None:
-        return NOTHING, ""
+        return NOTHING, "", 0
     try:
         request = build_request(tool.operation, arguments)
     except Unbuildable as error:
-        return REFUSED, str(error)
+        return REFUSED, str(error), 0
     try:
         judged = judge.judge(tool.operation, request)
     except Exception as error:
-        return explain_crash(judge, error), repr(error)[:500]
+        return explain_crash(judge, error), repr(error)[:500], 0
     if not judged.errors:
-        return ACCEPTED, ""
+        return _compared(list(read_values(tool.operation, arguments, judged)), request.url)
     became = explain(judge, judged, connector, tool, arguments, request)
     told = {"errors": [_said(error) for error in judged.errors], "url": request.url, "arguments": arguments}
-    return became, json.dumps(told, default=str)
+    return became, json.dumps(told, default=str), 0
+
+
+def _compared(values: list[Value], url: str) -> tuple[str, str, int]:
+    """An accepted request counts as one only where every value that the judge read is the one that was given."""
+    for value in values:
+        if why := explain_value(value):
+            return why, json.dumps([*value, url], default=str), 0
+    return ACCEPTED, "", len(values)
 
 
 def _said(error: BaseException) -> list[str]:
@@ -125,6 +137,7 @@ def report(judged: Iterable[tuple[str, list[Outcome] | str]], show: str) -> None
     print(f"documents judged                     {documents} of {documents + unread}")
     print(f"operations with an accepted request  {len(met)} of {len(operations)} ({len(met) / len(operations):.2%})")
     print(f"requests accepted                    {accepted} of {len(sent)} ({accepted / len(sent):.2%})")
+    print(f"values read back as they were given  {sum(one.values for one in every)}")
     counts = Counter(one.became for one in every if one.became != ACCEPTED)
     counts.setdefault(UNEXPLAINED, 0)
     print("requests  operations  that are not, and why")

@@ -20,6 +20,7 @@ from openapi_core.datatypes import RequestParameters
 from openapi_core.deserializing.styles import style_deserializers
 from openapi_core.deserializing.styles.factories import StyleDeserializersFactory
 from openapi_core.templating.paths.exceptions import PathError
+from openapi_core.validation.request.exceptions import MissingRequestBody, ParametersError, RequestBodyValidationError
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 from benchmarks.faithfulness_swagger import METHODS, as_openapi3, follow
@@ -43,10 +44,12 @@ class Request(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What became of one request: the errors, none where it is accepted, and the operation as the judge knows it."""
+    """What became of one request: the errors, none where it is accepted; the values of parameters as the judge read them,
+    by location and name, and that of the body, None where there is none."""
 
     errors: tuple[Exception, ...]
-    operation: Any
+    parameters: Mapping[tuple[str, str], Any]
+    body: Any
     request: Request
 
 
@@ -80,10 +83,9 @@ class Judge:
             try:
                 found = validator._find_path(asked)
             except PathError as error:
-                return Judged((error,), None, asked)
+                return Judged((error,), {}, None, asked)
             asked.parameters.path = {name: unquote(text) for name, text in found.path_result.variables.items()}
-            errors = tuple(validator._iter_errors(asked, found.operation, found.path))
-        return Judged(errors, found.operation, asked)
+            return Judged(*_read_back(validator, found.operation, found.path, asked), asked)
 
     def parameter(self, operation: Operation, name: str, where: str) -> Json:
         """The parameter as the document has it; its name and place alone where it has none."""
@@ -196,6 +198,28 @@ class Judge:
             one = follow(self.tree, scheme)
             if one.get("type") == "apiKey" and isinstance(one.get("name"), str):
                 yield str(one.get("in")), one["name"]
+
+
+def _read_back(
+    validator: Any, operation: Any, item: Any, asked: Request
+) -> tuple[tuple[Exception, ...], dict[tuple[str, str], Any], Any]:
+    """The errors of a request, and the values that were read all the same."""
+    errors: list[Exception] = []
+    body = None
+    try:
+        told = validator._get_parameters(asked.parameters, operation, item)
+    except ParametersError as error:
+        errors += error.errors
+        told = error.parameters
+    try:
+        body = validator._get_body(asked.body, asked.content_type, operation)
+    except MissingRequestBody:
+        pass
+    except RequestBodyValidationError as error:
+        errors.append(error)
+    places = ("path", "query", "header", "cookie")
+    read = {(place, name): value for place in places for name, value in getattr(told, place).items()}
+    return tuple(errors), read, body
 
 
 def _where_present(read: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,7 +41,7 @@ def _element(plan: XmlPlan, key: str, name: str, value: object, known: frozenset
         return f"<{tag}{declared}>{joined}</{tag}>" if node.wrapped else joined
     if not isinstance(value, dict):
         return f"<{tag}{declared}>{_text(value)}</{tag}>"
-    attributes = "".join(_attributes(plan, node, value))
+    attributes = "".join(_attributes(plan, node, value, within))
     inner = "".join(_children(plan, node, value, within, left - 1))
     return f"<{tag}{declared}{attributes}>{inner}</{tag}>" if inner else f"<{tag}{declared}{attributes}/>"
 
@@ -57,7 +57,8 @@ def _tag(node: XmlNode, name: str, known: frozenset[str]) -> tuple[str, str, fro
     return tag, "" if declaration in known else declaration, known | {declaration}
 
 
-def _attributes(plan: XmlPlan, node: XmlNode, value: Mapping[str, Any]) -> Iterator[str]:
+def _attributes(plan: XmlPlan, node: XmlNode, value: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
+    """The attributes, each prefix declared once: `known` are the declarations that hold already."""
     for name, key in node.members.items():
         member = plan.nodes.get(key, _PLAIN)
         if member.kind == "attribute" and value.get(name) is not None:
@@ -65,7 +66,10 @@ def _attributes(plan: XmlPlan, node: XmlNode, value: Mapping[str, Any]) -> Itera
             if not XML_NAME.fullmatch(told):
                 raise Unwritable(f"expected names that can be those of attributes; {told[:40]!r} cannot")
             if member.prefix and member.namespace:
-                yield f" xmlns:{member.prefix}={quoteattr(_fit(member.namespace))}"
+                declaration = f" xmlns:{member.prefix}={quoteattr(_fit(member.namespace))}"
+                if declaration not in known:
+                    yield declaration
+                known |= {declaration}
             yield f" {told}={quoteattr(_fit(scalar(value[name])))}"
 
 

@@ -17,6 +17,7 @@ from benchmarks.corpus import CORPUS, read_corpus, read_documents
 from benchmarks.faithfulness import ACCEPTED, NOTHING, REFUSED, Outcome, judge_document
 from benchmarks.faithfulness_judge import Judge
 from benchmarks.faithfulness_reasons import RULES, UNEXPLAINED
+from benchmarks.faithfulness_values import KEPT, Value, explain_value
 from benchmarks.generate import propose
 from gateway.core.compile import compile_document
 from gateway.core.manifest import Manifest
@@ -44,7 +45,8 @@ def test_real_documents_accept_what_we_send_and_every_rejection_has_its_cause() 
     counts = Counter(one.became for one in outcomes)
     print(counts)
     assert counts[UNEXPLAINED] == 0, [one for one in outcomes if one.became == UNEXPLAINED]
-    assert counts.keys() <= {ACCEPTED, NOTHING, REFUSED, *RULES}
+    assert counts.keys() <= {ACCEPTED, NOTHING, REFUSED, KEPT, *RULES}
+    assert sum(one.values for one in outcomes) > 1_000
     assert len({one.document for one in outcomes}) > 80
     assert counts[ACCEPTED] / len(outcomes) > 0.9
     assert counts[NOTHING] < 10
@@ -98,6 +100,26 @@ def test_the_judge_turns_down_a_request_with_one_thing_wrong(change: dict[str, A
     [tool] = compile_document(Manifest(name="x"), documents, "d").tools
     request = structs.replace(build_request(tool.operation, {"id": 7, "tags": [1, 2], "on": True}), **change)
     assert (Judge(documents.trees).judge(tool.operation, request).errors == ()) == accepted
+
+
+@pytest.mark.parametrize(
+    ("given", "read", "why"),
+    [
+        (5, 5, ""),
+        (5, "5", ""),
+        ([1, "a"], [1, "a"], ""),
+        ({"a": 1, "b": None}, {"a": 1}, ""),
+        ({"data": "YQ=="}, b"a", ""),
+        ("a b", "a+b", UNEXPLAINED),
+        ("1+1", "1 1", UNEXPLAINED),
+        (["a", "b"], ["a,b"], UNEXPLAINED),
+        ({"a": 1}, {}, UNEXPLAINED),
+        (True, "True", UNEXPLAINED),
+        ("%41", "A", UNEXPLAINED),
+    ],
+)
+def test_a_value_that_was_read_as_another_one_is_noticed(given: Any, read: Any, why: str) -> None:
+    assert explain_value(Value("x", given, read)) == why
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

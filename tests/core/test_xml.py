@@ -96,6 +96,24 @@ def an_object(xml: Any = None, **properties: Any) -> Any:
             '<r><a xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/></r>',
         ),
         (an_object({"name": "r"}, a=TEXT, b=TEXT), {"b": "2", "a": "1"}, "<r><a>1</a><b>2</b></r>"),
+        # A prefix is declared once.
+        (
+            an_object(
+                {"name": "p"},
+                a={**TEXT, "xml": {"attribute": True, "prefix": "s", "namespace": "http://x"}},
+                b={**TEXT, "xml": {"attribute": True, "prefix": "s", "namespace": "http://x"}},
+            ),
+            {"a": "1", "b": "2"},
+            '<p xmlns:s="http://x" s:a="1" s:b="2"/>',
+        ),
+        (
+            an_object(
+                {"name": "p", "prefix": "s", "namespace": "http://x"},
+                a={**TEXT, "xml": {"attribute": True, "prefix": "s", "namespace": "http://x"}},
+            ),
+            {"a": "1"},
+            '<s:p xmlns:s="http://x" s:a="1"/>',
+        ),
         # OAS 3.2, nodeType.
         (
             an_object({"name": "r"}, a={**TEXT, "xml": {"nodeType": "attribute"}}, t={**TEXT, "xml": {"nodeType": "text"}}),
