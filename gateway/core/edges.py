@@ -17,6 +17,7 @@ from gateway.core.thing_key import IDS, Argument, Fields, Thing, each_thing, key
 
 NAMED_OF_A_TOOL_MAX = 10
 OTHERS_OF_A_TOOL_MAX = 200
+ELSEWHERE_MAX = 2
 # What names a thing of another family may end in these.
 ENDINGS = IDS | {"slug", "number"}
 # What is called after a thing alone, and means something else as often.
@@ -29,6 +30,8 @@ GENERIC = named(
 
 # `key_id` is more often that of a secret's key than of a thing that is called so.
 NOT_NAMED = named("key")
+
+PAST = named("deleted archived trash trashed")
 
 Steps = tuple[str, ...]
 
@@ -61,7 +64,13 @@ class Web:
         for steps, group in groups.items():
             if group.has_items:
                 self._nouns.setdefault(group.noun, []).append(steps)
+        entries = list(entries)
         self.asked = {one.tool.name: self._read(one, asked) for one in entries}
+        # Who lists things of a schema, wherever its path stands.
+        self._listing: dict[str, list[Entry]] = {}
+        for one in entries:
+            if one.has_list and one.tool.effect == "read" and (reference := self._reference(one)):
+                self._listing.setdefault(reference, []).append(one)
 
     def edges(self, entry: Entry) -> Iterator[Relation]:
         """Those whose later tool it is, and those by which names in its answers lead to what they name."""
@@ -124,7 +133,7 @@ class Web:
             group = self._groups.get(steps[:at])
             if group is None:
                 continue
-            found = list(self.giving(group, entry, count))
+            found = list(self.giving(group, entry, count)) or list(self._listed_elsewhere(group, entry, count))
             if found:
                 yield from found
                 return
@@ -151,6 +160,32 @@ class Web:
             binding = Binding(name, pointer, self._text_for(earlier, pointer, argument))
             yield Relation(earlier.tool.name, later.tool.name, kind, (*self.bind(earlier, later, count), binding))
 
+    def _listed_elsewhere(self, group: Group, later: Entry, at: int) -> Iterator[Relation]:
+        """Where a family lists nothing: the nearest tools that list things of the schema that its `get` shows."""
+        shown = group.one("get")
+        path = self.asked[later.tool.name].path
+        if shown is None or at >= len(path) or not (reference := self._reference(shown)):
+            return
+        words, name, argument = path[at]
+        before = group.steps.count(ANY)
+        near = [
+            one for one in self._listing.get(reference, ()) if _shared(group.steps, one) == before and not _is_past(one)
+        ]
+        near.sort(key=lambda one: (-_common(one.route.steps, later.route.steps), len(one.route.steps), one.tool.name))
+        for earlier in near[:ELSEWHERE_MAX]:
+            pointer = self._find(earlier, group, words, argument, every=True) if name and argument.is_scalar else ""
+            if pointer and earlier is not later:
+                binding = Binding(name, pointer, self._text_for(earlier, pointer, argument))
+                bindings = (*self.bind(earlier, later, before), binding)
+                yield Relation(earlier.tool.name, later.tool.name, "family", bindings)
+
+    def _reference(self, entry: Entry) -> str:
+        """The name of the schema of what it answers, or lists; "" where that has none."""
+        thing = self._subject(entry) if bytes(entry.tool.outputs) else None
+        schema = thing.schema if thing is not None else None
+        reference = schema.get("$ref", "") if isinstance(schema, dict) and len(schema) == 1 else ""
+        return str(reference)
+
     def _find(self, entry: Entry | None, group: Group, words: Words, argument: Argument, *, every: bool = False) -> str:
         if entry is None or not bytes(entry.tool.outputs):
             return ""
@@ -158,7 +193,7 @@ class Web:
         if entry.is_list and not every:
             return ""
         things = (each_thing if every else one_thing)(self._answers, answer, group.noun)
-        found = (key_field(self._answers, thing, words, group.noun, argument) for thing in things)
+        found = (key_field(self._answers, thing, words, group.noun, argument, group.around) for thing in things)
         return next((one for one in found if one is not None), "")
 
     def _text_for(self, earlier: Entry, pointer: str, argument: Argument) -> bool:
@@ -209,7 +244,7 @@ class Web:
         path = self.asked[shown.tool.name].path
         asked, name, argument = path[-1]
         if is_object:
-            pointer = key_field(self._answers, field, asked, group.noun, argument)
+            pointer = key_field(self._answers, field, asked, group.noun, argument, group.around)
         else:
             is_plain = words != group.noun
             if not is_plain and not self.key(group, asked, argument).shown.endswith("/id"):
@@ -253,6 +288,11 @@ def _ends_alike(words: Words, asked: Words, noun: Words) -> bool:
     rest = asked[len(noun) :] if asked[: len(noun)] == noun else asked
     own = words[len(noun) :] if words[: len(noun)] == noun else words
     return rest == own or (not rest and own == ("id",)) or (not own and not rest)
+
+
+def _is_past(entry: Entry) -> bool:
+    """Whether it lists what is there no longer."""
+    return bool(PAST & {word for step in entry.route.steps if step != ANY for word in split(step)})
 
 
 def _common(steps: Steps, others: Steps) -> int:

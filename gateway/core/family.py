@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
-from gateway.core.noun import Words, is_plural, named, noun_of, split
+from gateway.core.noun import Words, is_plural, named, noun_of, singular, split
 from gateway.core.relation import Family, Member
 from gateway.core.route import ANY, Route, is_literal
 from gateway.core.tool import Tool
@@ -111,6 +111,11 @@ class Group(Struct, eq=False):
     def has_items(self) -> bool:
         return bool(self.parameter)
 
+    @property
+    def around(self) -> Words:
+        """The words of its path before its name, each for one of what it names."""
+        return tuple(singular(word) for step in self.steps[:-1] if is_literal(step) for word in split(step))
+
     def one(self, role: str) -> Entry | None:
         """The only one of that role."""
         found = self.members.get(role, ())
@@ -170,7 +175,7 @@ def _item_role(place: Place, collection: Place, one: Entry) -> str:
         return ""
     match one.method:
         case "GET":
-            return "" if one.is_list else "get"
+            return "" if one.is_list or _first_word(one) in ("list", "lists", "search") else "get"
         case "PUT" if one.has_body or collection.by("POST") is not None:
             return "replace"
         case "PUT":

@@ -24,16 +24,19 @@ def followed(schema: Any, look_up: LookUp) -> dict[str, Any]:
 
 
 def members(schema: Any, look_up: LookUp) -> dict[str, Any]:
-    """The properties of an object schema, those of its `allOf` among them."""
+    """The properties of an object schema, those of its `allOf` among them; of two with one name the later, which says more."""
+    return _members(schema, look_up, [PARTS_MAX])
+
+
+def _members(schema: Any, look_up: LookUp, left: list[int]) -> dict[str, Any]:
+    whole = followed(schema, look_up)
     found: dict[str, Any] = {}
-    waiting = [schema]
-    for _ in range(PARTS_MAX):
-        if not waiting:
-            break
-        whole = followed(waiting.pop(0), look_up)
-        found = {**whole.get("properties", {}), **found}
-        waiting += whole.get("allOf", ())
-    return found
+    for part in whole.get("allOf", ()):
+        left[0] -= 1
+        if left[0] >= 0:
+            found |= _members(part, look_up, left)
+    own: dict[str, Any] = whole.get("properties", {})
+    return found | own if found else own
 
 
 def kinds(schema: Any, look_up: LookUp) -> frozenset[str]:

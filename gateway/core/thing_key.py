@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.core.faces import schema_at
-from gateway.core.noun import Words, named, one_of, split
+from gateway.core.noun import Words, named, one_of, singular, split
 from gateway.core.outline import LookUp, followed, kinds, members
 from gateway.core.paging import find_items
 from gateway.core.pointer import escape
@@ -109,11 +109,13 @@ def list_in(fields: Fields, answer: Any, noun: Words) -> Thing | None:
     return Thing(pointer, schema_at(answer, fields.look_up, pointer)) if pointer is not None else None
 
 
-def key_field(fields: Fields, thing: Thing, asked: Words, noun: Words, argument: "Argument") -> str | None:
+def key_field(
+    fields: Fields, thing: Thing, asked: Words, noun: Words, argument: "Argument", around: Words = ()
+) -> str | None:
     """The pointer of the field of a thing that a parameter of its path asks for; None where that is not plain. `asked` are
-    the words of the parameter, `noun` what the thing is called."""
+    the words of the parameter, `noun` what the thing is called, `around` the other words of its path."""
     known = fields.of(thing.schema)
-    for words, is_plain in _wanted(asked, noun):
+    for words, is_plain in _wanted(asked, noun, around):
         if words in known:
             name, schema = known[words]
             fits = argument.takes(schema, fields.look_up, is_plain=is_plain)
@@ -125,9 +127,9 @@ def _beneath(held: Thing, things: Iterable[Thing]) -> Iterator[Thing]:
     return (Thing(held.pointer + one.pointer, one.schema) for one in things)
 
 
-def _wanted(asked: Words, noun: Words) -> Iterator[tuple[Words, bool]]:
+def _wanted(asked: Words, noun: Words, around: Words) -> Iterator[tuple[Words, bool]]:
     """The words of fields that may be meant, the surest first, and whether the name alone says it."""
-    rest = _without(asked, noun)
+    rest = _without(asked, noun, around)
     if not rest:
         # `/customers/{customer}`: its id, where it has one of that type, or what is called so.
         yield ("id",), False
@@ -144,12 +146,16 @@ def _wanted(asked: Words, noun: Words) -> Iterator[tuple[Words, bool]]:
         yield ("id",), True
 
 
-def _without(words: Words, noun: Words) -> Words:
-    """The words of a parameter without the noun in front, or the end of the noun: `order_id` of a purchase order is its id."""
+def _without(words: Words, noun: Words, around: Words) -> Words:
+    """The words of a parameter without the noun in front, or the end of the noun: `order_id` of a purchase order is its id,
+    and so is `shop_order_id` of `/shops/orders`."""
+    named = words
+    while len(named) > len(noun) + 1 and singular(named[0]) in around and one_of(named[: len(noun)]) != noun:
+        named = named[1:]
     for start in range(len(noun)):
         part = noun[start:]
-        if one_of(words[: len(part)]) == part:
-            return words[len(part) :]
+        if one_of(named[: len(part)]) == part:
+            return named[len(part) :]
     return words
 
 

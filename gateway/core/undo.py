@@ -2,7 +2,8 @@
 that it needs comes from the call or from its answer. What deletes is not taken back."""
 
 from gateway.core.edges import Web
-from gateway.core.family import Entry, Group
+from gateway.core.family import Entry, Group, words_of
+from gateway.core.noun import named
 from gateway.core.pointer import escape
 from gateway.core.relation import Binding, Relation
 from gateway.core.route import ANY
@@ -16,6 +17,8 @@ OPPOSITES = (
     ("link", "unlink"), ("freeze", "unfreeze"), ("hold", "unhold"), ("power_on", "power_off"), ("poweron", "poweroff"),
 )  # fmt: skip
 
+# What is out in the world is not taken back by deleting what is kept of it.
+SENT = named("email mail sms call fax message payment charge refund transfer payout notification")
 QUERIES_MAX = 5
 
 
@@ -24,10 +27,12 @@ def undo_of(web: Web, group: Group, role: str, entry: Entry) -> Relation | None:
     if entry.tool.effect == "read":
         return None
     if role == "create":
-        return _made(web, group, entry, group.one("delete"))
+        is_sent = group.noun[-1] in SENT or "send" in words_of(entry)
+        return None if is_sent else _made(web, group, entry, group.one("delete"))
     for opposite in _opposites(role):
         other = group.one(opposite)
-        if other is not None and other.route.steps[:-1] == entry.route.steps[:-1]:
+        # What takes a body needs to be told what was there before.
+        if other is not None and not other.has_body and other.route.steps[:-1] == entry.route.steps[:-1]:
             return _same_things(web, entry, other)
     return None
 
@@ -53,7 +58,7 @@ def _made(web: Web, group: Group, entry: Entry, later: Entry | None) -> Relation
     if later.route.steps != (*entry.route.steps, ANY) or not path or not path[-1][1]:
         return None
     relation = next((one for one in web.giving(group, later, len(path) - 1) if one.earlier == entry.tool.name), None)
-    return relation if relation is not None and _is_whole(web, later, relation) else None
+    return _whole(web, entry, later, relation) if relation is not None else None
 
 
 def _same_things(web: Web, entry: Entry, later: Entry) -> Relation | None:
@@ -61,8 +66,7 @@ def _same_things(web: Web, entry: Entry, later: Entry) -> Relation | None:
     bindings = web.bind(entry, later, later.route.steps.count(ANY))
     if entry.route.steps == later.route.steps and later.route.steps[-1] != ANY:
         bindings += _same_queries(entry, later)
-    relation = Relation(entry.tool.name, later.tool.name, "family", tuple(bindings))
-    return relation if _is_whole(web, later, relation) else None
+    return _whole(web, entry, later, Relation(entry.tool.name, later.tool.name, "family", tuple(bindings)))
 
 
 def _same_queries(entry: Entry, later: Entry) -> list[Binding]:
@@ -72,8 +76,22 @@ def _same_queries(entry: Entry, later: Entry) -> list[Binding]:
     return [Binding(one.argument, f"arguments:/{escape(given[one.name])}") for one in takes[:QUERIES_MAX]]
 
 
-def _is_whole(web: Web, later: Entry, relation: Relation) -> bool:
-    return web.asked[later.tool.name].required <= {one.argument for one in relation.bindings}
+def _whole(web: Web, entry: Entry, later: Entry, relation: Relation) -> Relation | None:
+    """The relation with all that the later call needs; what both need under one name in the query or the headers (a version,
+    an account) is the same for both. None where something is missing."""
+    bound = {one.argument for one in relation.bindings}
+    needed = web.asked[later.tool.name].required - bound
+    if not needed:
+        return relation
+    given = {(one.location, one.name): one.argument for one in entry.tool.operation.parameters if one.required}
+    same = [
+        Binding(one.argument, f"arguments:/{escape(given[one.location, one.name])}")
+        for one in later.tool.operation.parameters
+        if one.argument in needed and one.location in ("query", "header") and (one.location, one.name) in given
+    ]
+    if len(same) < len(needed):
+        return None
+    return Relation(relation.earlier, relation.later, relation.kind, (*relation.bindings, *same))
 
 
 def _opposites(role: str) -> list[str]:

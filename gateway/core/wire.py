@@ -13,7 +13,7 @@ from gateway.core.catalog import Connector
 from gateway.core.declared import NOTHING, Answer
 from gateway.core.manifest import Manifest
 from gateway.core.operation import Body
-from gateway.core.relation import Related, Relation
+from gateway.core.relation import Family, Member, Related, Relation
 from gateway.core.shelf import Definition, Shelves
 from gateway.core.tool import Tool
 
@@ -101,6 +101,7 @@ class ConnectorReader:
         )
         return structs.replace(
             tool,
+            name=self._shared(tool.name),
             title=self._shared(tool.title),
             description=self._shared(tool.description),
             inputs=self._raw(tool.inputs),
@@ -135,7 +136,7 @@ class ConnectorReader:
     def _related(self, related: Related | None) -> Related | None:
         """One relation stands with the tools on both its sides, and many bind the same."""
         return related and Related(
-            family=self._shared(related.family),
+            family=self._family(related.family),
             role=self._shared(related.role),
             undo=self._relation(related.undo),
             verify=self._relation(related.verify),
@@ -147,7 +148,15 @@ class ConnectorReader:
         if one is None:
             return None
         names = self._shared(one.earlier), self._shared(one.later)
-        return self._shared(Relation(*names, one.kind, self._shared(one.bindings)))
+        bindings = self._shared(tuple(map(self._shared, one.bindings)))
+        return self._shared(Relation(*names, one.kind, bindings))
+
+    def _family(self, family: Family | None) -> Family | None:
+        if family is None:
+            return None
+        members = tuple(Member(self._shared(one.role), self._shared(one.tool)) for one in family.members)
+        shared: Family = self._shared(structs.replace(family, members=members))
+        return shared
 
     def _shared(self, value: Any) -> Any:
         try:

@@ -228,6 +228,7 @@ def test_who_lists_or_makes_things_gives_their_ids_to_whatever_is_done_to_one() 
         ("{order}", many(thing(id="string")), "/-/id"),
         ("{order_number:integer}", many(thing(number="integer", id="integer")), "/-/number"),
         ("{oid}", many(thing(id="string")), "/-/id"),
+        ("{shop_order_id}", many(thing(id="string")), None),
         ("{name}", many(thing(name="string")), "/-/name"),
         ("{name}", thing(items=many(thing(metadata=thing(name="string")))), "/items/-/metadata/name"),
         ("{id}", thing(orders=many(thing(id="string")), links=many(thing(id="string"))), "/orders/-/id"),
@@ -281,6 +282,17 @@ def test_the_key_of_what_was_made_is_found_in_the_answer(made: Any, origin: str 
     assert list(told.edges().values()) == ([{"id": origin}] if origin else [])
 
 
+def test_a_parameter_may_be_called_after_all_of_its_path() -> None:
+    told = Told({"GET /oauth/clients": many(thing(id="string")), "DELETE /oauth/clients/{oauth_client_id}": None})
+    assert list(told.edges().values()) == [{"oauth_client_id": "/-/id"}]
+
+
+def test_of_the_parts_of_a_schema_the_later_says_more_of_a_field() -> None:
+    base = thing(data=many({"type": "object"}), errors=many("string"))
+    told = Told({"GET /orders": {"allOf": [base, thing(data=many(thing(id="string")))]}, "DELETE /orders/{id}": None})
+    assert list(told.edges().values()) == [{"id": "/data/-/id"}]
+
+
 def test_a_number_that_is_wanted_as_text_says_so() -> None:
     told = Told({"GET /orders": many(thing(id="integer")), "DELETE /orders/{id}": None})
     (edge,) = told.related("GET /orders").following
@@ -305,6 +317,29 @@ def test_what_stands_before_in_the_path_comes_from_the_arguments_of_the_earlier_
     assert told.edges() == {
         ("GET /users/{user}/orders", "GET /users/{userId}/orders/{id}"): {"userId": "arguments:/user", "id": "/-/id"},
         ("GET /users/{user}/orders", "POST /users/{uid}/orders/{id}/cancel"): {"uid": "arguments:/user", "id": "/-/id"},
+    }
+
+
+# A definition that is too large to be put in place of the reference to it.
+TASK = {"$ref": "#/components/schemas/Task"}
+TASKS = {
+    "GET /projects/{project}/tasks": many(TASK),
+    "GET /projects/{project}/deleted-tasks": many(TASK),
+    "GET /projects/{project}/notes": many(thing(id="string")),
+    "GET /tasks/{taskId}": TASK,
+    "PUT /tasks/{taskId} body=text": TASK,
+}
+
+
+def test_where_a_family_lists_nothing_whoever_lists_things_of_its_schema_gives_their_keys() -> None:
+    tree = document(TASKS)
+    tree["components"] = {"schemas": {"Task": thing(id="string", text="string")}}
+    connector = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest")
+    keys = {tool.name: tool.operation.key for tool in connector.tools}
+    edges = {edge for tool in connector.tools for edge in edges_of(tool)}
+    assert {(keys[one.earlier], keys[one.later]): bound(one) for one in edges} == {
+        ("GET /projects/{project}/tasks", "GET /tasks/{taskId}"): {"taskId": "/-/id"},
+        ("GET /projects/{project}/tasks", "PUT /tasks/{taskId}"): {"taskId": "/-/id"},
     }
 
 
@@ -482,14 +517,39 @@ def test_opposites_take_each_other_back() -> None:
             "GET /issues/{id}": ORDER,
             "POST /issues/{id}/lock -- Lock it": None,
             "POST /issues/{id}/unlock -- Unlock it": None,
-            "POST /issues/{id}/archive?why! -- Archive it": None,
+            "POST /issues/{id}/archive -- Archive it": None,
             "POST /issues/{id}/unarchive?why! -- Unarchive it": None,
+            "POST /issues/{id}/assign body=who -- Assign it": None,
+            "POST /issues/{id}/unassign -- Unassign it": None,
         }
     )
     same = {"id": "arguments:/id"}
     assert told.undo("POST /issues/{id}/lock") == ("POST /issues/{id}/unlock", same)
     assert told.undo("POST /issues/{id}/unlock") == ("POST /issues/{id}/lock", same)
     assert told.undo("POST /issues/{id}/archive") is None
+    assert told.undo("POST /issues/{id}/assign") == ("POST /issues/{id}/unassign", same)
+    assert told.undo("POST /issues/{id}/unassign") is None
+
+
+def test_what_both_calls_need_under_one_name_is_the_same_for_both() -> None:
+    told = Told(
+        {
+            "POST /orders?account!&dry! body=a -- Create an order": ORDER,
+            "DELETE /orders/{id}?account! -- Delete an order": None,
+            "GET /orders/{id}?account!&view! -- Get an order": ORDER,
+        }
+    )
+    assert told.undo("POST /orders") == ("DELETE /orders/{id}", {"id": "/id", "account": "arguments:/account"})
+    assert told.verify("POST /orders") is None
+
+
+@pytest.mark.parametrize("path", ["/emails", "/messages", "/payments"])
+def test_what_was_sent_is_not_taken_back_by_deleting_what_is_kept_of_it(path: str) -> None:
+    told = Told(
+        {f"POST {path} body=a -- Create one": ORDER, f"DELETE {path}/{{id}}": None, f"GET {path}/{{id}}": ORDER}
+    )
+    assert told.undo(f"POST {path}") is None
+    assert told.verify(f"POST {path}") is not None
 
 
 def test_what_x_factotum_says_wins_over_what_is_inferred() -> None:
