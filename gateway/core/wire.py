@@ -19,8 +19,9 @@ from gateway.core.tool import Tool
 
 T = TypeVar("T")
 
-TOOLS_A_PIECE = 100
-DEFINITIONS_A_PIECE = 200
+# A millisecond or so of reading: all that a call may have to wait for each time that it waits.
+TOOLS_A_PIECE = 25
+DEFINITIONS_A_PIECE = 100
 # What one piece may be when it is no longer compressed: it comes from a process that read a stranger's document.
 PIECE_BYTES_MAX = 256 << 20
 COMPRESSION = 1
