@@ -62,7 +62,9 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         policies = read_policies(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
         documents = settings.documents
-        compiler = Compiler(CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max))
+        compiler = Compiler(
+            CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max, documents.compiles_max)
+        )
         bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s)
         reader = DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)

@@ -3,7 +3,6 @@ output by `gateway.compiler`, and gone when it is done. It has no secret, opens 
 so much memory, so that a document can hurt nobody but itself."""
 
 import os
-import resource
 import struct
 import sys
 from typing import Any, BinaryIO
@@ -17,7 +16,7 @@ from gateway.core.manifest import Manifest
 from gateway.core.wire import encode_connector
 
 # Calls go first.
-NICENESS = 10
+NICENESS = 5
 _LENGTH = struct.Struct(">Q")
 
 
@@ -71,10 +70,9 @@ FRAME_HEAD_BYTES = _LENGTH.size
 
 
 def main() -> None:
-    os.nice(NICENESS)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     start = msgspec.json.decode(_read(source), type=Start)
-    resource.setrlimit(resource.RLIMIT_AS, (start.memory_bytes_max, start.memory_bytes_max))
+    _bound(start.memory_bytes_max)
     compilation = Compilation(structs.replace(start.manifest, name=start.name), start.entry)
     while question := _read(source):
         frames = _answer(compilation, msgspec.json.decode(question, type=Take | Finish), source)
@@ -82,6 +80,15 @@ def main() -> None:
             sink.write(frame_head(one))
             sink.write(one)
         sink.flush()
+
+
+def _bound(memory_bytes_max: int) -> None:
+    """As far as the platform can."""
+    if sys.platform != "win32":
+        import resource
+
+        os.nice(NICENESS)
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes_max, memory_bytes_max))
 
 
 def _answer(compilation: Compilation, question: Take | Finish, source: BinaryIO) -> list[bytes]:

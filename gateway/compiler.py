@@ -4,8 +4,9 @@ latency and a document that takes too much time or memory is refused by name."""
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Protocol
 
 import msgspec
@@ -35,7 +36,9 @@ from gateway.errors import DocumentRejected
 log = structlog.get_logger(__name__)
 
 IN_THREAD_BYTES_MAX = 256 << 10
-FRAME_BYTES_MAX = 1 << 30
+FRAME_BYTES_MAX = 64 << 20
+COMPILED_BYTES_MAX = 256 << 20
+TOO_LARGE = f"what it compiles to is larger than {COMPILED_BYTES_MAX} bytes, or a piece of it than {FRAME_BYTES_MAX}."
 SLICE_BYTES = 256 << 10
 END_S = 0.3
 # What a Python process needs to start and find its packages; nothing that could be a secret.
@@ -59,24 +62,52 @@ class Compiled(Struct, frozen=True):
 
 
 class CompileBounds(Struct, frozen=True):
-    """What compiling one large document may take: seconds in all, bytes of memory."""
+    """What compiling one large document may take: seconds in all, bytes of memory; and how many there may be at once."""
 
     timeout_s: float
     memory_bytes_max: int
+    processes_max: int = 2
 
 
 class Compiler:
     def __init__(self, bounds: CompileBounds) -> None:
         self._bounds = bounds
+        self._turns = asyncio.Semaphore(bounds.processes_max)
 
     @asynccontextmanager
     async def compiling(self, manifest: Manifest, entry: str, entry_bytes: int) -> AsyncIterator[Compiling]:
-        """For a document whose entry file has so many bytes."""
-        if entry_bytes <= IN_THREAD_BYTES_MAX:
-            yield _InThread(manifest, entry)
-            return
-        async with _process(manifest, entry, self._bounds) as compiling:
-            yield compiling
+        """For a document whose entry file has so many bytes; its other files count too, as they come."""
+        async with AsyncExitStack() as opened:
+
+            async def in_process() -> Compiling:
+                await opened.enter_async_context(self._turns)
+                return await opened.enter_async_context(_process(manifest, entry, self._bounds))
+
+            small = entry_bytes <= IN_THREAD_BYTES_MAX
+            yield _Growing(_InThread(manifest, entry), in_process) if small else await in_process()
+
+
+class _Growing:
+    """In a thread as long as the files are small together; then they go to a process, those taken before among them."""
+
+    def __init__(self, compiling: Compiling, in_process: Callable[[], Awaitable[Compiling]]) -> None:
+        self._compiling = compiling
+        self._in_process = in_process
+        self._taken: list[tuple[str, bytes, bool]] = []
+        self._bytes_left = IN_THREAD_BYTES_MAX
+
+    async def take(self, uri: str, data: bytes, *, is_overlay: bool = False) -> tuple[str, ...]:
+        has_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(data)
+        if has_room and self._bytes_left < 0 and self._taken:
+            self._compiling = await self._in_process()
+            for earlier, content, was_overlay in self._taken:
+                await self._compiling.take(earlier, content, is_overlay=was_overlay)
+        told = await self._compiling.take(uri, data, is_overlay=is_overlay)
+        self._taken += [(uri, data, is_overlay)] if self._bytes_left >= 0 else []
+        return told
+
+    async def finish(self, digest: str) -> Compiled:
+        return await self._compiling.finish(digest)
 
 
 class _InThread:
@@ -175,8 +206,12 @@ class _InProcess:
                 pieces.append(await self._read())
                 reader.take(pieces[-1])
                 await asyncio.sleep(0)
+                if sum(map(len, pieces)) > COMPILED_BYTES_MAX:
+                    raise DocumentRejected(TOO_LARGE)
         except asyncio.IncompleteReadError as error:
             raise await self._died() from error
+        except (ValueError, zlib.error) as error:
+            raise DocumentRejected(TOO_LARGE) from error
         return Compiled(reader.connector(), tuple(pieces))
 
     async def _ask(self, question: Question, *frames: bytes) -> Answer:
@@ -222,5 +257,5 @@ class _InProcess:
         assert self._process.stdout is not None
         length = frame_length(await self._process.stdout.readexactly(FRAME_HEAD_BYTES))
         if length > FRAME_BYTES_MAX:
-            raise DocumentRejected("what it compiles to is too large.")
+            raise DocumentRejected(TOO_LARGE)
         return await self._process.stdout.readexactly(length)

@@ -98,6 +98,7 @@ class DocumentSettings(_Part, frozen=True):
     timeout_s: Seconds = 60.0
     compile_timeout_s: Seconds = 120.0
     memory_bytes_max: Annotated[int, Meta(ge=256 << 20)] = 2 << 30
+    compiles_max: Count = 2
 
 
 class AuditSettings(_Part, frozen=True):

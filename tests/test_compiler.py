@@ -1,11 +1,13 @@
 """Large documents are compiled in a process of their own: the same tools, bounded, and gone when it is done."""
 
+import asyncio
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.compiler import IN_THREAD_BYTES_MAX, CompileBounds, Compiler
 from gateway.core.catalog import Connector
@@ -108,6 +110,44 @@ async def test_a_document_that_takes_too_long_is_refused_by_name_and_its_process
     with pytest.raises(DocumentRejected, match=r"documents\.compile_timeout_s"):
         await compiled(first, len(first), CompileBounds(timeout_s=0.5, memory_bytes_max=2 << 30))
     assert children() == before
+
+
+async def test_many_small_files_go_to_a_process_when_they_are_large_together() -> None:
+    refers = {f"/p{n}": {"$ref": f"p{n}.json"} for n in range(4)}
+    entry = json.dumps({"openapi": "3.1.0", "info": {"title": "Many", "version": "1"}, "paths": refers}).encode()
+    before, counted = children(), []
+    async with Compiler(BOUNDS).compiling(
+        Manifest(name="many", base_url="https://x.example"), ENTRY, len(entry)
+    ) as one:
+        uris = sorted(await one.take(ENTRY, entry))
+        for uri in uris:
+            with pytest.raises(DocumentRejected):
+                await one.take(uri, b"{broken")
+            text = "x" * (IN_THREAD_BYTES_MAX // 3)
+            await one.take(uri, json.dumps({"get": {"operationId": uri[-7:-5], "description": text}}).encode())
+            counted.append(len(children()) - len(before))
+        connector = (await one.finish("digest")).connector
+    assert counted == [0, 0, 1, 1]
+    assert [tool.name for tool in connector.tools] == ["many_p0", "many_p1", "many_p2", "many_p3"]
+    assert children() == before
+
+
+async def test_no_more_documents_are_compiled_at_once_than_may_be() -> None:
+    compiler = Compiler(structs.replace(BOUNDS, processes_max=1))
+    first = document(3)
+    inside, most = 0, 0
+
+    async def one() -> None:
+        nonlocal inside, most
+        async with compiler.compiling(Manifest(name="x"), ENTRY, IN_THREAD_BYTES_MAX + 1) as compiling:
+            inside += 1
+            most = max(most, inside, len(children()))
+            await compiling.take(ENTRY, first)
+            await compiling.finish("digest")
+            inside -= 1
+
+    await asyncio.gather(*(one() for _ in range(3)))
+    assert (most, inside) == (1, 0)
 
 
 def children() -> list[str]:

@@ -23,7 +23,7 @@ T = TypeVar("T")
 TOOLS_A_PIECE = 25
 DEFINITIONS_A_PIECE = 100
 # What one piece may be when it is no longer compressed: it comes from a process that read a stranger's document.
-PIECE_BYTES_MAX = 256 << 20
+PIECE_BYTES_MAX = 64 << 20
 COMPRESSION = 1
 
 
