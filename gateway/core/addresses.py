@@ -16,6 +16,8 @@ Json = dict[str, Any]
 
 ADDRESSES_MAX = 10_000
 VISITED_MAX = 5_000_000
+# Of all pointers together: those of wide objects deep inside others are long, and many.
+POINTER_CHARACTERS_MAX = 100_000_000
 
 # What these hold is a value, and no schema.
 LITERALS = frozenset({"example", "examples", "enum", "const", "default", "value", "dataValue"})
@@ -132,11 +134,13 @@ def _objects(tree: Tree, bases: dict[str, str]) -> Iterator[tuple[Json, str, str
     the bases that it comes upon are put down. What YAML shares is come to once."""
     waiting: deque[tuple[Any, str, str, bool]] = deque([(tree, "", bases[""], False)])
     seen: set[int] = set()
-    while waiting and len(seen) < VISITED_MAX:
+    characters_left = POINTER_CHARACTERS_MAX
+    while waiting and len(seen) < VISITED_MAX and characters_left > 0:
         node, pointer, base, is_map = waiting.popleft()
         if id(node) in seen:
             continue
         seen.add(id(node))
+        characters_left -= len(pointer) * len(node)
         if isinstance(node, dict) and not is_map:
             base = _own_base(node, pointer, base, bases)
             yield node, pointer, base

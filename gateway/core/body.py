@@ -22,6 +22,7 @@ from gateway.core.prose import HINT_CHARACTERS_MAX, plain
 from gateway.core.references import At, Malformed
 from gateway.core.serialize import scalar
 from gateway.core.source import Source
+from gateway.core.work import COPIED_A_STEP
 from gateway.core.xml_body import plan_xml
 
 FILE: dict[str, Any] = {
@@ -169,16 +170,17 @@ def _fields(
     source: Source, media_type: str, family: str, media: At, flat: _Flat, inputs: Inputs, *, required: bool
 ) -> Body:
     encodings = _encodings(source, media)
+    all_required = frozenset(flat.required)
     fields = []
     for name, member in flat.properties.items():
-        told = read_argument(source, member, required=name in flat.required)
+        told = read_argument(source, member, required=name in all_required)
         if told.hide:
             continue
         binary = family == "multipart" and _is_file(source, member)
         schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
         text = plain(told.description, HINT_CHARACTERS_MAX)
         inputs.mark(name, told.sink)
-        is_required = name in flat.required
+        is_required = name in all_required
         argument = inputs.add(name, "body", described(schema, text), required=is_required, if_any=not required)
         encoding = encodings.get(name)
         field = _field(argument, name, encoding.value if encoding is not None else None, binary=binary)
@@ -195,7 +197,7 @@ def _fields(
         extra = inputs.add("additional_properties", "body", values, required=False)
     if not required:
         sent = {one.argument for one in inputs.defaults}
-        needed = [field.argument for field in fields if field.name in flat.required and field.argument not in sent]
+        needed = [field.argument for field in fields if field.name in all_required and field.argument not in sent]
         inputs.require_together([*(field.argument for field in fields), *filter(None, [extra])], needed)
     return Body(media_type, required, fields=tuple(fields), extra=extra)
 
@@ -374,6 +376,7 @@ def _is_object(value: Any) -> bool:
 def _take(source: Source, part: At, flat: _Flat) -> None:
     """Add what one part says; a property that an earlier part has stays as that has it."""
     members = source.schemas.properties(part)
+    source.work.spend(len(members) + len(flat.properties) // COPIED_A_STEP + len(_listed(part.value, "required")))
     flat.properties = {**members, **flat.properties}
     flat.required += required_names(part.value.get("required"))
     flat.required += [name for name, one in members.items() if says_required(one.value)]

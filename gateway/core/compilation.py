@@ -22,23 +22,26 @@ class Compilation:
         self._entry = entry
         self._trees: dict[str, Tree] = {}
         self._overlays: list[tuple[str, Tree]] = []
+        self._bytes_read = 0
 
     def take(self, uri: str, data: bytes) -> tuple[str, ...]:
         """Parse one file; the URIs of the files that it refers to. Raises DocumentBroken."""
         tree = self._trees[uri] = parse_document(data, uri)
+        self._bytes_read += len(data)
         return tuple(sorted(external_references(tree, uri)))
 
     def take_overlay(self, uri: str, data: bytes) -> tuple[str, ...]:
         """Parse one overlay, in the order in which they are applied; the URIs of the files that what it adds refers to.
         Raises DocumentBroken."""
         tree = parse_document(data, uri)
+        self._bytes_read += len(data)
         self._overlays.append((uri, tree))
         return tuple(sorted(external_references(tree, self._entry)))
 
     def finish(self, digest: str) -> Connector:
         """Everything compiled. Raises DocumentBroken."""
         manifest = structs.replace(self._manifest, name=self._name())
-        return compile_document(manifest, Documents(self._entry, self._trees), digest, self._overlays)
+        return compile_document(manifest, Documents(self._entry, self._trees, self._bytes_read), digest, self._overlays)
 
     def _name(self) -> str:
         name = self._manifest.name or _name_from_title(self._trees[self._entry])

@@ -1,6 +1,6 @@
 """A document to tools: every operation becomes a tool or a named refusal; a bad one never costs the rest."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -34,6 +34,7 @@ from gateway.core.servers import server_list, server_of
 from gateway.core.shelf import ROOT_BYTES_MAX
 from gateway.core.source import REPAIRS_MAX, Source
 from gateway.core.tool import Effect, Refusal, Repair, Tool
+from gateway.core.work import COPIED_A_STEP, WorkExceeded
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 # What else a path item may have, and what shows that something is an operation.
@@ -48,6 +49,16 @@ PATH_CHARACTERS_MAX = 2_000
 # An operationId that is longer is none.
 ID_CHARACTERS_MAX = 500
 REFUSED_CHARACTERS_MAX = 300
+# What one operation may take, without the schemas that it shares with others; what it may still take where others have
+# taken all that the document may; and what each takes at least.
+OPERATION_STEPS_MAX = 2_000_000
+OPERATION_STEPS_GRANTED = 1_000
+OPERATION_STEPS = 20
+# To find out what the tools have to do with each other, and to put a strict contract together.
+RELATIONS_STEPS_MAX = 10_000_000
+SERVER_STEPS = 20
+# Alternatives of a security requirement, of which the first count, and the scopes of one; one that has more is left out.
+ALTERNATIVES_MAX, SCOPES_MAX = 50, 200
 METHOD_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 
 
@@ -74,14 +85,17 @@ def compile_document(
     made: list[Made] = []
     for name, one in zip(name_tools(manifest.tool_prefix, [one.identity for one in found]), found, strict=True):
         try:
-            made.append(Made(_compile(source, name, one), one.operation))
+            with source.work.part(OPERATION_STEPS_MAX, OPERATION_STEPS_GRANTED):
+                made.append(Made(_compile(source, name, one), one.operation))
         except Malformed as error:
             refusals.append(_refusal(one.identity.method, one.identity.path, error))
+        except WorkExceeded as error:
+            refusals.append(_too_costly(source, one.identity.method, one.identity.path, one.operation, error))
     made, twice = _without_doubles(made)
-    tools = relate(source, made, _names(every))
+    tools = _related(source, made, every)
     shelves = source.schemas.shelves()
     told_answers = ((one.tool.name, one.at) for one in made)
-    contract = build_contract(source, told_answers) if manifest.answers == "strict" else b""
+    contract = _contract(source, told_answers) if manifest.answers == "strict" else b""
     info = source.root.value.get("info")
     told = info if isinstance(info, dict) else {}
     return Connector(
@@ -97,6 +111,24 @@ def compile_document(
     )
 
 
+def _related(source: Source, made: list[Made], every: list[_Found | Refusal]) -> tuple[Tool, ...]:
+    """The tools with what they have to do with each other, where that does not take too much."""
+    try:
+        with source.work.part(RELATIONS_STEPS_MAX, RELATIONS_STEPS_MAX):
+            return relate(source, made, _names(every))
+    except WorkExceeded as error:
+        source.note("links-left-out", source.root, f"{error} What its tools have to do with each other is not known.")
+        return tuple(one.tool for one in made)
+
+
+def _contract(source: Source, answers: Iterable[tuple[str, At]]) -> bytes:
+    try:
+        with source.work.part(RELATIONS_STEPS_MAX, RELATIONS_STEPS_MAX):
+            return build_contract(source, answers)
+    except WorkExceeded as error:
+        raise DocumentBroken(f"{error} So its answers cannot be strict.") from error
+
+
 def _names(every: list[_Found | Refusal]) -> set[str]:
     """All that an operation of the document may be called, whether there is a tool of it or not."""
     found = [one.identity for one in every if isinstance(one, _Found)]
@@ -110,13 +142,15 @@ def _mended_references(documents: Documents) -> Iterator[Repair]:
 
 
 def _overlay(documents: Documents, overlays: Sequence[tuple[str, Tree]]) -> tuple[Documents, list[Repair]]:
+    if not overlays:
+        return documents, []
     tree = documents.trees[documents.entry]
     repairs: list[Repair] = []
     for place, overlay in overlays:
         overlaid = apply_overlay(tree, overlay, place)
         tree = overlaid.tree
         repairs += overlaid.repairs
-    return Documents(documents.entry, {**documents.trees, documents.entry: tree}), repairs
+    return Documents(documents.entry, {**documents.trees, documents.entry: tree}, documents.bytes_read), repairs
 
 
 def _is_wanted(choice: Choice, one: _Found | Refusal) -> bool:
@@ -133,27 +167,35 @@ def _operations(source: Source) -> Iterator[_Found | Refusal]:
         if path.startswith("x-") or item.value is None:
             continue
         try:
-            settled = _path_item(source, item)
+            with source.work.part(OPERATION_STEPS_MAX, OPERATION_STEPS_GRANTED):
+                found = list(_of_path(source, path, item))
         except Malformed as error:
-            yield _refusal("*", path, error)
-            continue
-        known: set[str] = set()
-        for method, operation in _methods(source, settled):
-            count += 1
-            if count > OPERATIONS_MAX:
-                raise DocumentBroken(f"it has more than {OPERATIONS_MAX} operations.", "/paths")
-            if method.upper() in known:
-                place, detail = source.documents.place(operation), "that method is there already."
-                yield _refusal(method, path, Malformed("repeated-operation", place, detail))
-            else:
-                known.add(method.upper())
-                yield _found(source, path, method, settled, operation)
+            found = [_refusal("*", path, error)]
+        except WorkExceeded as error:
+            found = [_too_costly(source, "*", path, item, error)]
+        count += len(found)
+        if count > OPERATIONS_MAX:
+            raise DocumentBroken(f"it has more than {OPERATIONS_MAX} operations.", "/paths")
+        yield from found
+
+
+def _of_path(source: Source, path: str, item: At) -> Iterator[_Found | Refusal]:
+    """Raises Malformed."""
+    settled = _path_item(source, item)
+    known: set[str] = set()
+    for method, operation in _methods(source, settled):
+        if method.upper() in known:
+            place, detail = source.documents.place(operation), "that method is there already."
+            yield _refusal(method, path, Malformed("repeated-operation", place, detail))
+        else:
+            known.add(method.upper())
+            yield _found(source, path, method, settled, operation)
 
 
 def _paths(source: Source) -> dict[str, At]:
     try:
         return source.members(source.settle(source.root.child("paths")))
-    except Malformed as error:
+    except (Malformed, WorkExceeded) as error:
         raise DocumentBroken("`paths` is no object.", "/paths") from error
 
 
@@ -188,6 +230,7 @@ def _path_item(source: Source, item: At) -> At:
     settled = source.settle(item)
     if settled is item or settled.uri != item.uri:
         return settled
+    source.work.spend(1 + (len(settled.value) + len(item.value)) // COPIED_A_STEP)
     return settled._replace(value={**settled.value, **{key: one for key, one in item.value.items() if key != "$ref"}})
 
 
@@ -200,6 +243,7 @@ def _found(source: Source, path: str, method: str, item: At, operation: At) -> _
         told = Malformed("malformed", place, f"its path is longer than {PATH_CHARACTERS_MAX} characters.")
         return _refusal(method, path, told)
     try:
+        source.work.spend(OPERATION_STEPS)
         settled = source.settle(operation)
     except Malformed as error:
         return _refusal(method, path, error)
@@ -228,6 +272,10 @@ def _mended(source: Source, at: At) -> At:
     if tags is not None and (meant := source.meant(at, "tags", tags_meant)) != tags:
         told["tags"] = meant
     return at._replace(value={**at.value, **told}) if told else at
+
+
+def _too_costly(source: Source, method: str, path: str, at: At, error: WorkExceeded) -> Refusal:
+    return _refusal(method, path, Malformed("too-costly", source.documents.place(at), str(error)))
 
 
 def _compile(source: Source, name: str, found: _Found) -> Tool:
@@ -331,6 +379,7 @@ def _paging(
 def _server(source: Source, found: _Found) -> str:
     document = swagger.servers(source.root.value) if source.is_swagger else server_list(source, source.root)
     levels = [server_list(source, found.operation), server_list(source, found.item), document]
+    source.work.spend(SERVER_STEPS * max(len(level or ()) for level in levels))
     return server_of(levels, source.root.uri, source.manifest.base_url, source.documents.place(found.operation))
 
 
@@ -350,6 +399,13 @@ def _security(source: Source, at: At) -> list[list[str]]:
     """The scope or role names of each alternative, of all its schemes together."""
     level = at if at.value.get("security") is not None else source.root
     alternatives = [one for one in source.meant(level, "security", security_meant) or () if isinstance(one, dict)]
+    if len(alternatives) > ALTERNATIVES_MAX or any(_count_scopes(one) > SCOPES_MAX for one in alternatives):
+        detail = f"of more than {ALTERNATIVES_MAX} the first count, and none of more than {SCOPES_MAX} scopes."
+        source.note("security-left-out", at, detail)
+        alternatives = [one for one in alternatives[:ALTERNATIVES_MAX] if _count_scopes(one) <= SCOPES_MAX]
+        if not alternatives:
+            raise Malformed("too-costly", source.documents.place(at), "its scopes are too long a list.")
+    source.work.spend(sum(map(_count_scopes, alternatives)))
     return [
         [
             scope
@@ -360,6 +416,10 @@ def _security(source: Source, at: At) -> list[list[str]]:
         ]
         for one in alternatives
     ]
+
+
+def _count_scopes(alternative: dict[str, Any]) -> int:
+    return len(alternative) + sum(len(named) for named in alternative.values() if isinstance(named, list))
 
 
 def _tags(at: At) -> tuple[str, ...]:

@@ -15,9 +15,12 @@ from gateway.core.catalog import Connector
 from gateway.core.operation import Field, Parameter
 from gateway.core.schema_diff import diff_schemas
 from gateway.core.tool import Tool
+from gateway.core.work import Work
 
 CHANGES_MAX = 1_000
 CHANGES_OF_A_TOOL_MAX = 50
+# For all tools of a connector together, about a minute at most.
+STEPS_MAX = 50_000_000
 
 Kind = Literal[
     "added", "removed", "renamed", "widened", "narrowed", "required", "effect", "scopes", "request", "description",
@@ -40,6 +43,7 @@ def diff_connectors(before: Connector, after: Connector) -> tuple[Change, ...]:
     old_names = {tool.operation.key: name for name, tool in was.items()}
     new_names = {tool.operation.key: name for name, tool in now.items()}
     changes: list[Change] = []
+    work = Work(STEPS_MAX)
     for name in sorted({*was, *now}):
         if name not in now:
             key = was[name].operation.key
@@ -49,20 +53,21 @@ def diff_connectors(before: Connector, after: Connector) -> tuple[Change, ...]:
             key = now[name].operation.key
             if (old := old_names.get(key)) is not None and old not in now:
                 changes.append(Change(name, "renamed", detail=f"{key} was called {old}."))
-                changes += diff_tools(was[old], now[name])
+                changes += diff_tools(was[old], now[name], work)
             else:
                 changes.append(Change(name, "added", detail=f"{key}, which is a {now[name].effect}."))
         else:
-            changes += diff_tools(was[name], now[name])
+            changes += diff_tools(was[name], now[name], work)
     if len(changes) > CHANGES_MAX:
         more = len(changes) - CHANGES_MAX + 1
         changes = [*changes[: CHANGES_MAX - 1], Change("", "description", detail=f"and {more} more changes.")]
     return tuple(changes)
 
 
-def diff_tools(before: Tool, after: Tool) -> tuple[Change, ...]:
-    """What changed under one name; () where an approver would see no difference and the answers are the same."""
-    return tuple(Change(after.name, kind, place, detail) for kind, place, detail in _differences(before, after))
+def diff_tools(before: Tool, after: Tool, work: Work | None = None) -> tuple[Change, ...]:
+    """What changed under one name; () where an approver would see no difference and the answers are the same. `work` is
+    what comparing may take, of all tools together."""
+    return tuple(Change(after.name, kind, place, detail) for kind, place, detail in _differences(before, after, work))
 
 
 def fingerprint(tool: Tool) -> str:
@@ -71,13 +76,13 @@ def fingerprint(tool: Tool) -> str:
     return sha256(msgspec.json.encode(_looked_at(tool), order="deterministic")).hexdigest()[:32]
 
 
-def _differences(before: Tool, after: Tool) -> Iterator[tuple[Kind, str, str]]:
+def _differences(before: Tool, after: Tool, work: Work | None) -> Iterator[tuple[Kind, str, str]]:
     if before.effect != after.effect:
         yield "effect", "", f"it is a {after.effect} now, and was a {before.effect}."
     if set(before.scopes) != set(after.scopes):
         yield "scopes", "", f"it needs {_say_scopes(after)} now, and needed {_say_scopes(before)}."
     schemas = msgspec.json.decode(before.input_schema), msgspec.json.decode(after.input_schema)
-    found = list(diff_schemas(*schemas)) if schemas[0] != schemas[1] else []
+    found = list(diff_schemas(*schemas, work)) if schemas[0] != schemas[1] else []
     yield from found[:CHANGES_OF_A_TOOL_MAX]
     if len(found) > CHANGES_OF_A_TOOL_MAX:
         yield "narrowed", "", f"and {len(found) - CHANGES_OF_A_TOOL_MAX} more differences in its arguments."

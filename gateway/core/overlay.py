@@ -16,14 +16,13 @@ from gateway.core.document import Tree
 from gateway.core.jsonpath import Location, PathBroken, Paths
 from gateway.core.prose import plain
 from gateway.core.tool import Repair
-from gateway.core.work import Work, WorkExceeded
+from gateway.core.work import COPIED_A_STEP, Work, WorkExceeded
 from gateway.core.yaml_tree import DEPTH_MAX
 
 ACTIONS_MAX = 10_000
 MATCHES_MAX = 200_000
 # For one overlay, about ten seconds: values looked at, values added (each time they are), and members copied, sixteen to a step.
 STEPS_MAX = 10_000_000
-COPIED_A_STEP = 16
 _SHOWN_CHARACTERS_MAX = 200
 
 _VERSION = re.compile(r"1\.[0-9]+(\.|$|-)")

@@ -37,6 +37,7 @@ STYLES: dict[Location, tuple[Style, ...]] = {
 }
 _LIMITS_OF_TEXT = frozenset({"enum", "const", "pattern", "minLength", "allOf", "anyOf", "not"})
 WIRE_NAME_CHARACTERS_MAX = 2_000
+PARAMETER_STEPS = 50
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 
@@ -47,6 +48,7 @@ def gather_parameters(source: Source, path: str, item: At, operation: At) -> lis
     found: dict[tuple[str, str], At] = {}
     for level in (item, operation):
         for one in _declared(source, level):
+            source.work.spend(PARAMETER_STEPS)
             settled = _mended(source, path, source.settle(one), one)
             name, where = settled.value["name"], settled.value["in"]
             found[where, name.lower() if where == "header" else name] = settled

@@ -11,21 +11,34 @@ from gateway.core.dynamic import LOST, Ways
 from gateway.core.place import At, Malformed
 from gateway.core.pointer import escape, tokens
 from gateway.core.prose import shown
+from gateway.core.work import Work
 
-__all__ = ["CHAIN_MAX", "At", "Documents", "Malformed", "is_reference"]
+__all__ = ["CHAIN_MAX", "At", "Documents", "Malformed", "is_reference", "pointer_steps"]
 
 CHAIN_MAX = 50
 PLACE_CHARACTERS_MAX = 1_000
+# What compiling one document may take, in steps of about a microsecond: so many, and more for each byte of it.
+STEPS_MAX = 5_000_000
+STEPS_A_BYTE = 10
+POINTER_CHARACTERS_A_STEP = 200
 _OLD_PLACE = re.compile(r"#/(definitions|parameters|responses)/([^/]+)")
 _NEW_PLACE = re.compile(r"#/components/(schemas|parameters|responses)/([^/]+)")
 _BARE_NAME = re.compile(r"[a-zA-Z0-9_.-]+")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
+def pointer_steps(at: At) -> int:
+    """What each member or item of a value takes to look at, whose pointer begins with that of the value."""
+    return 1 + len(at.pointer) // POINTER_CHARACTERS_A_STEP
+
+
 class Documents:
     """The entry document and the files that it refers to, by URI."""
 
-    def __init__(self, entry: str, trees: Mapping[str, Tree]) -> None:
+    def __init__(self, entry: str, trees: Mapping[str, Tree], bytes_read: int = 0) -> None:
+        """`bytes_read`: of all files; a larger document may take more work."""
+        self.work = Work(STEPS_MAX + bytes_read * STEPS_A_BYTE)
+        self.bytes_read = bytes_read
         self.entry = entry
         self.trees = trees
         # What references mean that lead nowhere as they are written, by their places.
@@ -53,6 +66,7 @@ class Documents:
 
     def follow(self, at: At) -> At:
         """What the `$ref` or `$dynamicRef` of an object names, one step. Raises Malformed."""
+        self.work.spend()
         plain = at.value.get("$ref")
         found = self.find(plain, at) if isinstance(plain, str) else self._find_dynamic(at.value["$dynamicRef"], at)
         return self._ways.enter(found, at.scope) if self._ways else found
@@ -126,6 +140,7 @@ class Documents:
         if pointer and not pointer.startswith("/"):
             return self._by_anchor(pointer, at, reference, origin)
         for token in tokens(pointer):
+            self.work.spend(pointer_steps(at))
             at = self._step(at, token, reference, origin)
         return at
 

@@ -43,9 +43,10 @@ from gateway.core.keywords import (
     types_of,
 )
 from gateway.core.mend import pattern_meant, properties_meant, schema_meant
+from gateway.core.pattern import LIGHT_BYTES_MAX, weigh_pattern
 from gateway.core.place import Scope
 from gateway.core.prose import HINT_CHARACTERS_MAX, cut, plain
-from gateway.core.references import CHAIN_MAX, At, Documents, Malformed, is_reference
+from gateway.core.references import CHAIN_MAX, At, Documents, Malformed, is_reference, pointer_steps
 from gateway.core.shelf import (
     PLACES,
     ROOT_BYTES_MAX,
@@ -57,6 +58,7 @@ from gateway.core.shelf import (
     with_definitions,
 )
 from gateway.core.subtypes import Subtypes, tag_of
+from gateway.core.work import WorkExceeded
 
 Json = dict[str, Any]
 Note = Callable[[str, At, str], None]
@@ -64,6 +66,11 @@ Note = Callable[[str, At, str], None]
 NESTING_MAX = 40
 HIDING_PARTS_MAX = 20
 LEAF_BYTES_MAX = 300
+# What one schema takes to convert, beside its keywords, its members and a pattern.
+OBJECT_STEPS = 20
+PATTERN_STEPS, LARGE_PATTERN_STEPS = 50, 10_000
+ENUM_VALUE_STEPS = 4
+ENCODED_A_STEP = 10
 APART_BYTES_MIN = 2 << 10
 
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains")
@@ -98,12 +105,14 @@ class Schemas:
 
     def __init__(self, documents: Documents, note: Note, *, siblings_count: bool = True) -> None:
         self._documents = documents
+        self._work = documents.work
         self._note = note
         self._siblings_count = siblings_count
         self._subtypes = Subtypes(documents)
         self._names: dict[tuple[str, str, Scope, Direction, bool], str] = {}
         # Where each definition stands, and whether it is a base within what is made of it.
         self._origins: dict[tuple[Direction, str], tuple[At, bool]] = {}
+        self._named: list[tuple[Direction, str]] = []
         self._definitions: dict[tuple[Direction, str], Definition] = {}
         self._decoded: dict[tuple[Direction, str], Any] = {}
         self._short: dict[str, Definition] = {}
@@ -125,7 +134,9 @@ class Schemas:
         """A schema without the definitions that it names, in at most ROOT_BYTES_MAX bytes, and whether it is whole; an
         empty one where not even the names of its properties fit. Of a larger one, properties become definitions. `place`
         is where it stands, if that is not where the main one does."""
-        if size(schema) > ROOT_BYTES_MAX:
+        encoded_bytes = size(schema)
+        self._work.spend(encoded_bytes // ENCODED_A_STEP)
+        if encoded_bytes > ROOT_BYTES_MAX:
             schema = self._with_properties_apart(schema, direction)
         place = place or PLACES[direction]
         fitted = fit_root(schema, place, lambda name: self._definition(direction, name), ROOT_BYTES_MAX)
@@ -134,6 +145,7 @@ class Schemas:
     def encode_compact(self, schema: Json, bytes_max: int) -> Raw:
         """An input schema as a list of tools shows it: short hints, and folded until it fits in `bytes_max` bytes with
         the nearest of its definitions. Of too many arguments it names as many as fit, the required ones first."""
+        self._work.spend(size(schema) // ENCODED_A_STEP)
         fitted = fit_root(schema, PLACES["input"], self._short_definition, bytes_max, COMPACT_SHRINKS)
         if fitted is None:
             return Raw(msgspec.json.encode(with_fewer_names(schema, bytes_max)))
@@ -153,11 +165,11 @@ class Schemas:
 
     def shelves(self) -> Shelves:
         """Every definition that was named so far, and all that these reach."""
-        done: set[tuple[Direction, str]] = set()
-        while waiting := self._origins.keys() - done:
+        done = 0
+        while waiting := self._named[done:]:
+            done += len(waiting)
             for direction, name in sorted(waiting):
                 self._definition(direction, name)
-            done |= waiting
         told: dict[Direction, dict[str, Definition]] = {"input": {}, "output": {}}
         for (direction, name), definition in self._definitions.items():
             told[direction][name] = definition
@@ -171,6 +183,7 @@ class Schemas:
             if listed is not None and group is not None:
                 self._note("wrong-type-repaired", group, "`properties` are a list; each has a name.")
             return listed or {}
+        self._work.spend(len(group.value) * pointer_steps(group))
         if not isinstance(group.value.get("$ref"), str):
             return {name: group.child(name) for name in group.value}
         own = {name: group.child(name) for name in group.value if name != "$ref"}
@@ -179,7 +192,10 @@ class Schemas:
         except Malformed as error:
             self._note(error.reason, group, error.detail)
             return own
-        return {name: shared.child(name) for name in shared.value} | own if isinstance(shared.value, dict) else own
+        if not isinstance(shared.value, dict):
+            return own
+        self._work.spend(len(shared.value) * pointer_steps(shared))
+        return {name: shared.child(name) for name in shared.value} | own
 
     def hidden(self, at: At, direction: Direction) -> bool:
         """Whether this direction never carries the property (OAS 3.0.4 section 4.7.24: readOnly, writeOnly)."""
@@ -208,6 +224,7 @@ class Schemas:
             last = at.pointer.rpartition("/")[2] or at.uri.rpartition("/")[2].partition(".")[0]
             name = self._names[key] = self._free_name(last, direction)
             self._origins[direction, name] = (at, is_part)
+            self._named.append((direction, name))
         return self._names[key]
 
     def _free_name(self, wanted: str, direction: Direction) -> str:
@@ -223,8 +240,17 @@ class Schemas:
         key = (direction, name)
         if key not in self._definitions:
             at, is_part = self._origins[key]
-            self._definitions[key] = _define(name, self._convert(at, direction, 1, is_part=is_part), direction)
+            self._definitions[key] = _define(name, self._convert_shared(at, direction, is_part=is_part), direction)
         return self._definitions[key]
+
+    def _convert_shared(self, at: At, direction: Direction, *, is_part: bool) -> Any:
+        """What others use as well is no part of the operation that comes to it first."""
+        try:
+            with self._work.apart():
+                return self._convert(at, direction, 1, is_part=is_part)
+        except WorkExceeded as error:
+            self._note("schema-opened", at, f"{error} Any value is taken.")
+            return True
 
     def _with_properties_apart(self, schema: Json, direction: Direction) -> Json:
         """The same schema, its large properties as definitions of their own: so they can be folded, and opened."""
@@ -321,6 +347,7 @@ class Schemas:
         at = self._with_flags(at)
         value: Tree = at.value
         told: Json = {}
+        self._work.spend(OBJECT_STEPS + len(value))
         if not is_part and direction == "input" and self._is_base(at):
             told = self._choice(at, direction)
             return or_null(told) if is_nullable(value) else told
@@ -368,12 +395,20 @@ class Schemas:
 
     def _pattern(self, value: Tree, told: Json, at: At) -> None:
         pattern = value.get("pattern")
-        if isinstance(pattern, str) and is_pattern(meant := pattern_meant(pattern)):
+        if isinstance(pattern, str) and self._is_pattern(meant := pattern_meant(pattern)):
             told["pattern"] = meant
             if meant != pattern:
                 self._note("pattern-repaired", at, "`pattern` is one as a program's source has it.")
         elif pattern is not None:
             self._note("keyword-dropped", at, "`pattern` is no regular expression that can be checked here.")
+
+    def _is_pattern(self, text: str) -> bool:
+        self._work.spend(PATTERN_STEPS)
+        if not is_pattern(text):
+            self._work.spend(LARGE_PATTERN_STEPS)
+            return False
+        self._work.spend(LARGE_PATTERN_STEPS if weigh_pattern(text) > LIGHT_BYTES_MAX else 0)
+        return True
 
     def _properties(self, at: At, told: Json, direction: Direction, depth: int) -> None:
         """Properties, with what the other direction alone sees left out, and which of them are required."""
@@ -395,7 +430,7 @@ class Schemas:
         for keyword in ("patternProperties", "dependentSchemas"):
             if isinstance(value.get(keyword), dict):
                 group = at.child(keyword)
-                kept = [name for name in group.value if keyword != "patternProperties" or is_pattern(name)]
+                kept = [name for name in group.value if keyword != "patternProperties" or self._is_pattern(name)]
                 told[keyword] = {name: self._convert(group.child(name), direction, depth + 1) for name in kept}
         if isinstance(value.get("dependentRequired"), dict):
             groups = value["dependentRequired"].items()
@@ -420,6 +455,7 @@ class Schemas:
                 converted = [self._convert(at.child(keyword), direction, depth + 1)]
             elif isinstance(listed, list) and listed:
                 group = at.child(keyword)
+                self._work.spend(len(listed) * pointer_steps(group))
                 parts = keyword == "allOf" and not (len(listed) == 1 and self._only_wraps(at))
                 converted = [self._convert(one, direction, depth + 1, is_part=parts) for one in _members(group)]
                 if tag and keyword in ALTERNATIVES:
@@ -496,7 +532,9 @@ class Schemas:
             values = [values]
         if not isinstance(values, list) or not values or len(values) > ENUM_VALUES_MAX:
             self._note("keyword-dropped", at, f"`enum` is empty, no list, or has more than {ENUM_VALUES_MAX} values.")
-        elif not fit_enum(told, values):
+            return
+        self._work.spend(len(values) * ENUM_VALUE_STEPS)
+        if not fit_enum(told, values):
             self._note("enum-repaired", at, "values of `enum` are not of the `type`; what they mean is taken.")
 
     def _not(self, at: At, told: Json, direction: Direction, depth: int) -> None:

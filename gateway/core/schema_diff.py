@@ -9,10 +9,14 @@ import msgspec
 
 from gateway.core.fold import rebuild
 from gateway.core.pointer import escape
+from gateway.core.work import CHARACTERS_A_STEP, Work, WorkExceeded
 
 SchemaKind = Literal["widened", "narrowed", "required", "description"]
 LEVELS_MAX = 30
 PAIRS_MAX = 20_000
+EXPANDED_LEVELS = 4
+# For one tool, about a second.
+STEPS_MAX = 200_000
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "minContains")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties", "maxContains")
@@ -30,14 +34,25 @@ class SchemaChange(NamedTuple):
     detail: str
 
 
-def diff_schemas(before: Any, after: Any) -> Iterator[SchemaChange]:
-    """Both whole, with their `$defs`; nothing where they mean the same."""
-    comparison = _Comparison(before, after)
-    yield from comparison.compare(before, after, "", 0)
+def diff_schemas(before: Any, after: Any, work: Work | None = None) -> Iterator[SchemaChange]:
+    """Both whole, with their `$defs`; nothing where they mean the same. `work` is what all comparisons of a connector may
+    take; of one it is STEPS_MAX at most, and what is left undone is told."""
+    work = work or Work(STEPS_MAX)
+    comparison = _Comparison(before, after, work)
+    try:
+        with work.part(STEPS_MAX):
+            yield from comparison.compare(before, after, "", 0)
+    except WorkExceeded:
+        yield _too_large("")
+
+
+def _too_large(place: str) -> SchemaChange:
+    return SchemaChange("narrowed", place, "it is too large to be compared in full.")
 
 
 class _Comparison:
-    def __init__(self, before: Any, after: Any) -> None:
+    def __init__(self, before: Any, after: Any, work: Work) -> None:
+        self._work = work
         self._before = before.get("$defs", {}) if isinstance(before, dict) else {}
         self._after = after.get("$defs", {}) if isinstance(after, dict) else {}
         self._seen: set[tuple[str, str]] = set()
@@ -49,12 +64,12 @@ class _Comparison:
             if names in self._seen:
                 return
             self._seen.add(names)
-        before, after = _settled(before, self._before), _settled(after, self._after)
+        before, after = _settled(before, self._before, self._work), _settled(after, self._after, self._work)
         self._left -= 1
         if level > LEVELS_MAX or self._left < 0:
-            yield SchemaChange("narrowed", place, "it is too large to be compared in full.")
+            yield _too_large(place)
             return
-        if before == after and not _refers(before):
+        if before == after and not self._refers(before):
             return
         yield from _facts(before, after, place)
         yield from self._members(before, after, place, level)
@@ -104,8 +119,8 @@ class _Comparison:
         self, before: Any, after: Any, key: str, place: str, level: int, *, more: SchemaKind
     ) -> Iterator[SchemaChange]:
         """Lists of schemas, without those that both have; one that is left on each side is taken for the same, changed."""
-        was = {_written(one, self._before): one for one in before.get(key, ())}
-        now = {_written(one, self._after): one for one in after.get(key, ())}
+        was = {self._written(one, self._before): one for one in before.get(key, ())}
+        now = {self._written(one, self._after): one for one in after.get(key, ())}
         gone = [one for text, one in was.items() if text not in now]
         new = [one for text, one in now.items() if text not in was]
         fewer: SchemaKind = "narrowed" if more == "widened" else "widened"
@@ -117,6 +132,25 @@ class _Comparison:
             yield SchemaChange(fewer, place, f"{len(gone)} of its parts are gone.")
         elif new:
             yield SchemaChange(more, place, f"{len(new)} parts are new.")
+
+    def _written(self, schema: Any, definitions: Any) -> bytes:
+        """A schema as it would be written with its references followed a few levels, to be compared."""
+
+        def expand(node: Any, left: int) -> Any:
+            self._work.spend()
+            if not isinstance(node, dict):
+                return node
+            whole = {key: value for key, value in node.items() if key != "$ref"}
+            whole = _settled(node, definitions, self._work) if left else whole
+            return rebuild(whole, lambda member, _: expand(member, max(0, left - 1)))
+
+        return msgspec.json.encode(expand(schema, EXPANDED_LEVELS), order="deterministic")
+
+    def _refers(self, schema: Any) -> bool:
+        """Whether a reference stands anywhere in it: then being written the same is not being the same."""
+        encoded = msgspec.json.encode(schema)
+        self._work.spend(len(encoded) // CHARACTERS_A_STEP)
+        return b'"$ref"' in encoded
 
 
 def _facts(before: Any, after: Any, place: str) -> Iterator[SchemaChange]:
@@ -184,31 +218,15 @@ def _named(schema: Any) -> str:
     return schema["$ref"] if isinstance(schema, dict) and "$ref" in schema else ""
 
 
-def _settled(schema: Any, definitions: Any) -> Any:
+def _settled(schema: Any, definitions: Any, work: Work) -> Any:
     """The schema as an object, what its reference leads to beneath what stands beside it."""
     for _ in range(len(definitions) + 1):
         if not (name := _named(schema)):
             break
+        work.spend()
         beside = {key: value for key, value in schema.items() if key != "$ref"}
         pointed = definitions.get(name.removeprefix(_DEFINITION), True)
         schema = {**pointed, **beside} if isinstance(pointed, dict) else beside or pointed
     if isinstance(schema, dict):
         return schema
     return {} if schema is not False else {"not": {}}
-
-
-def _written(schema: Any, definitions: Any, level: int = 0) -> bytes:
-    """A schema as it would be written with its references followed a few levels, to be compared."""
-
-    def expand(node: Any, left: int) -> Any:
-        if not isinstance(node, dict):
-            return node
-        whole = _settled(node, definitions) if left else {key: value for key, value in node.items() if key != "$ref"}
-        return rebuild(whole, lambda member, _: expand(member, max(0, left - 1)))
-
-    return msgspec.json.encode(expand(schema, 4), order="deterministic")
-
-
-def _refers(schema: Any) -> bool:
-    """Whether a reference stands anywhere in it: then being written the same is not being the same."""
-    return b'"$ref"' in msgspec.json.encode(schema)

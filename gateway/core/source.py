@@ -7,9 +7,10 @@ from gateway.core.declared import Answer
 from gateway.core.document import require_openapi
 from gateway.core.manifest import HeaderAuth, Manifest, QueryAuth
 from gateway.core.mend import flag_meant
-from gateway.core.references import At, Documents, Malformed
+from gateway.core.references import At, Documents, Malformed, pointer_steps
 from gateway.core.schema import Schemas
 from gateway.core.tool import Repair
+from gateway.core.work import COPIED_A_STEP
 
 REPAIRS_MAX = 10_000
 
@@ -23,6 +24,7 @@ class Source:
         self.version = require_openapi(documents.root.value)
         self.manifest = manifest
         self.documents = documents
+        self.work = documents.work
         self.root = documents.root
         self.is_swagger = self.version.startswith("2")
         self.repairs: dict[tuple[str, str], Repair] = {}
@@ -51,7 +53,10 @@ class Source:
         if settled is at:
             return at
         texts = {key: at.value[key] for key in ("summary", "description") if isinstance(at.value.get(key), str)}
-        return settled._replace(value={**settled.value, **texts}) if texts else settled
+        if not texts:
+            return settled
+        self.work.spend(1 + len(settled.value) // COPIED_A_STEP)
+        return settled._replace(value={**settled.value, **texts})
 
     def followed(self, at: At | None) -> At | None:
         """Past its `$ref`, where it is one: lists and maps too are kept elsewhere. None where that leads nowhere, which is
@@ -92,6 +97,7 @@ class Source:
             return {}
         if not isinstance(at.value, dict):
             raise Malformed("malformed", self.documents.place(at), "an object belongs here.")
+        self.work.spend(len(at.value) * pointer_steps(at))
         return {key: at.child(key) for key in at.value}
 
     def inherited(self, operation: At, key: str) -> Any:

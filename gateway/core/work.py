@@ -3,9 +3,12 @@
 A step is about a microsecond: one value looked at, or as much as that costs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 CHARACTERS_A_STEP = 1_000
+# Members of an object or a list that is copied.
+COPIED_A_STEP = 16
 
 
 class WorkExceeded(Exception):
@@ -18,16 +21,42 @@ class Work:
     def __init__(self, steps_max: int) -> None:
         self.steps_max = steps_max
         self._left = steps_max
+        self._kept = 0
+        self._allowed = steps_max
 
     @property
     def spent(self) -> int:
         return self.steps_max - self._left
 
     def spend(self, steps: int = 1) -> None:
-        """Raises WorkExceeded, and ever again once nothing is left."""
+        """Before they are taken. Raises WorkExceeded, and ever again once nothing is left."""
         self._left -= steps
-        if self._left < 0:
-            raise WorkExceeded(f"it takes more than {self.steps_max} steps.")
+        if self._left < self._kept:
+            self._left = self._kept
+            raise WorkExceeded(f"it takes more than {self._allowed} steps.")
+
+    @contextmanager
+    def part(self, steps_max: int, granted: int = 0) -> Iterator[None]:
+        """Within: no more than so many steps, however many are left for what comes behind; and so many are `granted` where
+        what came before has left fewer."""
+        self._left = max(self._left, self._kept + granted)
+        kept, allowed = self._kept, self._allowed
+        if self._left - steps_max > kept:
+            self._kept, self._allowed = self._left - steps_max, steps_max
+        try:
+            yield
+        finally:
+            self._kept, self._allowed = kept, allowed
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Within: steps that are not counted to the part that is being done."""
+        kept, allowed, left = self._kept, self._allowed, self._left
+        self._kept, self._allowed = 0, self.steps_max
+        try:
+            yield
+        finally:
+            self._kept, self._allowed = max(0, kept - (left - self._left)), allowed
 
     def walk(self, value: object) -> tuple[int, int]:
         """How many values there are in this one, itself among them and shared ones each time, and on how many levels.

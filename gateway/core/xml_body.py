@@ -15,6 +15,7 @@ from gateway.core.source import Source
 
 NODES_MAX = 2_000
 PARTS_MAX = 100
+NODE_STEPS = 20
 XML_NAME = re.compile(r"[^\W\d][\w.-]*(:[^\W\d][\w.-]*)?")
 
 
@@ -23,6 +24,7 @@ def plan_xml(source: Source, schema: At) -> XmlPlan:
     nodes: dict[str, XmlNode] = {}
     waiting = [schema]
     while waiting:
+        source.work.spend(NODE_STEPS)
         at = waiting.pop()
         key = _key(at)
         if key in nodes:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from gateway.core.catalog import Connector
-from gateway.core.compile import ID_CHARACTERS_MAX, PATH_CHARACTERS_MAX, compile_document
+from gateway.core.compile import ALTERNATIVES_MAX, ID_CHARACTERS_MAX, PATH_CHARACTERS_MAX, compile_document
+from gateway.core.diff import diff_connectors
 from gateway.core.document import parse_document
 from gateway.core.inputs import INPUTS_MAX
 from gateway.core.manifest import Manifest
@@ -19,18 +20,21 @@ from gateway.core.prose import shown, visible
 from gateway.core.references import PLACE_CHARACTERS_MAX, Documents
 from gateway.core.servers import URL_CHARACTERS_MAX
 from gateway.core.tool import TOOL_NAME_PATTERN, Tool
+from gateway.core.work import Work, WorkExceeded
 
 URI = "https://docs.example/api/openapi.json"
 FINE = {"get": {"operationId": "fine", "responses": {}}}
 ESC, OVERRIDE = "\x1b[31m", "\u202e"
 
 
-def compiled(paths: Any, schemas: Any = None, *, version: str = "3.1.0", **root: Any) -> Connector:
+def compiled(paths: Any, schemas: Any = None, *, version: str = "3.1.0", steps_max: int = 0, **root: Any) -> Connector:
     """With an operation beside the others that has to come through whatever they are."""
     tree = {"openapi": version, "servers": [{"url": "https://a.example"}], "paths": {**paths, "/fine": FINE}, **root}
     if schemas is not None:
         tree["components"] = {"schemas": schemas}
-    connector = compile_document(Manifest(name="x"), Documents(URI, {URI: parse_document(_bytes(tree), URI)}), "digest")
+    documents = Documents(URI, {URI: parse_document(_bytes(tree), URI)})
+    documents.work = Work(steps_max) if steps_max else documents.work
+    connector = compile_document(Manifest(name="x"), documents, "digest")
     assert "x_fine" in {tool.name for tool in connector.tools}
     return connector
 
@@ -197,7 +201,6 @@ def test_names_that_mean_something_elsewhere_are_names_here(name: str) -> None:
         {"url": "http://a.example/" + "{b}" * 100, "variables": {"b": {"default": "y" * 100}}},
         {"url": "http://a.example/" + "x" * URL_CHARACTERS_MAX},
         {"url": 7},
-        "http://a.example",
     ],
 )
 def test_a_server_that_two_readers_could_take_for_two_hosts_is_none(server: Any) -> None:
@@ -224,3 +227,159 @@ def test_no_path_of_a_document_leads_to_another_host(path: str) -> None:
 
     for tool in others(compiled({path: {"get": {}}})):
         assert build_request(tool.operation, {}).url.startswith("https://a.example/")
+
+
+# Documents that would take for ever.
+
+
+def refer(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def posted(schema: Any, **more: Any) -> dict[str, Any]:
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    answer = {"200": {"content": {"application/json": {"schema": schema}}}}
+    return {"post": {"requestBody": body, "responses": answer, **more}}
+
+
+def fan(member: Any) -> dict[str, Any]:
+    """Twenty schemas, each of which refers ten times to the next."""
+    told = {f"S{level}": member([refer(f"S{level + 1}")] * 10) for level in range(20)}
+    return {**told, "S20": {"type": "object", "properties": {"x": {"type": "string"}}}}
+
+
+def chain(length: int) -> dict[str, Any]:
+    return {**{f"S{index}": refer(f"S{index + 1}") for index in range(length)}, f"S{length}": {"type": "string"}}
+
+
+def deep(levels: int) -> Any:
+    schema: Any = {"type": "string"}
+    for _ in range(levels):
+        schema = {"properties": {"a": schema}}
+    return schema
+
+
+@pytest.mark.parametrize(
+    "schemas",
+    [
+        fan(lambda listed: {"allOf": listed}),
+        fan(lambda listed: {"oneOf": listed}),
+        fan(lambda listed: {"properties": {f"p{index}": one for index, one in enumerate(listed)}}),
+        fan(lambda listed: {"items": {"prefixItems": listed}}),
+        {"S0": {"allOf": [refer("S1"), refer("S0")]}, "S1": {"anyOf": [refer("S0"), refer("S1")]}},
+        {"S0": {"oneOf": [{"oneOf": [{"type": "integer"}] * 100}] * 100}},
+        {f"S{index}": {"properties": {"next": refer(f"S{index + 1}")}} for index in range(5_000)},
+        chain(10_000),
+        {"S0": deep(240)},
+        {"S0": {"$ref": "#/" + "a/" * 100_000}},
+        {"S0": {"enum": [f"v{index}" for index in range(100_000)]}},
+        {"S0": {"required": [f"p{index}" for index in range(100_000)]}},
+        {"S0": {"patternProperties": {f"^(a{{{index}}})+$": {} for index in range(200)}}},
+    ],
+    ids=lambda schemas: f"{len(schemas)}-{str(schemas['S0'])[:12]}",
+)
+def test_schemas_that_fan_out_nest_or_go_on_for_ever_take_as_much_as_they_are_long(schemas: Any) -> None:
+    tree = {"/a": posted(refer("S0"))}
+    connector = compiled(tree, schemas)
+    assert [tool.operation.key for tool in others(connector)] == ["POST /a"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "root"),
+    [
+        ({"/a": posted({"properties": {f"p{index}": refer("Large") for index in range(4_000)}})}, {}),
+        ({"/a": posted({"anyOf": [{"properties": {"$ref": "#/x-large"}}] * 3_000})}, {}),
+        ({"/a": posted({"properties": {f"p{index}": {"pattern": f"(\\p{{L}}{{50}}){{{10 + index}}}"} for index in range(1_000)}})}, {}),
+        ({"/a": posted({"type": "string"}, security=[{"o": [f"s{index}" for index in range(1_000)]}])}, {}),
+    ],
+    ids=["leaves", "property-maps", "patterns", "scopes"],
+)  # fmt: skip
+def test_an_operation_that_takes_too_much_is_refused_by_name(paths: Any, root: Any) -> None:
+    large = {"type": "string", "enum": [f"value{index}" for index in range(1_000)]}
+    many = {f"p{index}": {"type": "string"} for index in range(2_000)}
+    connector = compiled(paths, {"Large": large}, **{"x-large": many}, **root)
+    assert [(one.operation, one.reason) for one in connector.refusals] == [("POST /a", "too-costly")]
+    assert others(connector) == []
+
+
+def test_a_document_whose_operations_all_take_much_keeps_those_that_take_little() -> None:
+    parameters = [{"name": f"p{index}", "in": "query", "schema": {"type": "string"}} for index in range(1_000)]
+    item = {"get": {"parameters": parameters, "responses": {}}}
+    paths = {f"/a{index}": {"$ref": "#/components/pathItems/Wide"} for index in range(500)}
+    tree = {"components": {"pathItems": {"Wide": item}}, "steps_max": 2_000_000}
+    connector = compiled(paths, **tree)
+    assert {one.reason for one in connector.refusals} == {"too-costly"}
+    assert 10 < len(connector.tools) < 200
+    # The same document always ends at the same place.
+    assert [one.operation for one in compiled(paths, **tree).refusals] == [one.operation for one in connector.refusals]
+
+
+def test_alternatives_of_scopes_without_end_are_cut_and_never_widened() -> None:
+    security = [{"o": [f"s{index}"]} for index in range(1_000)] + [{}]
+    connector = compiled({"/a": {"get": {"security": security}}})
+    [tool] = others(connector)
+    assert len(tool.scopes) == ALTERNATIVES_MAX
+    assert frozenset({"x:read"}) not in tool.scopes
+    assert reasons(connector) == {"security-left-out"}
+
+
+def test_servers_without_end_are_looked_through_once_in_a_while() -> None:
+    servers = [{"url": "ftp://a.example"}] * 5_000
+    connector = compiled({f"/a{index}": {"get": {}} for index in range(500)}, servers=[{"url": "https://a.example"}])
+    assert connector.refusals == ()
+    tree = {"openapi": "3.1.0", "servers": servers, "paths": {f"/a{index}": {"get": {}} for index in range(500)}}
+    told = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest")
+    assert {one.reason for one in told.refusals} == {"no-server", "too-costly"}
+
+
+def test_aliases_that_share_a_schema_a_million_times_are_refused_where_they_are_used() -> None:
+    levels = "".join(
+        f"x{level}: &x{level} {{type: object, properties: {{{', '.join(f'p{one}: *x{level - 1}' for one in range(10))}}}}}\n"
+        for level in range(1, 6)
+    )
+    text = (
+        f"openapi: 3.1.0\nservers: [{{url: 'https://a.example'}}]\nx0: &x0 {{type: string}}\n{levels}paths:\n"
+        "  /a: {post: {requestBody: {required: true, content: {application/json: {schema: *x5}}}}}\n"
+        "  /fine: {get: {operationId: fine}}\n"
+    )
+    tree = parse_document(text.encode(), URI)
+    connector = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest")
+    assert [tool.name for tool in connector.tools] == ["x_fine"]
+    assert [one.reason for one in connector.refusals] == ["too-costly"]
+
+
+def test_a_name_of_a_hundred_thousand_characters_is_not_repeated_in_what_stands_beneath_it() -> None:
+    wide = {"properties": {f"p{index}": {"type": 7} for index in range(1_000)}}
+    connector = compiled({"/a": posted(refer("n" * 100_000))}, {"n" * 100_000: wide})
+    assert reasons(connector) == {"type-repaired"}
+    assert len(connector.repairs) == 1_000
+    assert max(len(one.place) for one in connector.repairs) <= PLACE_CHARACTERS_MAX
+
+
+def test_two_versions_that_fan_out_are_compared_as_far_as_that_goes() -> None:
+    def version(kind: str) -> Any:
+        listed = {
+            f"S{level}": {"anyOf": [{"allOf": [refer(f"S{level + 1}")] * 10, "title": str(one)} for one in range(10)]}
+            for level in range(9)
+        }
+        return compiled({"/a": posted(refer("S0"))}, {**listed, "S9": {"type": kind}})
+
+    before, after = version("string"), version("integer")
+    assert before.refusals == after.refusals == ()
+    assert "too large to be compared" in " ".join(one.detail for one in diff_connectors(before, after))
+
+
+def test_work_is_counted_in_parts_and_apart_from_them() -> None:
+    work = Work(100)
+    with work.part(10):
+        work.spend(10)
+        with work.apart():
+            work.spend(50)
+        with pytest.raises(WorkExceeded, match="more than 10 steps"):
+            work.spend()
+    assert work.spent == 60
+    for steps in (1_000, 1):
+        with pytest.raises(WorkExceeded, match="more than 100 steps"):
+            work.spend(steps)
+    with work.part(10, granted=5):
+        work.spend(5)
