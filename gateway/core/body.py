@@ -85,7 +85,8 @@ def _preferred(source: Source, offered: Mapping[str, At], told: str) -> str:
     listed = [one for one in offered if essence(one) in wanted]
     if listed:
         return min(listed, key=lambda one: wanted.index(essence(one)))
-    files = {one for one, media in offered.items() if (schema := media.get("schema")) and _is_file(source, schema)}
+    schemas = {kind: media.get("schema") for kind, media in offered.items()}
+    files = {kind for kind, schema in schemas.items() if schema is not None and _is_file(source, schema, lists=0)}
     return min(offered, key=lambda one: _preference(one, is_file=one in files))
 
 
@@ -114,14 +115,15 @@ def _compile(
     source: Source, media_type: str, family: str, media: At, at: At, inputs: Inputs, *, required: bool
 ) -> Body:
     schema = media.get("schema")
-    is_file = schema is not None and _is_file(source, schema)
+    is_file = schema is not None and _is_file(source, schema, lists=int(family == "multipart"))
     if is_file and family not in ("form", "multipart"):
         family = "binary"
     wire_type = _WRITTEN.get(family, media_type) if "*" in media_type else media_type
     text = plain(at.value.get("description"), HINT_CHARACTERS_MAX)
     if family == "binary":
         argument = inputs.add("body", "body", described(FILE, text), required=required)
-        return Body(wire_type, required, argument=argument, binary=True)
+        encoded = schema is not None and is_file and _is_base64(source, schema)
+        return Body(wire_type, required, argument=argument, binary=True, encoded=encoded)
     if essence(media_type) in SEQUENTIAL_TYPES - {EVENT_STREAM}:
         argument = inputs.add("body", "body", described(_sequence_schema(source, media), text), required=required)
         return Body(wire_type, required, argument=argument, sequential=True)
@@ -188,7 +190,9 @@ def _fields(
         if family == "multipart":
             headers = _part_headers(source, field, encoding, inputs, required=required and is_required)
         is_xml = family_of(field.content_type) == "xml" and not binary and not _is_text(source, member)
-        fields.append(structs.replace(field, headers=headers, xml=plan_xml(source, member) if is_xml else None))
+        plan = plan_xml(source, member) if is_xml else None
+        encoded = binary and _is_base64(source, member)
+        fields.append(structs.replace(field, headers=headers, xml=plan, encoded=encoded))
     extra = ""
     if flat.extra is not None:
         values = {"type": "object", "additionalProperties": source.schemas.convert(flat.extra, "input")}
@@ -312,19 +316,32 @@ def _is_single(source: Source, at: At) -> bool:
     return isinstance(value, dict) and value.get("type") in ("string", "integer", "number", "boolean", "array")
 
 
-def _is_file(source: Source, at: At) -> bool:
+def _is_file(source: Source, at: At, lists: int = 1) -> bool:
     """A binary string, or a list of them (OAS 3.0.4 section 4.7.14.2; OAS 3.1 section 4.8.14.3)."""
     try:
-        value = source.documents.resolve(at).value
+        settled = source.documents.resolve(at)
     except Malformed:
         return False
+    value = settled.value
     if not isinstance(value, dict):
         return False
-    items = at.child("items") if isinstance(at.value, dict) and isinstance(at.value.get("items"), dict) else None
-    if value.get("type") == "array" and items is not None:
-        return _is_file(source, items)
-    binary = value.get("format") == "binary" or "contentMediaType" in value
-    return value.get("type") == "file" or (value.get("type") == "string" and binary)
+    if value.get("type") == "array":
+        return (
+            lists > 0 and isinstance(value.get("items"), dict) and _is_file(source, settled.child("items"), lists - 1)
+        )
+    media_type = value.get("contentMediaType")
+    has_bytes = isinstance(media_type, str) and family_of(media_type) == "binary"
+    return value.get("type") == "file" or (
+        value.get("type", "string") == "string" and (has_bytes or value.get("format") == "binary")
+    )
+
+
+def _is_base64(source: Source, at: At) -> bool:
+    """Whether a file, or each of a list of them, goes as text in base64: as of OpenAPI 3.1, where its schema says so."""
+    settled = source.documents.resolve(at)
+    if settled.value.get("type") == "array":
+        settled = source.documents.resolve(settled.child("items"))
+    return bool(settled.value.get("contentEncoding") == "base64")
 
 
 def _file_schema(source: Source, at: At) -> Any:

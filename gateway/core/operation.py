@@ -67,7 +67,7 @@ class Field(Struct, frozen=True, gc=False):
 
     The rest applies to form bodies only (OAS 3.1 section 4.8.15): `content_type` of a part ("" lets the value decide),
     `headers` of a part; `style`, `explode` and `allow_reserved`, which count where the document states one of them
-    (`styled`); `binary` marks a file; `xml` says how a part becomes XML.
+    (`styled`); `binary` marks a file, `encoded` one that goes as text in base64; `xml` says how a part becomes XML.
     """
 
     argument: str
@@ -80,6 +80,7 @@ class Field(Struct, frozen=True, gc=False):
     styled: bool = False
     headers: tuple[PartHeader, ...] = ()
     xml: XmlPlan | None = None
+    encoded: bool = False
 
 
 class Body(Struct, frozen=True, gc=False):
@@ -87,7 +88,8 @@ class Body(Struct, frozen=True, gc=False):
 
     Either `argument` names the one argument that is the whole body, or the body is an object put together
     from `fields` (and from the members of the object argument `extra`, where additional properties are allowed).
-    `binary`: it is a file. `sequential`: it is a list, written one value after another. `xml` says how it becomes XML.
+    `binary`: it is a file, `encoded`: as text in base64. `sequential`: it is a list, written one value after another.
+    `xml` says how it becomes XML.
     """
 
     media_type: str
@@ -98,6 +100,7 @@ class Body(Struct, frozen=True, gc=False):
     binary: bool = False
     sequential: bool = False
     xml: XmlPlan | None = None
+    encoded: bool = False
 
 
 class Default(Struct, frozen=True, gc=False):

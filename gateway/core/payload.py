@@ -1,5 +1,6 @@
 """A request body from arguments: JSON, forms, multipart, XML, sequences, text, bytes. Pure; the media type decides."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
@@ -53,6 +54,7 @@ def _whole(body: Body, value: object) -> tuple[str, bytes]:
     """A body that is one argument."""
     if body.binary:
         data, _, media_type = file_of(value)
+        data = b64encode(data) if body.encoded else data
         return (media_type or "application/octet-stream" if "*" in body.media_type else body.media_type), data
     family = family_of(body.media_type)
     if body.xml is not None:

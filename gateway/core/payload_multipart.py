@@ -1,6 +1,7 @@
 """A multipart/form-data body from fields (RFC 7578; OAS 3.1 sections 4.8.14.5 and 4.8.15). Pure."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
@@ -40,6 +41,7 @@ def _parts(field: Field, value: Any, arguments: Mapping[str, object]) -> Iterato
             continue
         if field.binary:
             data, filename, media_type = file_of(item)
+            data = b64encode(data) if field.encoded else data
             kind = media_type or _told_type(field) or "application/octet-stream"
             yield _part(field.name, data, kind, headers, filename or "file")
             continue

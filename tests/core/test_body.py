@@ -279,6 +279,34 @@ def test_a_file_is_sent_as_its_bytes_whatever_the_media_type_calls_itself(schema
     assert (dict(told.headers)["Content-Type"], told.content) == ("image/png", b"\0\xff")
 
 
+def test_as_of_openapi_3_1_a_schema_says_whether_a_file_goes_as_bytes_or_as_text_in_base64() -> None:
+    as_bytes, as_text = {"contentMediaType": "image/png"}, {"type": "string", "contentEncoding": "base64"}
+    as_text_too = {**as_text, "contentMediaType": "image/png"}
+    for schema, told in ((as_bytes, b"\0\xff"), (as_text_too, b"AP8=")):
+        tool = tool_of(schema, "image/png", version="3.1.0")
+        assert request(tool, body={"data": "AP8="}).content == told
+        parts = an_object(a=schema, b={"type": "array", "items": schema})
+        told_parts = parts_of(request(tool_of(parts, MULTIPART), a={"data": "AP8="}, b=[{"data": "AP8="}]))
+        assert [content for _, _, content in told_parts] == [told, told]
+    assert parts_of(request(tool_of(an_object(a=as_text), MULTIPART), a="AP8=")) == [("a", "", b"AP8=")]
+
+
+def test_a_text_that_holds_json_is_no_file_and_a_list_of_files_may_stand_elsewhere() -> None:
+    stringified = {"type": "string", "contentMediaType": "application/json"}
+    schemas = {"Files": {"type": "array", "items": {"$ref": "#/components/schemas/File"}}, "File": BINARY}
+    parts = an_object(a=stringified, b={"$ref": "#/components/schemas/Files"})
+    told = request(tool_of(parts, MULTIPART, version="3.1.0", schemas=schemas), a='{"k":1}', b=[{"data": "YQ=="}])
+    assert parts_of(told) == [("a", "", b'{"k":1}'), ("b", "application/octet-stream", b"a")]
+
+
+def test_a_list_of_binary_texts_in_json_is_json_and_a_list_of_itself_has_an_end() -> None:
+    assert request(tool_of({"type": "array", "items": BINARY}), body=["x"]).content == b'["x"]'
+    endless = {"Endless": {"type": "array", "items": {"$ref": "#/components/schemas/Endless"}}}
+    schema = {"$ref": "#/components/schemas/Endless"}
+    assert request(tool_of(schema, schemas=endless), body=[[]]).content == b"[[]]"
+    assert b'name="a"' in request(tool_of(an_object(a=schema), MULTIPART, schemas=endless), a=[[]]).content
+
+
 # The rest of the request.
 
 
