@@ -18,6 +18,8 @@ from gateway.core.thing_key import IDS, Argument, Fields, Thing, each_thing, key
 NAMED_OF_A_TOOL_MAX = 10
 OTHERS_OF_A_TOOL_MAX = 200
 ELSEWHERE_MAX = 2
+# What so many families are called, or so many tools list, tells nothing.
+NAMESAKES_MAX = 100
 # What names a thing of another family may end in these.
 ENDINGS = IDS | {"slug", "number"}
 # What is called after a thing alone, and means something else as often.
@@ -167,10 +169,10 @@ class Web:
         if shown is None or at >= len(path) or not (reference := self._reference(shown)):
             return
         words, name, argument = path[at]
-        before = group.steps.count(ANY)
-        near = [
-            one for one in self._listing.get(reference, ()) if _shared(group.steps, one) == before and not _is_past(one)
-        ]
+        before, listing = group.steps.count(ANY), self._listing.get(reference, ())
+        if len(listing) > NAMESAKES_MAX:
+            return
+        near = [one for one in listing if _shared(group.steps, one) == before and not _is_past(one)]
         near.sort(key=lambda one: (-_common(one.route.steps, later.route.steps), len(one.route.steps), one.tool.name))
         for earlier in near[:ELSEWHERE_MAX]:
             pointer = self._find(earlier, group, words, argument, every=True) if name and argument.is_scalar else ""
@@ -272,7 +274,7 @@ class Web:
     def _nearest(self, families: list[Steps], entry: Entry) -> Group | None:
         """The family that shares the most of its path with a tool, of these the one with the shortest; none where that is
         not one alone, or where the tool's own path names a thing of it or is its own."""
-        if not families:
+        if not families or len(families) > NAMESAKES_MAX:
             return None
         own = entry.route.steps
         ranked = sorted((-_common(steps, own), len(steps), steps) for steps in families)

@@ -12,23 +12,29 @@ NUMBERS = frozenset({"integer", "number"})
 
 
 class Faces:
-    """`asked` and `answered` look up the definitions of requests and of answers. Nothing is kept: roots are decoded anew."""
+    """`asked` and `answered` look up the definitions of requests and of answers. Roots are decoded anew, but for the last."""
 
     def __init__(self, asked: LookUp, answered: LookUp) -> None:
         self.asked = asked
         self.answered = answered
+        self._arguments: tuple[str, dict[str, Any]] = ("", {})
+        self._answer: tuple[tuple[str, str], Any] = (("", ""), None)
 
     def answer(self, tool: Tool, status: str = "") -> Any:
         """The schema of its main answer, or of the one of a status; None where the document has none."""
-        main = bytes(tool.outputs)
-        roots = [bytes(one.root) for one in tool.answers if status in ("", one.status)]
-        root = main if main in roots else next((one for one in roots if one), b"")
-        return msgspec.json.decode(root) if root else None
+        key = (tool.name, status)
+        if self._answer[0] != key:
+            main = bytes(tool.outputs)
+            roots = [bytes(one.root) for one in tool.answers if status in ("", one.status)]
+            root = main if main in roots else next((one for one in roots if one), b"")
+            self._answer = (key, msgspec.json.decode(root) if root else None)
+        return self._answer[1]
 
     def arguments(self, tool: Tool) -> dict[str, Any]:
         """The schemas of its arguments by name."""
-        told: dict[str, Any] = msgspec.json.decode(tool.inputs).get("properties", {})
-        return told
+        if self._arguments[0] != tool.name:
+            self._arguments = (tool.name, msgspec.json.decode(tool.inputs).get("properties", {}))
+        return self._arguments[1]
 
     def needs_text(self, earlier: Tool, origin: str, later: Tool, argument: str, status: str = "") -> bool:
         """Whether what is found at an origin is a number, and the argument takes a text and no number."""

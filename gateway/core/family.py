@@ -11,6 +11,8 @@ from gateway.core.route import ANY, Route, is_literal
 from gateway.core.tool import Tool
 
 MEMBERS_MAX = 40
+# So many operations on one path are looked at: there are fewer methods.
+ENTRIES_OF_A_PLACE_MAX = 20
 CHANGES = named("update updates edit modify change changes patch set save upsert amend rename")
 MAKES = named(
     "create creates add adds new make insert register post save submit upload put send issue open start invite"
@@ -77,11 +79,12 @@ Places = Mapping[tuple[str, ...], Place]
 
 
 def place_entries(entries: Iterable[Entry]) -> dict[tuple[str, ...], Place]:
-    """By their steps. Of several on one path and method the first counts."""
+    """By their steps. Of several on one path and method the first counts; of a great many on one path the first few."""
     places: dict[tuple[str, ...], Place] = {}
     for one in entries:
         place = places.setdefault(one.route.steps, Place(one.route.steps, []))
-        place.entries.append(one)
+        if len(place.entries) < ENTRIES_OF_A_PLACE_MAX:
+            place.entries.append(one)
     for steps, place in list(places.items()):
         if _is_item(place):
             beneath = places.setdefault(steps[:-1], Place(steps[:-1], []))

@@ -22,8 +22,9 @@ from gateway.core.servers import server_of
 from gateway.core.source import Source
 from gateway.core.tool import Tool
 
+LINKS_MAX = 5_000
 LINKS_OF_AN_OPERATION_MAX = 50
-PARAMETERS_OF_A_LINK_MAX = 100
+PARAMETERS_OF_A_LINK_MAX = 30
 CONSTANT_BYTES_MAX = 4 << 10
 SAID_CHARACTERS_MAX = 400
 
@@ -46,7 +47,14 @@ def read_links(source: Source, made: Sequence[Made], ids: Iterable[str]) -> dict
     directory = Directory(source, made, ids)
     faces = Faces(source.schemas.definition_of("input"), source.schemas.definition_of("output"))
     found = {}
-    for one, links in speaking:
+    left = LINKS_MAX
+    for one, every in speaking:
+        links = every[:left]
+        left -= len(links)
+        if len(links) < len(every):
+            source.note(
+                "link-broken", one.at, f"the document has more than {LINKS_MAX} links; the others are left aside."
+            )
         read = (_Link(source, directory, faces, one, place, status).read() for status, place in links)
         undo, verify = _follows(one.tool)
         found[one.tool.name] = Told(
@@ -99,6 +107,7 @@ class _Link:
         self._earlier = earlier.tool
         self._place = place
         self._status = status if status == "default" else status.upper()
+        self._answer = faces.answer(earlier.tool, self._status)
         self._mended: list[str] = []
         self._broken: list[str] = []
 
@@ -242,7 +251,7 @@ class _Link:
     def _answered(self, pointer: str) -> str:
         """A place in the answer, which its schema must have where it has one. What is said of a list is meant of each of
         its items."""
-        root, look_up = self._faces.answer(self._earlier, self._status), self._faces.answered
+        root, look_up = self._answer, self._faces.answered
         if has_place(root, look_up, pointer):
             return pointer
         if kinds(root, look_up) == {"array"} and has_place(root, look_up, f"/-{pointer}"):
@@ -268,7 +277,7 @@ class _Link:
         origin = self._origin(value) if isinstance(value, str) else ""
         if not isinstance(value, str) or (origin and not origin.startswith("/")):
             raise Lost("its properties are not told")
-        whole = schema_at(self._faces.answer(self._earlier, self._status), self._faces.answered, origin)
+        whole = schema_at(self._answer, self._faces.answered, origin)
         for name, argument in fields.items():
             pointer = f"/{escape(name)}"
             if schema_at(whole, self._faces.answered, pointer) is not None:

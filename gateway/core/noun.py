@@ -5,6 +5,7 @@ from functools import lru_cache
 from gateway.core.naming import snake
 
 CACHED_MAX = 20_000
+NAME_CHARACTERS_MAX = 200
 Words = tuple[str, ...]
 
 
@@ -27,9 +28,13 @@ _SAME = named(
 )
 
 
-@lru_cache(CACHED_MAX)
 def split(name: str) -> Words:
-    """`orderId`, `order-id`, `order[id]` -> (order, id)."""
+    """`orderId`, `order-id`, `order[id]` -> (order, id). Of a very long name its beginning counts."""
+    return _split(name[:NAME_CHARACTERS_MAX])
+
+
+@lru_cache(CACHED_MAX)
+def _split(name: str) -> Words:
     spelled = snake(name.replace("$", " ").replace("@", " "))
     return tuple(spelled.split("_")) if spelled else ()
 

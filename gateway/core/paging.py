@@ -5,13 +5,12 @@ The next URL of a Link header (RFC 8288) is followed wherever an answer has one;
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from gateway.core.extension import Page
-from gateway.core.naming import snake
+from gateway.core.noun import split
 from gateway.core.operation import Paging, Parameter
 from gateway.core.outline import LookUp, followed, kinds, members
 from gateway.core.pointer import escape
@@ -169,10 +168,9 @@ def point(seen: Iterable[Seen], wanted: Meaning) -> str:
     return min(ranked)[2] if ranked else ""
 
 
-@lru_cache(20_000)
 def words_of(name: str) -> str:
     """`@odata.nextLink` -> `odata_next_link`, `page[size]` -> `page_size`."""
-    return snake(name.replace("$", " ").replace("@", " "))
+    return "_".join(split(name))
 
 
 def outline(schema: Any, look_up: LookUp, pointer: str = "", level: int = 0, inside: str = "") -> Iterator[Seen]:

@@ -5,6 +5,7 @@ import re
 from msgspec import Struct
 
 STEPS_MAX = 40
+PATH_CHARACTERS_MAX = 2_000
 # What stands for a parameter in a route.
 ANY = "{}"
 
@@ -32,6 +33,8 @@ class Route(Struct, frozen=True):
 
 def read_route(path: str) -> Route | None:
     """None where it is too long to be of use."""
+    if len(path) > PATH_CHARACTERS_MAX:
+        return None
     path = _FORMAT.sub("", path.rstrip("/"))
     verb = _VERB.fullmatch(path)
     # A parameter may have a colon in its name.

@@ -579,6 +579,23 @@ def test_a_tool_has_no_more_relations_than_a_bound_and_the_others_keep_theirs() 
     assert all(len(wide.related(key).preceding) <= PRECEDING_MAX for key in wide.tools)
 
 
+def test_what_a_great_many_families_are_called_tells_nothing() -> None:
+    operations: dict[str, Any] = {f"GET /a{number}/users": many(thing(id="string")) for number in range(150)}
+    operations |= {f"GET /a{number}/users/{{id}}": thing(id="string") for number in range(150)}
+    told = Told({**operations, "GET /notes?user_id": None, "GET /a7/notes?user_id": None})
+    assert told.edges("name") == {}
+    few = {key: one for key, one in operations.items() if "/a7/" in key or "/a8/" in key}
+    assert len(Told({**few, "GET /a7/notes?user_id": None}).edges("name")) == 1
+
+
+def test_a_great_many_methods_on_one_path_cost_no_tool() -> None:
+    tree = document(SHOP)
+    others = {f"DO{'X' * number}": {"responses": {}} for number in range(300)}
+    tree["paths"]["/orders"]["additionalOperations"] = others
+    tools = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest").tools
+    assert len(tools) == len(SHOP) + 300
+
+
 NAMES = st.sampled_from(
     ["orders", "{id}", "{order_id}", "users", "{user}", "cancel", "{}", "{path}", "日", "a:b", "x.json"]
 )

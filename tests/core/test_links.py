@@ -330,6 +330,20 @@ def test_links_that_are_no_object_or_too_many_are_told() -> None:
     assert len(links_of(connector)) == 30
 
 
+def test_of_a_great_many_links_the_first_count_and_the_rest_is_told() -> None:
+    tree = document({"operationId": "getThing", "parameters": {"id": "a"}})
+    links = {str(number): {"operationId": "getThing", "parameters": {"id": number}} for number in range(50)}
+    tree["components"] = {"responses": {"Many": {"description": "", "links": links}}}
+    shared = {"responses": {"200": {"$ref": "#/components/responses/Many"}}}
+    tree["paths"] |= {f"/more/{number}": {"get": shared} for number in range(150)}
+    connector = compile_tree(tree)
+    assert len(connector.tools) == 154
+    assert {one.reason for one in connector.repairs} == {"link-broken"}
+    assert {one.detail for one in connector.repairs} == {
+        "the document has more than 5000 links; the others are left aside."
+    }
+
+
 def test_the_example_of_the_specification_is_followed_from_end_to_end() -> None:
     path = CORPUS / "OAI__OpenAPI-Specification__archive__schemas_v3.0_pass_link-example.yaml.gz"
     if not path.exists():

@@ -63,6 +63,7 @@ def test_a_path_is_taken_apart(path: str, expected: Route) -> None:
 def test_a_path_without_end_is_none() -> None:
     assert read_route("/a" * STEPS_MAX) is not None
     assert read_route("/a" * (STEPS_MAX + 1)) is None
+    assert read_route("/" + "a" * 3_000) is None
 
 
 @given(st.text("ab/{}:.()'+*json", max_size=40))
