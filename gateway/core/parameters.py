@@ -38,6 +38,8 @@ STYLES: dict[Location, tuple[Style, ...]] = {
 _LIMITS_OF_TEXT = frozenset({"enum", "const", "pattern", "minLength", "allOf", "anyOf", "not"})
 WIRE_NAME_CHARACTERS_MAX = 2_000
 PARAMETER_STEPS = 50
+# The `collectionFormat`s that Swagger 2.0 has there too.
+SWAGGER_LISTS: tuple[Style, ...] = ("spaceDelimited", "pipeDelimited", "tabDelimited")
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 
@@ -188,7 +190,7 @@ def _schema(source: Source, at: At) -> tuple[Any, str]:
 
 def _style(source: Source, value: dict[str, Any], at: At) -> tuple[Style, bool]:
     where: Location = value["in"]
-    allowed = STYLES[where]
+    allowed = STYLES[where] + (SWAGGER_LISTS if source.is_swagger and where in ("path", "header") else ())
     asked = value.get("style", allowed[0])
     style = next((one for one in allowed if one == asked), allowed[0])
     if style != asked:

@@ -186,7 +186,11 @@ def _headers(parameter: Parameter, value: object) -> list[tuple[str, str]]:
         return []
     if not is_token(parameter.name):
         raise Unwritable("expected to be left out: its name in the document cannot be that of a header")
-    text = _content(parameter, value) if parameter.media_type else in_header(value, explode=parameter.explode)
+    text = (
+        _content(parameter, value)
+        if parameter.media_type
+        else in_header(value, explode=parameter.explode, style=parameter.style)
+    )
     if not text and isinstance(value, list | dict):
         return []
     return [(parameter.name, header_value(text))]

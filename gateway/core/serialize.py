@@ -120,7 +120,8 @@ def is_undefined(value: object) -> bool:
 
 
 def in_path(name: str, value: object, style: Style, *, explode: bool, allow_reserved: bool = False) -> str:
-    """The text that takes the place of `{name}`: simple, label or matrix; "" where the value is undefined."""
+    """The text that takes the place of `{name}`: simple, label or matrix, or a list of Swagger 2.0 with other delimiters;
+    "" where the value is undefined."""
     if is_undefined(value):
         return ""
     put = encode_reserved_in_path if allow_reserved else encode
@@ -129,13 +130,19 @@ def in_path(name: str, value: object, style: Style, *, explode: bool, allow_rese
             return "." + _joined(value, "." if explode else ",", explode=explode, put=put)
         case "matrix":
             return _matrix(encode(name), value, put, explode=explode)
+        case "spaceDelimited" | "pipeDelimited" | "tabDelimited" if isinstance(value, list):
+            return _delimited([scalar(item) for item in value if item is not None], style, put)
         case _:
             return _joined(value, ",", explode=explode, put=put)
 
 
-def in_header(value: object, *, explode: bool) -> str:
-    """The simple style without percent-encoding, which no reader of headers would undo (OAS 3.1 appendix D): so what
-    stands between values cannot be in one of several. Raises Unwritable."""
+def in_header(value: object, *, explode: bool, style: Style = "simple") -> str:
+    """The simple style, or a list of Swagger 2.0 with other delimiters, without percent-encoding, which no reader of headers
+    would undo (OAS 3.1 appendix D): so what stands between values cannot be in one of several. Raises Unwritable."""
+    if style in _DELIMITERS and isinstance(value, list):
+        texts = [scalar(item) for item in value if item is not None]
+        _delimited(texts, style, str)
+        return _DELIMITERS[style][0].join(texts)
     return _joined(value, ",", explode=explode, put=_header_item if isinstance(value, list | dict) else str)
 
 

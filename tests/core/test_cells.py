@@ -7,7 +7,7 @@ template says stands in a table: the style examples of OAS 3.1.1 and 3.2, and wh
 
 import json
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 import pytest
 from uritemplate import URITemplate
@@ -421,3 +421,35 @@ def test_a_content_parameter_is_json_whatever_its_value(where: str) -> None:
         if where == "header" and isinstance(value, str) and not value.isascii():
             told = (told or "").encode("latin-1").decode("latin-1")
         assert json.loads(unquote((told or "").removeprefix(begins))) == value
+
+
+# Swagger 2.0, `collectionFormat` of the Parameter Object: what stands between the items of a list.
+BETWEEN = {"csv": ",", "ssv": " ", "tsv": "\t", "pipes": "|"}
+
+
+@pytest.mark.parametrize("where", ["query", "path", "header", "formData"])
+@pytest.mark.parametrize("told", [None, *BETWEEN])
+def test_a_list_of_swagger_2_has_what_its_collection_format_says_between_its_items(
+    where: str, told: str | None
+) -> None:
+    raw = BETWEEN[told or "csv"]
+    listed = {"name": "color", "in": where, "type": "array", "items": {"type": "string"}, "required": True}
+    parameter = listed | ({"collectionFormat": told} if told else {})
+    path = "/a/{color}/z" if where == "path" else "/a"
+    operation = {"parameters": [parameter], "responses": {"200": {"description": "ok"}}}
+    tree = {"swagger": "2.0", "info": {"title": "t", "version": "1"}, "host": "api.example", "basePath": "/v1"}
+    documents = Documents("https://d.example/", {"https://d.example/": {**tree, "paths": {path: {"post": operation}}}})
+    connector = compile_document(Manifest(name="x"), documents, "d")
+    assert not connector.repairs
+    built = build_request(connector.tools[0].operation, {"color": ["a", "b/c"]})
+    if where == "formData":
+        assert unquote_plus(built.content.decode()) == f"color=a{raw}b/c"
+    elif where == "header":
+        assert written(built, where) == f"a{raw}b/c"
+    else:
+        prefix = "color=" if where == "query" else ""
+        assert unquote(written(built, where) or "") == f"{prefix}a{raw}b/c"
+        assert (written(built, where) or "").endswith("b%2Fc")
+    if told not in (None, "csv") or where == "header":
+        with pytest.raises(Unbuildable, match="stands between"):
+            build_request(connector.tools[0].operation, {"color": [f"x{raw}y", "z"]})
