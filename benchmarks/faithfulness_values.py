@@ -53,13 +53,14 @@ def explain_value(value: Value) -> str:
 
 def is_same(given: Any, read: Any) -> bool:
     """The same value, or the same as text: what a schema gives no type for is read as it stands on the wire. A file is
-    its bytes, and a member that is null may be missing."""
+    its bytes, and a member that has no form on the wire may be missing."""
     if isinstance(read, bytes):
         read = read.decode("utf-8", "surrogateescape")
     if isinstance(given, dict) and "data" in given and isinstance(read, str):
         return b64decode(given["data"]).decode("utf-8", "surrogateescape") == read
     if isinstance(given, dict) and isinstance(read, Mapping):
-        return all(is_same(one, read.get(name)) for name, one in given.items() if one is not None)
+        missing = {name for name, one in given.items() if name not in read and is_undefined(one)}
+        return all(is_same(one, read.get(name)) for name, one in given.items() if name not in missing)
     if isinstance(given, list) and isinstance(read, list):
         return len(given) == len(read) and all(map(is_same, given, read))
     return given == read or _text(given) == _text(read)
