@@ -262,6 +262,8 @@ async def show(tool: str) -> None:
     out.print("arguments:", msgspec.json.format(bytes(found.input_schema), indent=2).decode())
     if found.output_schema:
         out.print("result:", msgspec.json.format(bytes(found.output_schema), indent=2).decode())
+    for one in found.other_answers:
+        out.print(f"or {one.status} {one.media_type} {one.description}".rstrip())
 
 
 @cli.command()

@@ -1,6 +1,7 @@
 """What an operation answers, as its document tells: which media types to ask for, every answer with the schema of its
 JSON, whether it may answer before the work is done (OAS 3.1 sections 4.8.16 and 4.8.17). Reads no answer."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,32 @@ from gateway.core.source import Source
 from gateway.core.tool import ANSWER_PLACE
 
 ANSWERS_MAX = 60
+HEADERS_MAX = 10
+# What an answer tells by itself, what is a secret, and what nobody asks for.
+HEADERS_LEFT_OUT = frozenset(
+    {
+        "content-type",
+        "content-length",
+        "content-encoding",
+        "content-disposition",
+        "content-language",
+        "transfer-encoding",
+    }
+    | {
+        "connection",
+        "date",
+        "server",
+        "set-cookie",
+        "vary",
+        "cache-control",
+        "expires",
+        "link",
+        "location",
+        "retry-after",
+    }
+    | {"strict-transport-security", "pragma", "age", "via", "status"}
+)
+HEADERS_OF_SERVICE = re.compile("rate-?limit|request-?id|correlation|trace|^access-control-|^x-content-type|^x-frame")
 DESCRIPTION_CHARACTERS_MAX = 120
 # A success that has one of these says where to look for what comes of it (RFC 9110 section 15.3.3, Azure's guidelines).
 DEFERRING_HEADERS = frozenset({"operation-location", "azure-asyncoperation"})
@@ -24,12 +51,14 @@ _SAYS_NOTHING = (b"", b"{}", b'{"type":"object"}')
 
 
 class Answers(Struct, frozen=True):
-    """`accept` is the Accept header, and `choices` what may be asked for instead. `declared` are the answers, the main one
-    first: JSON of the first success, or a stream of it; `schema` is the converted schema of that one, None where there is
-    none worth showing. `defers`: work may be accepted and done later. `links`: a Link header is declared."""
+    """`accept` is the Accept header, and `choices` what may be asked for instead. `headers` are those that a caller may
+    need, in lower case. `declared` are the answers, the main one first: JSON of the first success, or a stream of it;
+    `schema` is the converted schema of that one, None where there is none worth showing. `defers`: work may be accepted
+    and done later. `links`: a Link header is declared."""
 
     accept: str = ANY
     choices: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     schema: dict[str, Any] | None = None
     declared: tuple[Answer, ...] = ()
     defers: bool = False
@@ -71,6 +100,7 @@ def compile_answers(source: Source, operation: At) -> Answers:
     return Answers(
         accept=accept_of(one.media_type for one in offered),
         choices=choices_of([(one.media_type, one.at.value.get("schema") if one.at else None) for one in offered]),
+        headers=tuple(sorted(name for name in headers if _is_worth_telling(name)))[:HEADERS_MAX],
         schema=schema,
         declared=declared,
         defers=told.get("202") is not None or bool(headers & DEFERRING_HEADERS) or _is_long_running(operation),
@@ -118,6 +148,11 @@ def _media_type_object(source: Source, at: At) -> At | None:
 def _headers(at: At) -> list[str]:
     headers = at.value.get("headers")
     return [name for name in headers if isinstance(name, str)] if isinstance(headers, dict) else []
+
+
+def _is_worth_telling(header: str) -> bool:
+    """Whether a caller may need it: what belongs to the connection, the session or the limits of a service is not."""
+    return header not in HEADERS_LEFT_OUT and not HEADERS_OF_SERVICE.search(header)
 
 
 def _is_long_running(operation: At) -> bool:

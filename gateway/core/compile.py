@@ -300,6 +300,7 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         body=body,
         accept=answers.accept,
         choices=answers.choices,
+        headers=answers.headers,
         paging=paging,
         defers=answers.defers or told.poll is not None,
         defaults=tuple(inputs.defaults),

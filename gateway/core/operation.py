@@ -130,7 +130,7 @@ class Operation(Struct, frozen=True, gc=False):
 
     `server` is the absolute base URL without a trailing slash, its variables filled in; it may carry a query.
     `path` is the template as written, starting with a slash. `accept` is the value of the Accept header, and
-    `choices` are media types that may be asked for instead.
+    `choices` are media types that may be asked for instead. `headers` are those of its answers that are told, in lower case.
     `pointer` is the JSON Pointer of the operation in its document. `paging`: its answers come page by page.
     `defers`: it may answer before the work is done, and say where to look. `defaults`: required arguments that need not
     be given.
@@ -146,6 +146,7 @@ class Operation(Struct, frozen=True, gc=False):
     body: Body | None = None
     accept: str = "application/json, */*;q=0.5"
     choices: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
     paging: Paging | None = None
     defers: bool = False
     defaults: tuple[Default, ...] = ()

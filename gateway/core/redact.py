@@ -9,6 +9,7 @@ from urllib.parse import quote, quote_plus, unquote_plus
 import msgspec
 from msgspec import Raw, structs
 
+from gateway.core.charset import charset_of
 from gateway.core.http import HttpRequest, HttpResponse
 
 GONE = "[redacted]"
@@ -76,7 +77,9 @@ def conceal(response: HttpResponse, secrets: Iterable[str]) -> HttpResponse:
     forms = _forms(secrets)
     if not forms:
         return response
-    body = _conceal_bytes(response.body, forms)
+    body = response.body
+    for codec in _codecs(response):
+        body = _conceal_bytes(body, forms, codec)
     headers = tuple((name, _conceal(value, forms)) for name, value in response.headers)
     if body is response.body and headers == response.headers:
         return response
@@ -94,10 +97,17 @@ def _conceal(text: str, forms: list[str]) -> str:
     return text
 
 
-def _conceal_bytes(data: bytes, forms: list[str]) -> bytes:
+def _codecs(response: HttpResponse) -> tuple[str, ...]:
+    """How a text may be written in this body: in most charsets ASCII is ASCII."""
+    charset = charset_of(response.header("content-type"), response.body)
+    wide = charset[: len("utf-16")]
+    return ("utf-8", f"{wide}-le", f"{wide}-be") if wide in ("utf-16", "utf-32") else ("utf-8",)
+
+
+def _conceal_bytes(data: bytes, forms: list[str], codec: str = "utf-8") -> bytes:
     for form in forms:
-        if (encoded := form.encode()) in data:
-            data = data.replace(encoded, GONE.encode())
+        if (encoded := form.encode(codec)) in data:
+            data = data.replace(encoded, GONE.encode(codec))
     return data
 
 

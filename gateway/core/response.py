@@ -22,6 +22,10 @@ from gateway.core.tool import Tool
 
 ERROR_BYTES_MAX = 16 << 10
 RETRY_AFTER_S_MAX = 86_400.0
+HEADERS_MAX, HEADER_CHARACTERS_MAX = 20, 300
+UNTOLD_HEADERS = frozenset(
+    {"connection", "date", "keep-alive", "server", "set-cookie", "transfer-encoding", "location"}
+)
 EMPTY = Raw(b"")
 
 
@@ -55,7 +59,8 @@ def read_response(tool: Tool, response: HttpResponse, reading: Reading) -> Resul
     if status < 300 or status == HTTPStatus.NOT_MODIFIED:
         body = _read_body(tool, response, reading)
         content = body.content or (Text(_say_empty(response)),)
-        return Result(content, body.structured, status, truncated=body.truncated, notes=body.notes)
+        notes = (*body.notes, *_say_headers(tool, response))
+        return Result(content, body.structured, status, truncated=body.truncated, notes=notes)
     bound = min(reading.result_bytes_max, ERROR_BYTES_MAX)
     body = _read_body(tool, response, structs.replace(reading, result_bytes_max=bound, selection=None))
     retry = Retry(worthwhile=False)
@@ -207,6 +212,20 @@ def _say_empty(response: HttpResponse) -> str:
     where = plain(response.header("location"), PROBLEM_CHARACTERS_MAX)
     located = f"; location: {where}" if where else "."
     return f"The backend answered {_phrase(response.status)}, with no content{located}"
+
+
+def _say_headers(tool: Tool, response: HttpResponse) -> tuple[str, ...]:
+    """The headers that the document declares; of the answer to HEAD, which is nothing else, all that say something."""
+    is_head = tool.operation.method == "HEAD"
+    wanted = (
+        tool.operation.headers if not is_head else [name for name, _ in response.headers if name not in UNTOLD_HEADERS]
+    )
+    shown = [
+        f"{plain(name, 60)}: {plain(value, HEADER_CHARACTERS_MAX)}"
+        for name in dict.fromkeys(wanted)
+        if (value := response.header(name))
+    ]
+    return (f"Headers: {'; '.join(shown[:HEADERS_MAX])}.",) if shown else ()
 
 
 def _say_redirect(response: HttpResponse) -> str:

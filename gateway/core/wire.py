@@ -97,6 +97,7 @@ class ConnectorReader:
             path=self._shared(tool.operation.path),
             accept=self._shared(tool.operation.accept),
             choices=self._shared(tool.operation.choices),
+            headers=self._shared(tool.operation.headers),
             parameters=self._shared(tuple(map(self._shared, tool.operation.parameters))),
             body=self._body(tool.operation.body),
         )

@@ -499,6 +499,12 @@ def test_json_is_preferred_then_what_the_document_declares(kinds: list[str], acc
     assert tool_of({"responses": {"200": {"content": {kind: {} for kind in kinds}}}}).operation.accept == accept
 
 
+def test_the_headers_of_successes_that_a_caller_may_need_are_known() -> None:
+    told = {name: {} for name in ("ETag", "X-Total-Count", "X-RateLimit-Left", "Set-Cookie", "X-Request-Id", "Link")}
+    tool = tool_of({"responses": {"200": {"headers": told}, "404": {"headers": {"X-Why": {}}}}})
+    assert tool.operation.headers == ("etag", "x-total-count")
+
+
 @pytest.mark.parametrize(
     ("texts", "title", "description"),
     [

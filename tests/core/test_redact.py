@@ -223,3 +223,10 @@ def test_what_is_too_short_to_be_a_secret_does_not_blot_out_the_text() -> None:
 def test_no_secret_is_left_in_a_text(secret: str, around: str) -> None:
     shown = conceal_text(f"{around}{secret}{around}", (secret,))
     assert secret not in shown.replace(GONE, "\0") or secret in GONE
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_secret_is_gone_in_whatever_charset_it_comes(codec: str) -> None:
+    kind = "text/plain; charset=" + codec
+    response = HttpResponse(200, (("content-type", kind),), f"é {SECRET} é".encode(codec))
+    assert conceal(response, (SECRET,)).body.decode(codec) == f"é {GONE} é"

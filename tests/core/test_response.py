@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from gateway.core.http import HttpResponse
 from gateway.core.operation import Operation
@@ -242,6 +242,23 @@ def test_an_answer_without_content_says_so(status: int) -> None:
     assert result.is_error is False
     assert text(result).startswith(f"The backend answered {status} ")
     assert text(result).endswith(", with no content.")
+
+
+def test_the_headers_that_a_document_declares_are_told() -> None:
+    one = tool()
+    one = structs.replace(one, operation=structs.replace(one.operation, headers=("etag", "x-total")))
+    assert read(b"{}", JSON_TYPE, one=one, etag='W/"1"', x_total="3", x_other="4").notes == (
+        'Headers: etag: W/"1"; x-total: 3.',
+    )
+    assert read(b"{}", JSON_TYPE, one=one, x_other="4").notes == ()
+    assert read(b"{}", JSON_TYPE, 404, one=one, etag="1").notes == ()
+
+
+def test_the_answer_to_head_is_its_headers() -> None:
+    one = tool()
+    one = structs.replace(one, operation=structs.replace(one.operation, method="HEAD"))
+    result = read(b"", "image/png", one=one, content_length="7", set_cookie="secret", date="now")
+    assert result.notes == ("Headers: content-type: image/png; content-length: 7.",)
 
 
 def test_where_a_new_resource_is_reaches_the_caller_even_without_content() -> None:
