@@ -3,6 +3,7 @@ JSON, whether it may answer before the work is done (OAS 3.1 sections 4.8.16 and
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -11,8 +12,8 @@ from gateway.core import swagger
 from gateway.core.accept import ANY, accept_of, choices_of
 from gateway.core.declared import NOTHING, STATUS, Answer
 from gateway.core.media import SEQUENTIAL_TYPES, essence, family_of, is_media_type
+from gateway.core.place import At, Malformed, Scope
 from gateway.core.prose import plain
-from gateway.core.references import At, Malformed
 from gateway.core.source import Source
 from gateway.core.tool import ANSWER_PLACE
 
@@ -173,15 +174,38 @@ def _declared(
     schema: dict[str, Any] | None = None
     declared = []
     for index, one in enumerate(ordered[:ANSWERS_MAX]):
-        converted = _convert(source, one)
-        root = NOTHING
-        if converted is not None:
-            root, _ = source.schemas.encode_root(converted, "output", ANSWER_PLACE.format(index) if index else "")
-        if bytes(root) in _SAYS_NOTHING:
-            root, converted = NOTHING, None
+        converted, root = _encoded(source, one, ANSWER_PLACE.format(index) if index else "")
         schema = schema if index else converted
         declared.append(source.shared(Answer(one.status, one.media_type, root, one.description)))
     return schema, tuple(declared)
+
+
+def _encoded(source: Source, one: _Content, place: str) -> tuple[dict[str, Any] | None, Raw]:
+    """The converted schema of its JSON and the root of that. What another answer refers to has been converted before, and
+    is the same wherever it stands, unless something in it had to be folded."""
+    at = _schema_at(source, one)
+    if at is None:
+        return None, NOTHING
+    is_stream = essence(one.media_type) in SEQUENTIAL_TYPES
+    key = (*_meant(source, at), is_stream and one.at is not None and one.at.get("itemSchema") is not None)
+    if key in source.roots:
+        return source.roots[key]
+    converted, root, is_whole = _convert(source, at, is_stream=key[-1]), NOTHING, True
+    if converted is not None:
+        root, is_whole = source.schemas.encode_root(converted, "output", place)
+    if bytes(root) in _SAYS_NOTHING:
+        converted, root = None, NOTHING
+    if is_whole:
+        source.roots[key] = (converted, root)
+    return converted, root
+
+
+def _meant(source: Source, at: At) -> tuple[str, str, Scope]:
+    """Where a schema stands, or that which it is no more than a reference to."""
+    if isinstance(at.value, dict) and at.value.keys() == {"$ref"} and isinstance(at.value["$ref"], str):
+        with suppress(Malformed):
+            at = source.documents.follow(at)
+    return at.uri, at.pointer, at.scope
 
 
 def _says(source: Source, one: _Content) -> int:
@@ -201,11 +225,8 @@ def _schema_at(source: Source, one: _Content) -> At | None:
     return one.at.get("schema") if family_of(one.media_type) == "json" else None
 
 
-def _convert(source: Source, one: _Content) -> dict[str, Any] | None:
-    at = _schema_at(source, one)
-    if at is None or one.at is None:
-        return None
+def _convert(source: Source, at: At, *, is_stream: bool) -> dict[str, Any] | None:
     converted = source.schemas.convert(at, "output")
-    if essence(one.media_type) in SEQUENTIAL_TYPES and one.at.get("itemSchema"):
+    if is_stream:
         converted = {"type": "array", "items": converted}
     return converted if isinstance(converted, dict) else None

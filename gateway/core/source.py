@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from msgspec import Raw
+
 from gateway.core.declared import Answer
 from gateway.core.document import require_openapi
 from gateway.core.manifest import HeaderAuth, Manifest, QueryAuth
 from gateway.core.mend import flag_meant
+from gateway.core.place import Scope
 from gateway.core.references import At, Documents, Malformed, pointer_steps
 from gateway.core.schema import Schemas
 from gateway.core.tool import Repair
@@ -30,6 +33,8 @@ class Source:
         self.repairs: dict[tuple[str, str], Repair] = {}
         # What was read of each `x-factotum`, by its identity: the document's is inherited by every operation.
         self.extensions: dict[tuple[int, type], dict[str, Any]] = {}
+        # The schemas of answers by where they stand, and the roots of these.
+        self.roots: dict[tuple[str, str, Scope, bool], tuple[dict[str, Any] | None, Raw]] = {}
         self._answers: dict[tuple[str, str, bytes, str], Answer] = {}
         self.schemas = Schemas(documents, self.note, siblings_count=not self.version.startswith(("2", "3.0")))
         self.credential_parameters = frozenset(self._credential_parameters()) | _own_credential(manifest)
