@@ -2,6 +2,7 @@
 output by `gateway.compiler`, and gone when it is done. It has no secret, opens no file and no connection, and may take only
 so much memory, so that a document can hurt nobody but itself."""
 
+import math
 import os
 import struct
 import sys
@@ -17,6 +18,8 @@ from gateway.core.wire import encode_connector
 
 # Calls go first.
 NICENESS = 5
+# SIGXCPU, where there is one (getrlimit(2)).
+PROCESSOR_TIME_IS_OVER = 24
 _LENGTH = struct.Struct(">Q")
 
 
@@ -25,6 +28,7 @@ class Start(Struct, frozen=True, tag=True):
     name: str
     entry: str
     memory_bytes_max: int
+    timeout_s: float
 
 
 class Take(Struct, frozen=True, tag=True):
@@ -72,7 +76,7 @@ FRAME_HEAD_BYTES = _LENGTH.size
 def main() -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     start = msgspec.json.decode(_read(source), type=Start)
-    _bound(start.memory_bytes_max)
+    _bound(start.memory_bytes_max, math.ceil(start.timeout_s))
     compilation = Compilation(structs.replace(start.manifest, name=start.name), start.entry)
     while question := _read(source):
         frames = _answer(compilation, msgspec.json.decode(question, type=Take | Finish), source)
@@ -82,13 +86,15 @@ def main() -> None:
         sink.flush()
 
 
-def _bound(memory_bytes_max: int) -> None:
+def _bound(memory_bytes_max: int, processor_s: int) -> None:
     """As far as the platform can."""
     if sys.platform != "win32":
         import resource
 
         os.nice(NICENESS)
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes_max, memory_bytes_max))
+        resource.setrlimit(resource.RLIMIT_CPU, (processor_s, processor_s + 1))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _answer(compilation: Compilation, question: Take | Finish, source: BinaryIO) -> list[bytes]:
