@@ -149,8 +149,8 @@ def _say_over(bounds: PageBounds) -> str:
 
 def _say_pages(pages: list[Page], following: NextPage | None, operation: Operation, stopped: str) -> tuple[str, ...]:
     """How many there are here, and how to go on."""
-    count = sum(len(page.items) for page in pages)
-    full = sum(1 for page in pages if page.items)
+    count = sum(page.count for page in pages)
+    full = sum(1 for page in pages if page.count)
     told = [f"{full} pages, {count} items."] if len(pages) > 1 else []
     if stopped:
         told.append(f"Reading on was stopped: {stopped}.")

@@ -6,6 +6,9 @@ from msgspec import Struct
 
 URL_CHARACTERS_MAX = 8_000
 
+# So many values of JSON take some hundred bytes each once they are read.
+VALUES_READ_MAX = 1_000_000
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -39,6 +42,11 @@ class HttpResponse(Struct, frozen=True):
     def header(self, name: str) -> str:
         """The first value of a header (name in lower case), or ""."""
         return next((value for key, value in self.headers if key == name), "")
+
+
+def has_few_values(exact: bytes) -> bool:
+    """Whether JSON has at most VALUES_READ_MAX values, by what begins or parts them: what stands in texts counts too."""
+    return exact.count(b",") + exact.count(b"[") + exact.count(b"{") <= VALUES_READ_MAX
 
 
 def url_on_origin(told: str, request: HttpRequest) -> str:

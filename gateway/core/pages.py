@@ -5,20 +5,19 @@ no more. A next URL is only believed on the operation's own origin.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.core.http import HttpRequest, HttpResponse, url_on_origin
+from gateway.core.http import HttpRequest, HttpResponse, has_few_values, url_on_origin
 from gateway.core.operation import Paging
 from gateway.core.paging import MEANINGS, Seen, find_items, outline, point
 from gateway.core.pointer import tokens
 
 _LINK = re.compile(r'<([^<>]{0,4000})>((?:\s*;\s*[\w!#$&+.^`|~-]+\*?\s*=\s*(?:"[^"]*"|[^\s";,]*))*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s";,]*))', re.IGNORECASE)
-_ITEMS = msgspec.json.Decoder(list[Raw])
 _MEMBERS = msgspec.json.Decoder(dict[str, Raw])
 SHAPE_LEVELS_MAX = 5
 SHAPE_MEMBERS_MAX = 200
@@ -32,27 +31,34 @@ class NextPage(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """One page: its body, the pointer of its list, and the items as they were written."""
+    """One page: its body, the pointer of its list, the items as they were written and with commas between them, how many
+    there are, the last of them, and what stands around the list."""
 
     body: bytes
     pointer: str
-    items: tuple[bytes, ...]
+    items: bytes
+    count: int
+    last: Any
     value: Any
 
 
 def read_page(paging: Paging, response: HttpResponse) -> Page | None:
-    """The page that an answer is; None where it is no success, not whole, no JSON, or has no list where one should be."""
-    if response.status >= 300 or response.truncated:
+    """The page that an answer is; None where it is no success, not whole, no JSON or too many values of it, or has no list
+    where one should be."""
+    if response.status >= 300 or response.truncated or not has_few_values(response.body):
         return None
     try:
         value = msgspec.json.decode(response.body)
         pointer = paging.items if paging.items is not None else find_items(_shape(value), _nothing)
         if pointer is None:
             return None
-        items = tuple(bytes(item) for item in _ITEMS.decode(_at(response.body, pointer)))
+        exact = _at(response.body, pointer).strip()
+        items, around = _taken_out(value, tokens(pointer))
     except (msgspec.DecodeError, KeyError, RecursionError, UnicodeError):
         return None
-    return Page(response.body, pointer, items, value)
+    if not isinstance(items, list):
+        return None
+    return Page(response.body, pointer, exact[1:-1].strip(), len(items), items[-1] if items else None, around)
 
 
 def next_page(
@@ -78,7 +84,7 @@ def next_page(
 def merge_pages(pages: list[Page]) -> bytes:
     """All items in the last page's envelope, so that what it says of the next page still holds."""
     last = pages[-1]
-    joined = b"[" + b",".join(item for page in pages for item in page.items) + b"]"
+    joined = b"[" + b",".join(page.items for page in pages if page.count) + b"]"
     return _with(last.body, tokens(last.pointer), joined)
 
 
@@ -92,22 +98,21 @@ def _after_cursor(
         if isinstance(cursor, str | int) and not isinstance(cursor, bool) and cursor != "":
             same = str(cursor) == str(arguments.get(paging.argument))
             return None if same else NextPage(arguments={**arguments, paging.argument: cursor})
-    if _value(page.value, point(shape, "more")) is True and page.items:
-        # Stripe's way: the cursor is the id of the last item.
-        last = msgspec.json.decode(page.items[-1])
-        if isinstance(last, dict) and isinstance(last.get("id"), str | int):
-            return NextPage(arguments={**arguments, paging.argument: last["id"]})
+    is_more = _value(page.value, point(shape, "more")) is True
+    # Stripe's way: the cursor is the id of the last item.
+    if is_more and isinstance(page.last, dict) and isinstance(page.last.get("id"), str | int):
+        return NextPage(arguments={**arguments, paging.argument: page.last["id"]})
     return None
 
 
 def _by_number(paging: Paging, arguments: Mapping[str, object], page: Page, shape: list[Seen]) -> NextPage | None:
     now, size = arguments.get(paging.argument, paging.first), arguments.get(paging.size)
-    if not isinstance(now, int | float) or not page.items:
+    if not isinstance(now, int | float) or not page.count:
         return None
-    if isinstance(size, int | float) and len(page.items) < size:
+    if isinstance(size, int | float) and page.count < size:
         return None
     if paging.kind == "offset":
-        following = int(now) + len(page.items)
+        following = int(now) + page.count
         total = _value(page.value, point(shape, "total"))
         return None if _reached(following - paging.first, total) else _asking(paging, arguments, following)
     pages = _value(page.value, point(shape, "last"))
@@ -176,6 +181,16 @@ def _value(value: Any, pointer: str) -> Any:
     for step in tokens(pointer):
         value = value.get(step) if isinstance(value, dict) else None
     return value if pointer else None
+
+
+def _taken_out(value: Any, steps: Sequence[str]) -> tuple[Any, Any]:
+    """What is at a place, and the value with an empty list there. Raises KeyError."""
+    if not steps:
+        return value, []
+    if not isinstance(value, dict):
+        raise KeyError(steps[0])
+    taken, value[steps[0]] = _taken_out(value[steps[0]], steps[1:])
+    return taken, value
 
 
 def _at(body: bytes, pointer: str) -> bytes:

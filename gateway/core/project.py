@@ -12,6 +12,8 @@ import msgspec
 from jmespath import exceptions, parser, visitor
 from msgspec import Raw
 
+from gateway.core.http import has_few_values
+
 EXPRESSION_CHARACTERS_MAX = 2_000
 EXPRESSION_NODES_MAX = 500
 STEPS_MAX = 500_000
@@ -76,6 +78,8 @@ class Selection:
 
     def apply(self, exact: bytes) -> Raw:
         """The chosen part of this JSON, encoded; `null` where there is nothing. Raises Unselectable."""
+        if not has_few_values(exact):
+            raise Unselectable("it would have to look at more values than may be read at once")
         try:
             chosen = _Counting().visit(self._tree, _EXACT.decode(exact))
             _require_small(chosen)

@@ -10,6 +10,7 @@ from gateway.core.pointer import escape
 from gateway.core.prose import plain
 
 CUTS_MAX = 40
+MEMBERS_MAX = 10_000
 LEVELS_MAX = 12
 TEXT_CHARACTERS_MIN = 40
 CUTS_TOLD_MAX = 10
@@ -60,10 +61,10 @@ def _fit(exact: bytes, room: int, place: str, left: int) -> _Cut:
 
 def _fit_list(exact: bytes, room: int, place: str, left: int) -> _Cut:
     """The first items that fit whole; of the very first, as much as fits."""
-    items = [bytes(item) for item in _ITEMS.decode(exact)]
+    items = _ITEMS.decode(exact)
     kept: list[bytes] = []
     used = 2
-    for item in items:
+    for item in map(bytes, items):
         if used + len(item) + 1 > room:
             break
         kept.append(item)
@@ -72,14 +73,17 @@ def _fit_list(exact: bytes, room: int, place: str, left: int) -> _Cut:
         [f"{place or 'the list'}: the first {len(kept) or 1} of {len(items)}"] if len(items) > max(len(kept), 1) else []
     )
     if not kept and items:
-        first = _fit(items[0], room - 2, f"{place}/0", left - 1)
+        first = _fit(bytes(items[0]), room - 2, f"{place}/0", left - 1)
         kept, told = [first.encoded], [*told, *first.told]
     return _Cut(b"[" + b",".join(kept) + b"]", told)
 
 
 def _fit_object(exact: bytes, room: int, place: str, left: int) -> _Cut:
     """The largest member is cut until the whole fits, then the next largest."""
-    members = {name: bytes(value) for name, value in _MEMBERS.decode(exact).items()}
+    decoded = _MEMBERS.decode(exact)
+    if len(decoded) > MEMBERS_MAX:
+        return _first_members(decoded, room, place)
+    members = {name: bytes(value) for name, value in decoded.items()}
     names = {name: msgspec.json.encode(name) for name in members}
     used = 2 + sum(len(names[name]) + len(value) + 2 for name, value in members.items())
     told: list[str] = []
@@ -94,6 +98,20 @@ def _fit_object(exact: bytes, room: int, place: str, left: int) -> _Cut:
     if used > room:
         members, told = _drop(members, names, used - room, place, told)
     return _Cut(b"{" + b",".join(names[name] + b":" + value for name, value in members.items()) + b"}", told)
+
+
+def _first_members(decoded: dict[str, Raw], room: int, place: str) -> _Cut:
+    """Of more members than are worth looking at one by one, the first that fit."""
+    kept: list[bytes] = []
+    used = 2
+    for name, value in decoded.items():
+        member = msgspec.json.encode(name) + b":" + bytes(value)
+        if used + len(member) + 1 > room:
+            break
+        kept.append(member)
+        used += len(member) + 1
+    told = f"{place or 'the object'}: the first {len(kept)} of {len(decoded)} members"
+    return _Cut(b"{" + b",".join(kept) + b"}", [told])
 
 
 def _step(name: str) -> str:

@@ -2,12 +2,14 @@
 over answers made of the names and values that these look for."""
 
 import json
+import resource
 from contextlib import suppress
 from typing import Any
 from unicodedata import category
 from urllib.parse import urlsplit
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,7 +96,12 @@ def test_a_page_of_any_answer_leads_to_the_same_origin_or_nowhere(
     assert following is None or isinstance(following, NextPage)
     assert following is None or not following.url or on_the_origin(following.url)
     merged = merge_pages([page, page])
-    assert read_page(paging, HttpResponse(200, (), merged)).items == page.items * 2  # type: ignore[union-attr]
+    again = read_page(paging, HttpResponse(200, (), merged))
+    assert again is not None
+    assert (again.count, json.loads(b"[" + again.items + b"]")) == (
+        page.count * 2,
+        json.loads(b"[" + page.items + b"]") * 2,
+    )
 
 
 @settings(deadline=None)
@@ -136,3 +143,15 @@ def test_any_answer_is_a_result_that_can_be_told(response: HttpResponse, express
     msgspec.json.encode([whole_text(response), *(read_piece(response, offset, 50) for offset in (0, 1, 7, 10**18))])
     with suppress(Unselectable):
         json.loads(bytes(Selection(expression or "@").apply(response.body)))
+
+
+def test_a_page_or_a_selection_of_millions_of_values_does_not_take_the_memory() -> None:
+    """Eight megabytes of empty objects would take some hundred as values."""
+    body = b'{"items":[' + b",".join([b"{}"] * 2_500_000) + b'],"next_cursor":"c"}'
+    many = b"{" + b",".join(b'"k%d":0' % index for index in range(600_000)) + b"}"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert read_page(Paging("cursor", "cursor"), HttpResponse(200, (), body)) is None
+    with pytest.raises(Unselectable, match="more values than may be read"):
+        Selection("length(items)").apply(body)
+    assert shorten_json(many, 50_000) is not None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10
