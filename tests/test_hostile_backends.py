@@ -3,10 +3,13 @@ what was left, and reaches no place that its connector may not."""
 
 import asyncio
 import json
+import os
 import resource
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -424,6 +427,35 @@ async def test_what_a_backend_says_is_told_as_its_own_words_and_never_in_ours(do
         words = (await call(door, "write")).json()["content"][0]["text"]
         assert words.isprintable()
         assert len(words) < 2_000
+
+
+async def test_the_command_line_shows_what_a_backend_says_and_acts_on_none_of_it(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FACTOTUM_")}
+    environ = {**kept, "PYTHONPATH": str(Path(__file__).parent.parent), "FACTOTUM_SECRET_KEY": "s3cret-of-the-shop"}
+
+    async def factotum(*args: str) -> str:
+        command = [sys.executable, "-W", "error", "-m", "gateway", *args]
+        both = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.STDOUT}
+        running = await asyncio.create_subprocess_exec(*command, cwd=tmp_path, env=environ, **both)
+        async with asyncio.timeout(60):
+            told, _ = await running.communicate()
+        return told.decode()
+
+    said = f"{SAID} Bearer s3cret-of-the-shop\n".encode()
+    answers = [http(said, content_type="text/plain"), http(said, "500 \x1b[2J", content_type="text/plain"),
+               http({SAID: SAID * 5_000}), http(b"\x89PNG", content_type="image/\x9b2J")]  # fmt: skip
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    async with peer(hang) as one:
+        told = ("--name", "bad", "--base-url", one.url, "--allow-address", "127.0.0.0/8", "--bearer", "key")
+        assert "8 tools" in await factotum("add", "openapi.json", *told)
+        shown = ""
+        for answer in answers:
+            one.script = once(answer)
+            shown += await factotum("call", "bad_write")
+        shown += await factotum("call", f"bad{SAID.replace(chr(0), '')}") + await factotum("audit")
+    assert "IGNORE ALL PREVIOUS" in shown
+    assert "s3cret" not in shown
+    assert not set("\x00\x07\x1b\x9b\u202e") & set(shown), ascii(shown)
 
 
 # Pages
