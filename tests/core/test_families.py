@@ -306,6 +306,23 @@ def test_an_argument_that_takes_listed_values_only_is_given_none() -> None:
     assert all(edges_of(tool) == () for tool in tools)
 
 
+@pytest.mark.parametrize(
+    ("listed", "wanted", "fits"),
+    [
+        ("uuid", "uuid", True),
+        ("date", "uuid", False),
+        ("", "uuid", True),
+        ("int64", "uuid", True),
+        ("uri", "email", False),
+    ],
+)
+def test_a_value_of_another_format_is_given_to_nobody(listed: str, wanted: str, fits: bool) -> None:
+    tree = document({"GET /orders": many(thing(id={"type": "string", "format": listed})), "DELETE /orders/{id}": None})
+    tree["paths"]["/orders/{id}"]["delete"]["parameters"][0]["schema"]["format"] = wanted
+    tools = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest").tools
+    assert any(edges_of(tool) for tool in tools) is fits
+
+
 def test_what_stands_before_in_the_path_comes_from_the_arguments_of_the_earlier_call() -> None:
     told = Told(
         {
@@ -414,6 +431,18 @@ def test_a_thing_is_called_by_its_name_alone_where_its_path_does_so() -> None:
     }
 
 
+def test_a_name_alone_means_the_id_of_a_thing_and_nothing_else_of_it() -> None:
+    told = Told(
+        {
+            "GET /licenses": many(thing(license="string", name="string")),
+            "GET /licenses/{license}": thing(license="string", name="string"),
+            "GET /packages?license": many(thing(id="string", license="string")),
+        }
+    )
+    assert told.edges("name") == {}
+    assert set(told.edges("family")) == {("GET /licenses", "GET /licenses/{license}")}
+
+
 def test_generic_names_lead_nowhere_even_where_a_collection_is_called_so() -> None:
     told = Told(
         {
@@ -496,6 +525,18 @@ def test_a_switch_is_switched_back_by_its_own_arguments() -> None:
     assert told.verify("DELETE /user/following/{username}") == ("GET /user/following/{username}", same)
     both = {"owner": "arguments:/owner", "repo": "arguments:/repo"}
     assert told.undo("PUT /repos/{owner}/{repo}/alerts") == ("DELETE /repos/{owner}/{repo}/alerts", both)
+
+
+def test_what_can_be_written_in_several_ways_is_no_switch() -> None:
+    told = Told(
+        {
+            "POST /nodes/{name}/proxy -- Connect to it": None,
+            "PUT /nodes/{name}/proxy -- Connect to it": None,
+            "DELETE /nodes/{name}/proxy -- Connect to it": None,
+            "GET /nodes/{name}": ORDER,
+        }
+    )
+    assert [key for key in told.tools if told.undo(key)] == []
 
 
 def test_what_replaces_a_thing_is_not_taken_back_by_deleting_it() -> None:
