@@ -39,6 +39,7 @@ from gateway.fetch import Bounds, DocumentReader
 from gateway.ingest import Ingestion, read_folder
 from gateway.policy_files import read_policies
 from gateway.published import Edition, Published
+from gateway.quotas import Quotas
 from gateway.rankers.base import RankerFactory
 from gateway.rankers.lexical import LexicalRankers
 from gateway.results import KeptResults
@@ -74,12 +75,15 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
             opened.push_async_callback(_end, asyncio.create_task(endless))
         desk = await _open_desk(settings, secrets, store, published, opened)
         kept = settings.results
+        quotas = Quotas(settings.quotas, time.monotonic)
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
             settings=settings,
             published=published,
             discovery=Discovery(published, _rankers(settings)),
-            calls=Calls(published, StaticCredentials(secrets), upstream, audit, results, clock=_now, new_id=_new_id),
+            calls=Calls(
+                published, StaticCredentials(secrets), upstream, audit, results, quotas, clock=_now, new_id=_new_id
+            ),
             results=results,
             ingestion=ingestion,
             desk=desk,

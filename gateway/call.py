@@ -1,4 +1,4 @@
-"""STORY 1  One tool call: find, scope, check, allow, connect, build, send, follow, read, keep, record.
+"""STORY 1  One tool call: find, scope, check, allow, connect, build, count, send, follow, read, keep, record.
 
 Every call of every door comes through `Calls.call`; nothing else sends to a backend on a caller's behalf.
 Scopes are looked at before the arguments, so that a caller learns nothing of a tool it may not call except which
@@ -50,11 +50,13 @@ from gateway.errors import (
     GatewayError,
     NotFound,
     PolicyDenied,
+    QuotaReached,
     ScopeMissing,
     UpstreamFailed,
 )
 from gateway.follow import Followed, Look, PageBounds, Send, find_look, gather_pages, wait_until_done
 from gateway.published import Edition, Published
+from gateway.quotas import Quotas, Use
 from gateway.results import KeptResults
 from gateway.strict import StrictAnswers
 from gateway.upstream import Upstream
@@ -83,6 +85,7 @@ class Calls:
         upstream: Upstream,
         audit: AuditLog,
         results: KeptResults,
+        quotas: Quotas,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -92,6 +95,7 @@ class Calls:
         self._upstream = upstream
         self._audit = audit
         self._results = results
+        self._quotas = quotas
         self._clock = clock
         self._new_id = new_id
         self._strict = StrictAnswers()
@@ -100,9 +104,9 @@ class Calls:
     async def call(self, principal: Principal, asked: Asked) -> Result:
         """The answer of the backend, an error of its own among them (`Result.is_error`).
 
-        Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, CredentialMissing, TooLarge, UpstreamFailed or
-        StoreFailed, and AnswerInvalid where answers are strict. Whichever it is, its line is committed to the audit log
-        first.
+        Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, QuotaReached, CredentialMissing, TooLarge,
+        UpstreamFailed or StoreFailed, and AnswerInvalid where answers are strict. Whichever it is, its line is committed to
+        the audit log first.
         """
         record = _Record(self._new_id(), self._clock(), time.perf_counter(), principal, asked)
         try:
@@ -138,29 +142,32 @@ class Calls:
         request = build(operation, self._with_files(record.principal, tool.operation, record.arguments))
         if asked.dry_run:
             return preview(request, credential)
-        record.request_bytes = len(request.content)
-        if tool.effect != "read":
-            await self._audit.record(record.entry("sending"))
-            record.write_has_left = True
-        send = partial(self._send, manifest, credential)
-        response = record.response = await send(request, safe=tool.effect == "read")
-        judge = partial(self._judge, connector, prepared, credential.secrets)
-        await judge(response)
-        look = find_look(request, response) or look_by_operation(edition, record, response) if options.wait_s else None
+        with self._quotas.use(record.principal, tool) as use:
+            record.request_bytes = len(request.content)
+            if tool.effect != "read":
+                await self._audit.record(record.entry("sending"))
+                record.write_has_left = True
+            send = partial(self._send, manifest, credential, use)
+            response = record.response = await send(request, safe=tool.effect == "read")
+            judge = partial(self._judge, connector, prepared, credential.secrets)
+            await judge(response)
+            look = (
+                find_look(request, response) or look_by_operation(edition, record, response) if options.wait_s else None
+            )
 
-        async def send_again(request: HttpRequest) -> HttpResponse:
-            answer = await send(request, safe=True)
-            return answer if look is not None else await judge(answer)
+            async def send_again(request: HttpRequest) -> HttpResponse:
+                answer = await send(request, safe=True)
+                return answer if look is not None else await judge(answer)
 
-        followed = await follow(send_again, operation, record, request, response, options, manifest.limits, look)
-        shown = conceal(followed.response, credential.secrets)
-        limits = manifest.limits
-        reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
-        # What a look at accepted work gave is the answer of another operation.
-        doubts = () if look is not None and followed.requests else prepared.answers.notes(shown)
-        told = tuple(conceal_text(note, credential.secrets) for note in followed.notes)
-        result = with_notes(read_response(tool, shown, reading), (*told, *doubts))
-        return self._keep(record.principal, tool, shown, reading, result)
+            followed = await follow(send_again, operation, record, request, response, options, manifest.limits, look)
+            shown = conceal(followed.response, credential.secrets)
+            limits = manifest.limits
+            reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
+            # What a look at accepted work gave is the answer of another operation.
+            doubts = () if look is not None and followed.requests else prepared.answers.notes(shown)
+            told = tuple(conceal_text(note, credential.secrets) for note in followed.notes)
+            result = with_notes(read_response(tool, shown, reading), (*told, *doubts))
+            return self._keep(record.principal, tool, shown, reading, result)
 
     async def _judge(
         self, connector: Connector, prepared: "_Prepared", secrets: Iterable[str], response: HttpResponse
@@ -196,9 +203,10 @@ class Calls:
         )
 
     async def _send(
-        self, manifest: Manifest, credential: Credential, request: HttpRequest, *, safe: bool
+        self, manifest: Manifest, credential: Credential, use: Use, request: HttpRequest, *, safe: bool
     ) -> HttpResponse:
-        return await self._upstream.send(
+        use.bytes += len(request.content)
+        response = await self._upstream.send(
             request,
             connector=manifest.name,
             limits=manifest.limits,
@@ -206,6 +214,8 @@ class Calls:
             auth=credential.auth,
             safe=safe,
         )
+        use.bytes += len(response.body)
+        return response
 
     def _keep(
         self, principal: Principal, tool: Tool, response: HttpResponse, reading: Reading, result: Result
@@ -347,7 +357,7 @@ def _sign(request: HttpRequest, auth: httpx.Auth | None) -> HttpRequest:
 
 def _phase_of(error: GatewayError, record: "_Record") -> Phase:
     match error:
-        case Forbidden():
+        case Forbidden() | QuotaReached():
             return "denied"
         case BadRequest() | NotFound():
             return "rejected"

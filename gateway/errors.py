@@ -11,6 +11,7 @@
     │   ├── DocumentRejected       the document as a whole cannot be read: where and why
     │   └── TooLarge               names the limit and its unit
     ├── Conflict                   it exists already
+    ├── QuotaReached               too many calls or bytes, or too many at once: when to try again
     ├── CredentialMissing          the gateway has no credential for this backend
     ├── UpstreamFailed             the backend gave no usable answer
     │   ├── UpstreamForbidden      the address is not one this connector may reach
@@ -106,6 +107,16 @@ class Conflict(GatewayError):
     title = "Conflict"
 
 
+class QuotaReached(GatewayError):
+    """Nothing has happened; the same call may work in `retry_after_s`."""
+
+    title = "Quota reached"
+
+    def __init__(self, detail: str, retry_after_s: float) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
 class CredentialMissing(GatewayError):
     title = "No credential for the backend"
 
@@ -176,6 +187,7 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     TooLarge: 413,
     BadRequest: 400,
     Conflict: 409,
+    QuotaReached: 429,
     CredentialMissing: 503,
     UpstreamBusy: 503,
     UpstreamTimeout: 504,

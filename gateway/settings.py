@@ -14,6 +14,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from gateway.core.issuer import Issuer
+from gateway.core.quota import Quota
 
 PREFIX = "FACTOTUM_"
 SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
@@ -137,6 +138,7 @@ class Settings(_Part, frozen=True):
     auth: AuthSettings = AuthSettings()
     documents: DocumentSettings = DocumentSettings()
     audit: AuditSettings = AuditSettings()
+    quotas: tuple[Quota, ...] = ()
     results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, Literal
 from urllib.parse import quote, urljoin, urlsplit
@@ -30,6 +31,7 @@ from gateway.core.http import HttpRequest, HttpResponse
 from gateway.core.manifest import Limits
 from gateway.core.media import SEQUENTIAL_TYPES, essence
 from gateway.core.response import retry_seconds
+from gateway.core.rest import rest_s
 from gateway.credentials.base import OneStep
 from gateway.errors import (
     BadRequest,
@@ -139,6 +141,8 @@ class Upstream:
                 lane.breaker = breakers.abandoned(lane.breaker)
                 raise
         lane.breaker = breakers.answered(lane.breaker)
+        if seconds := rest_s(response, datetime.now(UTC)):
+            lane.breaker = breakers.told_to_rest(lane.breaker, seconds, self._clock())
         return response
 
     async def fetch(
@@ -280,7 +284,9 @@ class _Lane:
         """One of `in_flight_max` places; as many callers may wait for one. Raises UpstreamBusy."""
         seconds = breakers.wait_s(self.breaker, now)
         if seconds:
-            detail = f"{self.name} has failed {self.breaker.failures} times in a row and is left alone for a while."
+            asked = now < self.breaker.rest_until
+            why = "asked for fewer calls" if asked else f"has failed {self.breaker.failures} times in a row"
+            detail = f"{self.name} {why} and is left alone for a while."
             raise UpstreamBusy(detail, retry_after_s=round(seconds, 1))
         if self._places.locked() and self._waiting >= self.limits.in_flight_max:
             raise UpstreamBusy(

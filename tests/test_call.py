@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gateway.core.audit import AuditEntry
 from gateway.core.manifest import BearerAuth, Limits, ScopeRules
 from gateway.core.principal import Principal
 from gateway.errors import StoreFailed
+from gateway.quotas import Quotas
 from gateway.stores.base import AuditFilter
 from tests.conftest import Backend, Door
 
@@ -302,6 +304,7 @@ async def test_a_write_that_cannot_be_recorded_is_not_sent(lamps: Door, backend:
             parts.calls._upstream,
             audit,
             parts.results,
+            Quotas((), time.monotonic),
             clock=parts.calls._clock,
             new_id=lambda: "1",
         )

@@ -1,6 +1,7 @@
 """An error on the REST wire: RFC 9457 problem documents. Knows the wire, decides nothing."""
 
 from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from gateway.edge.asgi import Reply
 from gateway.errors import (
     ArgumentsInvalid,
     GatewayError,
+    QuotaReached,
     ScopeMissing,
     Unauthenticated,
     UpstreamFailed,
@@ -37,9 +39,16 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
             headers = (challenge("insufficient_scope", scopes),)
         case ArgumentsInvalid(problems=problems):
             told["problems"] = problems
+        case QuotaReached(retry_after_s=seconds):
+            told |= {"retry": True, "may_have_happened": False, "retry_after_s": seconds}
+            headers = (_retry_after(seconds),)
         case UpstreamFailed():
             told |= {"retry": error.retry, "may_have_happened": error.may_have_happened}
             if error.retry_after_s is not None:
                 told["retry_after_s"] = error.retry_after_s
-                headers = ((b"retry-after", str(max(1, round(error.retry_after_s))).encode()),)
+                headers = (_retry_after(error.retry_after_s),)
     return Reply(status, msgspec.json.encode(told), headers, MEDIA_TYPE)
+
+
+def _retry_after(seconds: float) -> tuple[bytes, bytes]:
+    return b"retry-after", str(max(1, ceil(seconds))).encode()

@@ -29,6 +29,7 @@ from gateway.errors import (
     ArgumentsInvalid,
     GatewayError,
     NotFound,
+    QuotaReached,
     ScopeMissing,
     StoreFailed,
     UpstreamFailed,
@@ -308,6 +309,8 @@ def _block(content: Content) -> dict[str, Any]:
 def _explain(error: GatewayError) -> str:
     """For a model: what went wrong, and whether to try again."""
     told = f"{error.title}: {error.detail}"
+    if isinstance(error, QuotaReached):
+        return f"{told} Nothing has happened."
     if not isinstance(error, UpstreamFailed):
         return told
     if isinstance(error, AnswerInvalid):
