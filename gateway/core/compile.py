@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import msgspec
 from msgspec import Raw, Struct, structs
 
 from gateway.core import swagger
@@ -59,6 +60,9 @@ RELATIONS_STEPS_MAX = 10_000_000
 SERVER_STEPS = 20
 # Alternatives of a security requirement, of which the first count, and the scopes of one; one that has more is left out.
 ALTERNATIVES_MAX, SCOPES_MAX = 50, 200
+# What a tool's definition has beside its name, texts and arguments; and what is left to the arguments at the least.
+DEFINITION_FRAME_BYTES = 300
+COMPACT_BYTES_MIN = 1 << 10
 METHOD_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 
 
@@ -305,15 +309,17 @@ def _compile(source: Source, name: str, found: _Found) -> Tool:
         defers=answers.defers or told.poll is not None,
         defaults=tuple(inputs.defaults),
     )
-    options = offer_options(operation, answers=effect == "read" or bool(bytes(answers.root)))
-    root, compact = _input(source, at, inputs, options)
     summary = plain(at.value.get("summary") or found.item.value.get("summary"), TITLE_CHARACTERS_MAX)
-    title = plain(told.title, TITLE_CHARACTERS_MAX)
+    title = plain(told.title, TITLE_CHARACTERS_MAX) or summary
+    title = title or shown(words(identity.operation_id) or identity.key, TITLE_CHARACTERS_MAX)
     deprecated = at.value.get("deprecated") is True
+    description = _description(summary, at, found, deprecated=deprecated)
+    options = offer_options(operation, answers=effect == "read" or bool(bytes(answers.root)))
+    root, compact = _input(source, at, inputs, options, (name, title, description))
     return Tool(
         name=name,
-        title=title or summary or shown(words(identity.operation_id) or identity.key, TITLE_CHARACTERS_MAX),
-        description=_description(summary, at, found, deprecated=deprecated),
+        title=title,
+        description=description,
         inputs=root,
         outputs=answers.root,
         answers=answers.declared,
@@ -346,11 +352,14 @@ def _extension(source: Source, at: At, told: Extension, inputs: Inputs) -> Exten
     return told if told != Extension() else None
 
 
-def _input(source: Source, at: At, inputs: Inputs, options: Mapping[str, Any]) -> tuple[Raw, Raw]:
-    """The root of the input schema, and the compact form with the options. Raises Malformed."""
+def _input(
+    source: Source, at: At, inputs: Inputs, options: Mapping[str, Any], beside: tuple[str, ...]
+) -> tuple[Raw, Raw]:
+    """The root of the input schema, and the compact form with the options, which has the room that the texts `beside` it
+    leave. Raises Malformed."""
     root, is_whole = source.schemas.encode_root(inputs.schema({}), "input")
-    bytes_max = source.manifest.limits.definition_bytes_max
-    compact = source.schemas.encode_compact(inputs.schema(options), bytes_max)
+    room = source.manifest.limits.definition_bytes_max - DEFINITION_FRAME_BYTES - len(msgspec.json.encode(beside))
+    compact = source.schemas.encode_compact(inputs.schema(options), max(room, COMPACT_BYTES_MIN))
     if not bytes(root):
         place = source.documents.place(at)
         raise Malformed("too-many-inputs", place, "the names of its inputs alone are too long a list.")

@@ -73,7 +73,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     """What one connector may use. `response_bytes_max` is what is read of an answer, or of all the pages of a list;
     `result_bytes_max` is what a caller is given of it at once, and `media_bytes_max` the same for images, sounds and
     files. A stream of events is read for `stream_timeout_s`, the pages of a list for `pages_timeout_s`.
-    `definition_bytes_max` is what a list of tools shows of one tool's arguments."""
+    `definition_bytes_max` is the whole of what a list of tools shows of one tool."""
 
     timeout_s: Seconds = 30.0
     connect_timeout_s: Seconds = 5.0
@@ -86,7 +86,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     in_flight_max: Annotated[int, Meta(ge=1, le=10_000)] = 64
     redirects_max: Count = 3
     retries_max: Annotated[int, Meta(ge=0, le=5)] = 1
-    definition_bytes_max: Annotated[int, Meta(ge=512, le=256 << 10)] = 7 << 10
+    definition_bytes_max: Annotated[int, Meta(ge=2 << 10, le=256 << 10)] = 8 << 10
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

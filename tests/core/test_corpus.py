@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
 import yaml
 
@@ -25,6 +26,7 @@ from gateway.core.pointer import escape
 from gateway.core.references import Documents
 from gateway.core.shelf import SCHEMA_BYTES_MAX
 from gateway.core.tool import TOOL_NAME_PATTERN
+from gateway.edge.mcp.tools import define
 
 CORPUS = Path(__file__).parents[3] / "shared" / "specs"
 BASE = "https://documents.example/"
@@ -90,6 +92,7 @@ def test_every_operation_is_a_valid_tool_or_a_named_refusal(row: dict[str, Any])
         assert tool.scopes
         check_schema(bytes(tool.input_schema), SCHEMA_BYTES_MAX)
         check_schema(bytes(tool.compact), connector.manifest.limits.definition_bytes_max)
+        assert len(msgspec.json.encode(define(tool, "plain"))) <= connector.manifest.limits.definition_bytes_max
         if bytes(tool.outputs):
             check_schema(bytes(tool.output_schema), SCHEMA_BYTES_MAX)
         properties = json.loads(bytes(tool.input_schema))["properties"]

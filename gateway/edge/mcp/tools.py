@@ -179,7 +179,7 @@ class Toolbox:
         return pages[number]
 
     def _encode_pages(self, view: View, dialect: Dialect, *, whole: bool) -> list[bytes]:
-        shown = [_define(tool, dialect) for tool in (view.tools.values() if whole else view.pinned)]
+        shown = [define(tool, dialect) for tool in (view.tools.values() if whole else view.pinned)]
         listed = ([*shown, READ] if shown else []) if whole else [*OWN, *shown]
         size = self._page_tools_max
         pages = [listed[start : start + size] for start in range(0, len(listed), size)] or [[]]
@@ -232,7 +232,8 @@ class Toolbox:
                 return _told(await self._calls.call(principal, call), structured)
 
 
-def _define(tool: Tool, dialect: Dialect) -> Definition:
+def define(tool: Tool, dialect: Dialect) -> Definition:
+    """What a list shows of a tool."""
     meta: dict[str, str] = {"io.factotum/effect": tool.effect}
     return Definition(
         tool.name, tool.title, tool.description, in_dialect(tool.compact, dialect).schema, tool.annotations, meta
