@@ -16,6 +16,7 @@ from litestar.types import ASGIApp
 
 from gateway import __version__
 from gateway.audit import AuditLog
+from gateway.audit_seal import AuditSeal, signing_key
 from gateway.auth.access_token import AccessTokens
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.auth.issuer_http import IssuerHttp, may_ask
@@ -58,6 +59,8 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
     """
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(open_store(settings))
+        seal = AuditSeal(store, signing_key(secrets, Path(settings.data_dir)), settings.audit, _now)
+        opened.push_async_callback(seal.sign)  # Once the log is closed, whose lines are all written then.
         audit = await opened.enter_async_context(AuditLog(store, queue_entries_max=settings.audit.queue_entries_max))
         upstream = await opened.enter_async_context(open_upstream())
         policies = read_policies(settings)
@@ -71,7 +74,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
-        for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s)):
+        for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s), seal.keep()):
             opened.push_async_callback(_end, asyncio.create_task(endless))
         desk = await _open_desk(settings, secrets, store, published, opened)
         kept = settings.results

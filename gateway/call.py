@@ -410,6 +410,8 @@ class _Record:
             tenant=self.principal.tenant,
             subject=self.principal.subject,
             client=self.principal.client,
+            issuer=self.principal.issuer,
+            actors=self.principal.actors,
             tool=self.asked.tool[:TOOL_NAME_CHARACTERS_MAX],
             connector=self.tool.connector if self.tool else "",
             effect=self.tool.effect if self.tool else "",

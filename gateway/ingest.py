@@ -350,6 +350,8 @@ class Ingestion:
             tenant=principal.tenant,
             subject=principal.subject,
             client=principal.client,
+            issuer=principal.issuer,
+            actors=principal.actors,
             tool=f"connectors.{verb}",
             connector=manifest.name,
             arguments=Raw(msgspec.json.encode(manifest)),

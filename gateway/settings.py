@@ -103,7 +103,12 @@ class DocumentSettings(_Part, frozen=True):
 
 
 class AuditSettings(_Part, frozen=True):
+    """The end of the log is signed every `checkpoint_s` in which it grew. Lines older than `retention_days` are let go, up to
+    a signed one; 0 keeps all."""
+
     queue_entries_max: Count = 10_000
+    checkpoint_s: Seconds = 60.0
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
 
 class ResultSettings(_Part, frozen=True):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,28 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     assert '"phase":"previewed"' in factotum("audit", "--json").stdout
     assert factotum("remove", "shop").returncode == 0
     assert "shop" not in factotum("connectors").stdout
+
+
+def test_the_audit_log_is_verified_exported_and_found_out_where_it_was_changed(factotum, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    factotum("add", "openapi.json")
+    factotum("call", "shop_drop_order", '{"id": "7"}', "--dry-run")
+    verified = factotum("audit", "verify")
+    assert (verified.returncode, verified.stdout) == (0, ""), verified.stderr
+    assert "2 lines, signed up to line 2" in verified.stderr
+    events = [json.loads(line) for line in factotum("audit", "export", "--format", "ocsf").stdout.splitlines()]
+    assert [(one["class_uid"], one["type_uid"], one["status_id"]) for one in events] == [
+        (6003, 600399, 1),
+        (6003, 600304, 1),
+    ]
+    assert events[1]["api"] == {"operation": "shop_drop_order", "service": {"name": "shop"}}
+    lines = [json.loads(line) for line in factotum("audit", "export", "--after", "1").stdout.splitlines()]
+    assert [line["phase"] for line in lines] == ["previewed"]
+    assert factotum("audit", "drop", "--days", "1").stdout == "0 lines are gone\n"
+    with sqlite3.connect(tmp_path / ".factotum" / "factotum.db") as connection:
+        connection.execute("DELETE FROM audit WHERE sequence = 1")
+    verified = factotum("audit", "verify")
+    assert (verified.returncode, verified.stdout.split(":")[:2]) == (1, ["line 1", " missing"])
 
 
 def test_a_manifest_says_more_and_what_is_said_beside_it_wins(factotum, tmp_path: Path) -> None:

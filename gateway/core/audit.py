@@ -1,9 +1,10 @@
 """One line of the audit log, and what is left out of it."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from msgspec import Raw, Struct, field
+import msgspec
+from msgspec import Raw, Struct, field, structs
 
 Phase = Literal[
     "sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"
@@ -18,7 +19,8 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     `done` the backend answered; `denied` scopes or a policy said no; `rejected` the arguments or the tool's name were wrong;
     `failed` no usable answer and nothing can have happened; `uncertain` no answer and a write may have happened;
     `cancelled` the caller went away; `previewed` a dry run; `administered` a change to the gateway itself.
-    `arguments` are redacted JSON. `sequence` is given by the store.
+    `arguments` are redacted JSON. `identity` is who reached the backend; `issuer` vouched for the subject, and `actors` act
+    for it. `sequence` is given by the store.
     """
 
     at: datetime
@@ -41,4 +43,26 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     request_bytes: int = 0
     response_bytes: int = 0
     identity: str = ""
+    issuer: str = ""
+    actors: tuple[str, ...] = ()
     sequence: int = 0
+
+
+def encode_line(entry: AuditEntry) -> bytes:
+    r"""A line as it is kept. No line is refused for what is in it: text that is not Unicode (a lone surrogate) has
+    `\udc80` in its place."""
+    try:
+        return msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        cleaned = {name: clean(value) for name, value in structs.asdict(entry).items()}
+        return msgspec.json.encode(AuditEntry(**cleaned))
+
+
+def clean(value: Any) -> Any:
+    r"""Text, or a tuple of texts, with `\udc80` in place of what is not Unicode; anything else as it is."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case tuple():
+            return tuple(clean(item) for item in value)
+    return value

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from msgspec import Struct, structs
 
 from gateway.core.audit import AuditEntry, Phase
+from gateway.core.audit_chain import Checkpoint, Link
 from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 
@@ -126,9 +127,35 @@ class KeyStore(Protocol):
         """True where there was one that was not yet revoked. Changes the generation."""
 
 
+class AuditTail(Struct, frozen=True):
+    """The end of the log: the number of the last line that was given out, and the digest of the chain up to it."""
+
+    sequence: int
+    digest: bytes
+
+
 class AuditStore(Protocol):
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
-        """Append all or nothing, in order, and return when they are committed. Sequences are given in that order."""
+        """Append all or nothing, in order, each linked to the one before it (`core.audit_chain`), and return when they are
+        committed. Sequences are given in that order, without a gap."""
+
+    async def audit_tail(self) -> AuditTail: ...
+
+    async def audit_links(self, after: int, limit: int) -> Sequence[Link]:
+        """The lines after one, oldest first, as they are kept. One whose columns are not what it says is given as none
+        that can be right: without bytes."""
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Append one. There is one for a line at most; another for the same is left aside."""
+
+    async def checkpoints(self) -> Sequence[Checkpoint]:
+        """Oldest first."""
+
+    async def old_checkpoint(self, before: datetime) -> Checkpoint | None:
+        """The newest checkpoint that has only lines older than `before` up to it."""
+
+    async def drop_audit(self, start: Checkpoint) -> int:
+        """Let go of the lines up to a checkpoint, which takes the place of all before it. Gives how many lines went."""
 
     async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
         """Oldest first."""

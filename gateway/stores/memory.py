@@ -6,12 +6,14 @@ from datetime import datetime
 
 from msgspec import structs
 
-from gateway.core.audit import AuditEntry
+from gateway.core.audit import AuditEntry, encode_line
+from gateway.core.audit_chain import START, Checkpoint, Link, next_digest
 from gateway.errors import Conflict
 from gateway.stores.base import (
     VERSIONS_MAX,
     ApiKey,
     AuditFilter,
+    AuditTail,
     ConnectorVersion,
     Store,
     StoredConnector,
@@ -33,6 +35,9 @@ class MemoryStore:
         self._connectors: dict[str, StoredConnector] = {}
         self._keys: dict[str, ApiKey] = {}
         self._lines: deque[AuditEntry] = deque(maxlen=audit_lines_max)
+        self._links: deque[Link] = deque(maxlen=audit_lines_max)
+        self._checkpoints: dict[int, Checkpoint] = {}
+        self._tail = AuditTail(0, START)
         self._versions: dict[str, deque[ConnectorVersion]] = {}
         self._approved: dict[str, frozenset[str]] = {}
         self._generation = 0
@@ -103,8 +108,35 @@ class MemoryStore:
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         for entry in entries:
-            self._sequence += 1
-            self._lines.append(structs.replace(entry, sequence=self._sequence))
+            sequence = self._tail.sequence + 1
+            line = encode_line(entry)
+            self._tail = AuditTail(sequence, next_digest(self._tail.digest, sequence, line))
+            self._lines.append(structs.replace(entry, sequence=sequence))
+            self._links.append(Link(sequence, line, self._tail.digest))
+
+    async def audit_tail(self) -> AuditTail:
+        return self._tail
+
+    async def audit_links(self, after: int, limit: int) -> Sequence[Link]:
+        return [link for link in self._links if link.sequence > after][: max(limit, 0)]
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._checkpoints.setdefault(checkpoint.sequence, checkpoint)
+
+    async def checkpoints(self) -> Sequence[Checkpoint]:
+        return sorted(self._checkpoints.values(), key=lambda one: one.sequence)
+
+    async def old_checkpoint(self, before: datetime) -> Checkpoint | None:
+        oldest = min((line.sequence for line in self._lines if line.at >= before), default=self._tail.sequence + 1)
+        last = max((one for one in self._checkpoints if one < oldest), default=None)
+        return None if last is None else self._checkpoints[last]
+
+    async def drop_audit(self, start: Checkpoint) -> int:
+        had, last = len(self._lines), start.sequence
+        self._lines = deque((line for line in self._lines if line.sequence > last), self._lines.maxlen)
+        self._links = deque((link for link in self._links if link.sequence > last), self._links.maxlen)
+        self._checkpoints = {one: kept for one, kept in self._checkpoints.items() if one > last} | {last: start}
+        return had - len(self._lines)
 
     async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
         found = [line for line in self._lines if _fits(line, wanted)]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from gateway.errors import StoreFailed
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,6 +37,8 @@ state = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("audit_sequence", sa.BigInteger, nullable=False),
+    sa.Column("audit_digest", sa.LargeBinary, nullable=False),
 )
 documents = sa.Table(
     "document",
@@ -97,10 +99,21 @@ audit = sa.Table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("phase", sa.Text, nullable=False),
     sa.Column("entry", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
     sa.Index("audit_tenant", "tenant", "sequence"),
     sa.Index("audit_tool", "tool", "sequence"),
     sa.Index("audit_subject", "subject", "sequence"),
     sqlite_autoincrement=True,
+)
+checkpoints = sa.Table(
+    "audit_checkpoint",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("key", sa.LargeBinary, nullable=False),
+    sa.Column("signature", sa.LargeBinary, nullable=False),
+    sa.Column("is_start", sa.Boolean, nullable=False),
 )
 
 

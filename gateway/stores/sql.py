@@ -19,19 +19,31 @@ import sqlalchemy as sa
 from msgspec import structs
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from gateway.core.audit import AuditEntry
+from gateway.core.audit import AuditEntry, clean, encode_line
+from gateway.core.audit_chain import Checkpoint, Link, next_digest
 from gateway.core.manifest import Manifest
 from gateway.errors import Conflict, GatewayError, StoreFailed
 from gateway.stores.base import (
     VERSIONS_MAX,
     ApiKey,
     AuditFilter,
+    AuditTail,
     ConnectorVersion,
     Store,
     StoredConnector,
     StoredDocument,
 )
-from gateway.stores.schema import api_keys, approved, audit, connectors, documents, migrate, state, versions
+from gateway.stores.schema import (
+    api_keys,
+    approved,
+    audit,
+    checkpoints,
+    connectors,
+    documents,
+    migrate,
+    state,
+    versions,
+)
 from gateway.stores.sqlite import Durability, explain_sqlite, open_sqlite_engines
 
 INTEGER_MAX = 2**63 - 1
@@ -133,6 +145,24 @@ class SqlStore:
 
     async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
         return await self._reader.run(_read_audit, wanted)
+
+    async def audit_tail(self) -> AuditTail:
+        return await self._reader.run(_read_tail)
+
+    async def audit_links(self, after: int, limit: int) -> Sequence[Link]:
+        return await self._reader.run(_read_links, after, limit)
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        await self._writer.run(_add_checkpoint, checkpoint)
+
+    async def checkpoints(self) -> Sequence[Checkpoint]:
+        return await self._reader.run(_read_checkpoints)
+
+    async def old_checkpoint(self, before: datetime) -> Checkpoint | None:
+        return await self._reader.run(_find_old_checkpoint, before)
+
+    async def drop_audit(self, start: Checkpoint) -> int:
+        return await self._writer.run(_drop_audit, start)
 
 
 class _Lane:
@@ -338,33 +368,66 @@ def _to_key(row: Row) -> ApiKey:
 
 
 def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry]) -> None:
-    connection.execute(audit.insert(), [_to_row(entry) for entry in entries])
+    """One writer at a time: a transaction that writes has the lock from its start on."""
+    sequence, digest = connection.execute(sa.select(state.c.audit_sequence, state.c.audit_digest)).one()
+    rows = []
+    for entry in entries:
+        line = encode_line(entry)
+        sequence += 1
+        digest = next_digest(digest, sequence, line)
+        rows.append(_columns(entry) | {"sequence": sequence, "entry": line, "digest": digest})
+    connection.execute(audit.insert(), rows)
+    connection.execute(state.update().values(audit_sequence=sequence, audit_digest=digest))
 
 
-def _to_row(entry: AuditEntry) -> dict[str, Any]:
+def _columns(entry: AuditEntry) -> dict[str, Any]:
+    """What a line is found by."""
+    told = structs.replace(entry, tenant=clean(entry.tenant), tool=clean(entry.tool), subject=clean(entry.subject))
+    return {name: getattr(told, name) for name in ("at", "tenant", "tool", "subject", "phase")}
+
+
+def _read_tail(connection: sa.Connection) -> AuditTail:
+    return AuditTail(*connection.execute(sa.select(state.c.audit_sequence, state.c.audit_digest)).one())
+
+
+def _read_links(connection: sa.Connection, after: int, limit: int) -> list[Link]:
+    query = sa.select(audit).where(audit.c.sequence > after).order_by(audit.c.sequence)
+    return [_to_link(row) for row in connection.execute(query.limit(min(max(limit, 0), INTEGER_MAX)))]
+
+
+def _to_link(row: Row) -> Link:
     try:
-        encoded = msgspec.json.encode(entry)
-    except UnicodeEncodeError:
-        entry = structs.replace(entry, **{name: _escape(value) for name, value in structs.asdict(entry).items()})
-        encoded = msgspec.json.encode(entry)
-    columns = {
-        "at": entry.at,
-        "tenant": entry.tenant,
-        "tool": entry.tool,
-        "subject": entry.subject,
-        "phase": entry.phase,
-    }
-    return columns | {"entry": encoded}
+        told = _columns(msgspec.json.decode(row.entry, type=AuditEntry))
+    except msgspec.MsgspecError:
+        told = {}
+    is_whole = told == {name: row._mapping[name] for name in told} and bool(told)
+    return Link(row.sequence, row.entry if is_whole else b"", row.digest)
 
 
-def _escape(value: Any) -> Any:
-    r"""Text that is not Unicode (a lone surrogate) with `\udc80` in its place: no line is refused for what is in it."""
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case tuple():
-            return tuple(_escape(item) for item in value)
-    return value
+def _add_checkpoint(connection: sa.Connection, checkpoint: Checkpoint) -> None:
+    known = sa.select(checkpoints.c.sequence).where(checkpoints.c.sequence == checkpoint.sequence)
+    if not connection.execute(known).first():
+        connection.execute(checkpoints.insert(), structs.asdict(checkpoint))
+
+
+def _read_checkpoints(connection: sa.Connection) -> list[Checkpoint]:
+    return [
+        Checkpoint(**row._mapping)
+        for row in connection.execute(sa.select(checkpoints).order_by(checkpoints.c.sequence))
+    ]
+
+
+def _find_old_checkpoint(connection: sa.Connection, before: datetime) -> Checkpoint | None:
+    oldest = connection.execute(sa.select(sa.func.min(audit.c.sequence)).where(audit.c.at >= before)).scalar()
+    query = sa.select(checkpoints).order_by(checkpoints.c.sequence.desc()).limit(1)
+    row = connection.execute(query if oldest is None else query.where(checkpoints.c.sequence < oldest)).first()
+    return Checkpoint(**row._mapping) if row else None
+
+
+def _drop_audit(connection: sa.Connection, start: Checkpoint) -> int:
+    connection.execute(checkpoints.delete().where(checkpoints.c.sequence <= start.sequence))
+    connection.execute(checkpoints.insert(), structs.asdict(start))
+    return connection.execute(audit.delete().where(audit.c.sequence <= start.sequence)).rowcount
 
 
 def _read_audit(connection: sa.Connection, wanted: AuditFilter) -> list[AuditEntry]:
@@ -382,7 +445,7 @@ def _conditions(wanted: AuditFilter) -> list[sa.ColumnElement[bool]]:
         "phase": wanted.phase,
         "tenant": wanted.tenant,
     }
-    found = [audit.c[name] == _escape(value) for name, value in asked.items() if value is not None]
+    found = [audit.c[name] == clean(value) for name, value in asked.items() if value is not None]
     if wanted.after_sequence is not None:
         found.append(audit.c.sequence > min(max(wanted.after_sequence, 0), INTEGER_MAX))
     return found
