@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from litestar.types import ASGIApp
 
 from gateway import __version__
+from gateway.approvals import Approvals
 from gateway.audit import AuditLog
 from gateway.audit_seal import AuditSeal, signing_key
 from gateway.auth.access_token import AccessTokens
@@ -79,15 +80,25 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         desk = await _open_desk(settings, secrets, store, published, opened)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
+        approvals = Approvals(store, audit, ttl_s=settings.approvals.ttl_s, clock=_now, new_id=_new_id)
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
             settings=settings,
             published=published,
             discovery=Discovery(published, _rankers(settings)),
             calls=Calls(
-                published, StaticCredentials(secrets), upstream, audit, results, quotas, clock=_now, new_id=_new_id
+                published,
+                StaticCredentials(secrets),
+                upstream,
+                audit,
+                results,
+                quotas,
+                approvals,
+                clock=_now,
+                new_id=_new_id,
             ),
             results=results,
+            approvals=approvals,
             ingestion=ingestion,
             desk=desk,
             audit=audit,

@@ -1,4 +1,4 @@
-"""STORY 1  One tool call: find, scope, check, allow, connect, build, count, send, follow, read, keep, record.
+"""STORY 1  One tool call: find, scope, check, allow, connect, build, count, approve, send, follow, read, keep, record.
 
 Every call of every door comes through `Calls.call`; nothing else sends to a backend on a caller's behalf.
 Scopes are looked at before the arguments, so that a caller learns nothing of a tool it may not call except which
@@ -16,6 +16,7 @@ import httpx
 import msgspec
 from msgspec import Raw, Struct, structs
 
+from gateway.approvals import Approvals
 from gateway.audit import AuditLog
 from gateway.core.accept import accept_only, is_declared
 from gateway.core.answer_check import AnswerCheck
@@ -86,6 +87,7 @@ class Calls:
         audit: AuditLog,
         results: KeptResults,
         quotas: Quotas,
+        approvals: Approvals,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
@@ -96,6 +98,7 @@ class Calls:
         self._audit = audit
         self._results = results
         self._quotas = quotas
+        self._approvals = approvals
         self._clock = clock
         self._new_id = new_id
         self._strict = StrictAnswers()
@@ -104,9 +107,9 @@ class Calls:
     async def call(self, principal: Principal, asked: Asked) -> Result:
         """The answer of the backend, an error of its own among them (`Result.is_error`).
 
-        Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, QuotaReached, CredentialMissing, TooLarge,
-        UpstreamFailed or StoreFailed, and AnswerInvalid where answers are strict. Whichever it is, its line is committed to
-        the audit log first.
+        Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, QuotaReached, ApprovalNeeded, CredentialMissing,
+        TooLarge, UpstreamFailed or StoreFailed, and AnswerInvalid where answers are strict. Whichever it is, its line is
+        committed to the audit log first.
         """
         record = _Record(self._new_id(), self._clock(), time.perf_counter(), principal, asked)
         try:
@@ -143,6 +146,7 @@ class Calls:
         if asked.dry_run:
             return preview(request, credential)
         with self._quotas.use(record.principal, tool) as use:
+            await self._approve(record)
             record.request_bytes = len(request.content)
             if tool.effect != "read":
                 await self._audit.record(record.entry("sending"))
@@ -168,6 +172,16 @@ class Calls:
             told = tuple(conceal_text(note, credential.secrets) for note in followed.notes)
             result = with_notes(read_response(tool, shown, reading), (*told, *doubts))
             return self._keep(record.principal, tool, shown, reading, result)
+
+    async def _approve(self, record: "_Record") -> None:
+        """Use up the approval of exactly this call, where policies want one. Raises ApprovalNeeded."""
+        assert record.decision is not None
+        assert record.tool is not None
+        if not record.decision.allowed:
+            used = await self._approvals.use(
+                record.principal, record.tool, record.arguments, record.logged, record.decision
+            )
+            record.approval = used.id
 
     async def _judge(
         self, connector: Connector, prepared: "_Prepared", secrets: Iterable[str], response: HttpResponse
@@ -286,7 +300,7 @@ def allow(policies: PolicyBook, record: "_Record") -> Decision:
     assert record.tool is not None
     facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
     decision = policies.decide(record.principal, record.tool, record.arguments, facts)
-    if not decision.allowed:
+    if decision.verdict == "deny":
         raise PolicyDenied(decision)
     return decision
 
@@ -390,6 +404,7 @@ class _Record:
         self.logged = Raw(b"{}")
         self.decision: Decision | None = None
         self.identity = ""
+        self.approval = ""
         self.request_bytes = 0
         self.write_has_left = False
         self.response: HttpResponse | None = None
@@ -425,6 +440,7 @@ class _Record:
             request_bytes=self.request_bytes,
             response_bytes=len(self.response.body) if self.response else 0,
             identity=self.identity,
+            approval=self.approval,
         )
 
 

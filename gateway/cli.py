@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, get_args
 
 import msgspec
 import rich_click as click
@@ -22,9 +22,12 @@ from rich.text import Text as RichText
 
 from gateway import __version__
 from gateway.app import open_gateway, open_store
+from gateway.approvals import Approvals
+from gateway.audit import AuditLog
 from gateway.audit_seal import AuditSeal, signing_key, verify_log
 from gateway.auth.api_key import new_key
 from gateway.call import Asked
+from gateway.core.approval import State
 from gateway.core.audit import AuditEntry
 from gateway.core.audit_chain import Verifier
 from gateway.core.catalog import Catalog, all_scopes
@@ -51,6 +54,7 @@ from gateway.telemetry import set_up_logging
 P = ParamSpec("P")
 T = TypeVar("T")
 
+APPROVALS_SHOWN = 200
 FOLLOW_S = 0.5
 
 
@@ -384,6 +388,65 @@ async def revoke_key(key_id: str) -> None:
         if not await store.revoke_key(key_id, _now()):
             raise NotFound(f"There is no key {key_id!r} that is not revoked already; `factotum keys list` lists them.")
     out.print(f"{key_id} is revoked")
+
+
+@cli.group(invoke_without_command=True)
+@click.option("--tenant", default="default", show_default=True)
+@click.option("--state", type=click.Choice(get_args(State)), default="pending", show_default=True)
+@click.pass_context
+def approvals(context: click.Context, tenant: str, state: State) -> None:
+    """Calls that wait for a person's yes."""
+    context.obj = tenant
+    if context.invoked_subcommand is None:
+        run(_show_approvals(tenant, state))
+
+
+async def _show_approvals(tenant: str, state: State) -> None:
+    async with open_store(_settings()) as store:
+        found = await store.approvals(tenant, state, _now(), APPROVALS_SHOWN)
+    table = _table("approval", "for", "tool", "arguments", "needs", "until")
+    for one in found:
+        arguments = bytes(one.arguments).decode()
+        table.add_row(
+            one.id, one.subject, one.tool, arguments, " and ".join(one.lacking), f"{one.expires_at:%Y-%m-%d %H:%M}"
+        )
+    out.print(table)
+
+
+@approvals.command("approve")
+@click.argument("approval_id")
+@click.pass_obj
+@asynchronous
+async def approve_call(tenant: str, approval_id: str) -> None:
+    """Say yes to exactly that call, for everybody whose yes it needs: whoever owns the store may."""
+    async with _approvals() as held:
+        found = await held.find(tenant, approval_id)
+        await held.approve(_owner(tenant, found.groups), approval_id)
+    out.print(f"{approval_id} is approved: {found.tool} may be called once, with those arguments, for {found.subject}")
+
+
+@approvals.command("deny")
+@click.argument("approval_id")
+@click.option("--reason", default="", help="Whoever asked is told.")
+@click.pass_obj
+@asynchronous
+async def deny_call(tenant: str, approval_id: str, reason: str) -> None:
+    """Say no."""
+    async with _approvals() as held:
+        found = await held.find(tenant, approval_id)
+        await held.deny(_owner(tenant, found.groups), approval_id, reason)
+    out.print(f"{approval_id} is denied")
+
+
+@asynccontextmanager
+async def _approvals() -> AsyncIterator[Approvals]:
+    settings = _settings()
+    async with open_store(settings) as store, AuditLog(store) as log:
+        yield Approvals(store, log, ttl_s=settings.approvals.ttl_s, clock=_now, new_id=lambda: "")
+
+
+def _owner(tenant: str, groups: tuple[str, ...]) -> Principal:
+    return msgspec.structs.replace(OPERATOR, tenant=tenant, groups=frozenset(groups))
 
 
 @cli.group(invoke_without_command=True)

@@ -4,7 +4,8 @@
     ├── Unauthenticated            no key, or one that is unknown, expired or revoked
     ├── Forbidden
     │   ├── ScopeMissing           names the scopes that would do
-    │   └── PolicyDenied           carries the decision
+    │   ├── PolicyDenied           carries the decision
+    │   └── ApprovalNeeded         carries what is asked for
     ├── NotFound                   a tool, connector or key of that name
     ├── BadRequest
     │   ├── ArgumentsInvalid       one problem per argument
@@ -26,6 +27,7 @@
 Texts are ours: never that of an exception we did not write. Each says what to do next.
 """
 
+from gateway.core.approval import Approval
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
 
@@ -71,6 +73,16 @@ class PolicyDenied(Forbidden):
     def __init__(self, decision: Decision) -> None:
         super().__init__(" ".join(decision.reasons))
         self.decision = decision
+
+
+class ApprovalNeeded(Forbidden):
+    """A person has to say yes first; it has been asked for, or was denied."""
+
+    title = "Approval needed"
+
+    def __init__(self, detail: str, approval: Approval) -> None:
+        super().__init__(detail)
+        self.approval = approval
 
 
 class NotFound(GatewayError):

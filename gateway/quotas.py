@@ -8,7 +8,7 @@ from msgspec import Struct
 from gateway.core.principal import Principal
 from gateway.core.quota import Bucket, Quota, is_empty, key_of, leak, wait_s
 from gateway.core.tool import Tool
-from gateway.errors import QuotaReached
+from gateway.errors import Forbidden, QuotaReached
 
 BUCKETS_MAX = 100_000
 # How soon to try again where that depends on calls that are under way.
@@ -44,6 +44,10 @@ class Quotas:
             bucket.under_way += 1
         try:
             yield use
+        except Forbidden:  # Before anything was sent: it is no call.
+            for _, bucket in filled:
+                bucket.calls = max(bucket.calls - 1, 0.0)
+            raise
         finally:
             for _, bucket in filled:
                 bucket.under_way -= 1

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec import Struct, structs
 
 from gateway.core.http import HttpResponse
-from gateway.core.principal import Principal
+from gateway.core.principal import Owner, Principal
 from gateway.core.project import Selection, Unselectable
 from gateway.core.response import Reading, read_piece, read_response
 from gateway.core.result import Result, with_handle
@@ -23,7 +23,7 @@ class Kept(Struct, frozen=True):
     """One answer, the tool that gave it, and within which bounds it is read. `owner` is who may read it, `until` the
     second at which it is gone."""
 
-    owner: tuple[str, str, str, str]
+    owner: Owner
     tool: Tool
     response: HttpResponse
     reading: Reading

@@ -111,6 +111,12 @@ class AuditSettings(_Part, frozen=True):
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
 
+class ApprovalSettings(_Part, frozen=True):
+    """`ttl_s` is for how long an approval is good: from when it is asked for, through its yes, to when it is used."""
+
+    ttl_s: Seconds = 3_600.0
+
+
 class ResultSettings(_Part, frozen=True):
     """Answers that were too long to give at once, and files, are kept in memory: `bytes_max` in all, each for `ttl_s`."""
 
@@ -144,6 +150,7 @@ class Settings(_Part, frozen=True):
     documents: DocumentSettings = DocumentSettings()
     audit: AuditSettings = AuditSettings()
     quotas: tuple[Quota, ...] = ()
+    approvals: ApprovalSettings = ApprovalSettings()
     results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 

@@ -305,6 +305,7 @@ async def test_a_write_that_cannot_be_recorded_is_not_sent(lamps: Door, backend:
             audit,
             parts.results,
             Quotas((), time.monotonic),
+            parts.approvals,
             clock=parts.calls._clock,
             new_id=lambda: "1",
         )

@@ -8,12 +8,15 @@ Verdict = Literal["allow", "deny", "needs_approval"]
 
 
 class Decision(Struct, frozen=True):
-    """`policies` are the ids of the policies that decided; `reasons` are sentences for the caller.
+    """`policies` are the ids of the policies that decided; `reasons` are sentences for the caller. Where an approval is needed,
+    `approvers` are those that the policies name, and `four_eyes` that it may not be whoever asks.
     INVARIANT: a decision that is not `allow` has at least one reason."""
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    four_eyes: bool = False
 
     @property
     def allowed(self) -> bool:

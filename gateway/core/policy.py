@@ -127,7 +127,9 @@ class PolicyBook:
         if not asked:
             return Decision("allow", reasons, ids)
         who = " and ".join(dict.fromkeys(asked.values()))
-        return Decision("needs_approval", (*map(self._reason, asked), f"It needs the approval of {who}."), ids)
+        reasons = (*map(self._reason, asked), f"It needs the approval of {who}.")
+        four_eyes = any("four_eyes" in self._policies[one].annotations for one in asked)
+        return Decision("needs_approval", reasons, ids, tuple(dict.fromkeys(asked.values())), four_eyes)
 
     def _reason(self, policy_id: str) -> str:
         policy = self._policies[policy_id]

@@ -76,6 +76,8 @@ def _read(file: str, told: pst.Template) -> Policy:
         raise PolicyBroken(file, repr(name[:ID_CHARACTERS_MAX]), detail)
     if told.effect == "forbid" and "needs_approval" in told.annotations:
         raise PolicyBroken(file, name, "only a permit can need an approval, and this is a forbid.")
+    if "four_eyes" in told.annotations and "needs_approval" not in told.annotations:
+        raise PolicyBroken(file, name, "@four_eyes is about an approval, and this needs none.")
     actions = frozenset(uid.id for uid in _actions(told.action))
     named = pst.Template(
         name, told.effect, told.principal, told.action, told.resource, told.clauses, dict(told.annotations)

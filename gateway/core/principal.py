@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+# Tenant, issuer, subject and client.
+Owner = tuple[str, str, str, str]
 Method = Literal["api_key", "oauth", "local"]
 
 
@@ -26,7 +28,7 @@ class Principal(Struct, frozen=True):
     actors: tuple[str, ...] = ()
 
     @property
-    def owner(self) -> tuple[str, str, str, str]:
+    def owner(self) -> Owner:
         """Who owns what a call leaves behind: the same person through the same client, vouched for by the same issuer."""
         return self.tenant, self.issuer, self.subject, self.client
 

@@ -78,7 +78,7 @@ class VersionList(Struct, frozen=True):
     versions: tuple[ConnectorVersion, ...]
 
 
-class Approval(Struct, frozen=True, forbid_unknown_fields=True):
+class LetGo(Struct, frozen=True, forbid_unknown_fields=True):
     """Which held tools to let go; none named: all."""
 
     tools: tuple[str, ...] = ()
@@ -155,14 +155,14 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return VersionList(tuple(await gateway.store.versions(name, limit)))
 
     @post("/v1/connectors/{name:str}/approve", status_code=200)
-    async def approve_tools(request: AnyRequest, name: FromPath[str]) -> Approval:
+    async def approve_tools(request: AnyRequest, name: FromPath[str]) -> LetGo:
         principal = await signed_in(request, APPROVE_CONNECTORS)
         bounds = gateway.settings.http
         body = await read_body(
             request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
         )
-        asked = _decode_approval(body) if body else Approval()
-        return Approval(await gateway.ingestion.approve(principal, name, asked.tools))
+        asked = _decode_approval(body) if body else LetGo()
+        return LetGo(await gateway.ingestion.approve(principal, name, asked.tools))
 
     @get("/v1/audit")
     async def read_audit(
@@ -213,9 +213,9 @@ def _decode(body: bytes) -> NewConnector:
         raise BadRequest("The body is not JSON.") from error
 
 
-def _decode_approval(body: bytes) -> Approval:
+def _decode_approval(body: bytes) -> LetGo:
     try:
-        return msgspec.json.decode(body, type=Approval)
+        return msgspec.json.decode(body, type=LetGo)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
         raise BadRequest('The body must be {"tools": [...]}, or nothing for all.') from error
 

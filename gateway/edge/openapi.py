@@ -1,11 +1,12 @@
 """The OpenAPI 3.1 document of the gateway's own REST API, put together from the Structs that the API speaks."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from gateway import __version__
-from gateway.edge import admin, tools
+from gateway.core.approval import State
+from gateway.edge import admin, approvals, tools
 
 BEARER = "apiKey"
 REF = "#/components/schemas/{name}"
@@ -92,7 +93,10 @@ _STRUCTS: tuple[Any, ...] = (
     admin.NewConnector,
     admin.Changes,
     admin.VersionList,
-    admin.Approval,
+    admin.LetGo,
+    approvals.ApprovalList,
+    approvals.ApprovalShown,
+    approvals.Denial,
     admin.AuditPage,
     admin.Health,
 )
@@ -107,6 +111,7 @@ def _paths() -> Json:
     place = _parameter("at", "query", {"type": "string"}, "A folded part of its schemas, as its hint names it, alone.")
     handle = _parameter("name", "path", {"type": "string"}, "What follows factotum://results/ in the handle.")
     connector = _parameter("name", "path", {"type": "string"}, "The connector's name.")
+    approval = _parameter("name", "path", {"type": "string"}, "The approval's id.")
     return {
         "/v1/tools": {
             "get": _operation(
@@ -217,10 +222,43 @@ def _paths() -> Json:
             "post": _operation(
                 "approveTools",
                 "Let held tools of a connector go",
-                {"200": _answer("Those that were let go.", "Approval")},
+                {"200": _answer("Those that were let go.", "LetGo")},
                 [connector],
-                body="Approval",
+                body="LetGo",
                 scope=admin.APPROVE_CONNECTORS,
+            )
+        },
+        "/v1/approvals": {
+            "get": _operation(
+                "listApprovals",
+                "List what waits for a person's yes, and what became of it",
+                {"200": _answer("The newest first; without the scope to decide them, your own.", "ApprovalList")},
+                parameters=[
+                    _parameter("state", "query", {"enum": list(get_args(State))}, "Only those in this state."),
+                    _parameter("limit", "query", {"type": "integer", "minimum": 1}, "At most so many."),
+                ],
+            )
+        },
+        "/v1/approvals/{name}": {
+            "get": _operation("showApproval", "Show one", {"200": _answer("It.", "ApprovalShown")}, [approval])
+        },
+        "/v1/approvals/{name}/approve": {
+            "post": _operation(
+                "approveCall",
+                "Say yes to exactly this call",
+                {"200": _answer("What it is now: others may have to say yes too.", "ApprovalShown")},
+                [approval],
+                scope=approvals.DECIDE,
+            )
+        },
+        "/v1/approvals/{name}/deny": {
+            "post": _operation(
+                "denyCall",
+                "Say no",
+                {"200": _answer("It is denied.", "ApprovalShown")},
+                [approval],
+                body="Denial",
+                scope=approvals.DECIDE,
             )
         },
         "/v1/audit": {

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from gateway.approvals import Approvals
 from gateway.audit import AuditLog
 from gateway.call import Calls
 from gateway.discover import Discovery
@@ -21,6 +22,7 @@ class Gateway(Struct, frozen=True):
     discovery: Discovery
     calls: Calls
     results: KeptResults
+    approvals: Approvals
     ingestion: Ingestion
     desk: SignInDesk
     audit: AuditLog

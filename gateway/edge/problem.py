@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.approval import Approval
 from gateway.edge.asgi import Reply
 from gateway.errors import (
+    ApprovalNeeded,
     ArgumentsInvalid,
     GatewayError,
     QuotaReached,
@@ -37,6 +39,8 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
         case ScopeMissing(scopes=scopes):
             told |= {"scopes": scopes, "code": "insufficient_scope"}
             headers = (challenge("insufficient_scope", scopes),)
+        case ApprovalNeeded(approval=approval):
+            told |= {"code": "approval_needed", "approval": told_approval(approval)}
         case ArgumentsInvalid(problems=problems):
             told["problems"] = problems
         case QuotaReached(retry_after_s=seconds):
@@ -48,6 +52,11 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
                 told["retry_after_s"] = error.retry_after_s
                 headers = (_retry_after(error.retry_after_s),)
     return Reply(status, msgspec.json.encode(told), headers, MEDIA_TYPE)
+
+
+def told_approval(approval: Approval) -> dict[str, Any]:
+    """For whoever asked: which approval to wait for."""
+    return {"id": approval.id, "state": approval.state, "expires_at": approval.expires_at}
 
 
 def _retry_after(seconds: float) -> tuple[bytes, bytes]:

@@ -1,4 +1,4 @@
-"""What a store offers: four small protocols over one database. Knows no SQL, no file, no policy.
+"""What a store offers: small protocols over one database. Knows no SQL, no file, no policy.
 
 Every method raises `StoreFailed` when the store cannot be reached. Times are aware and in UTC.
 """
@@ -9,10 +9,12 @@ from typing import Literal, Protocol
 
 from msgspec import Struct, structs
 
+from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.audit_chain import Checkpoint, Link
 from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
+from gateway.core.principal import Owner
 
 VERSIONS_MAX = 50
 
@@ -161,8 +163,28 @@ class AuditStore(Protocol):
         """Oldest first."""
 
 
-class Store(ConnectorStore, KeyStore, AuditStore, Protocol):
-    """All three, as opened by `app.py`, which also closes it."""
+class ApprovalStore(Protocol):
+    async def add_approval(self, approval: Approval) -> None: ...
+
+    async def find_approval(self, approval_id: str) -> Approval | None: ...
+
+    async def latest_approval(self, digest: str) -> Approval | None:
+        """The newest of exactly this call."""
+
+    async def approvals(
+        self, tenant: str, state: State | None, now: datetime, limit: int, owner: Owner | None = None
+    ) -> Sequence[Approval]:
+        """Those of a tenant, of one caller where it is named, in a state at `now`, or in any; the newest first."""
+
+    async def decide_approval(self, before: Approval, after: Approval) -> bool:
+        """Put one in place of what it was; False where it is something else by now."""
+
+    async def use_approval(self, digest: str, now: datetime) -> Approval | None:
+        """Take one that is approved, not used and not over: it is used then, and given to nobody else."""
+
+
+class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, Protocol):
+    """All four, as opened by `app.py`, which also closes it."""
 
     async def ready(self) -> bool:
         """True where the store answers."""

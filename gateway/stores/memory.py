@@ -3,11 +3,14 @@
 from collections import deque
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import islice
 
 from msgspec import structs
 
+from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, encode_line
 from gateway.core.audit_chain import START, Checkpoint, Link, next_digest
+from gateway.core.principal import Owner
 from gateway.errors import Conflict
 from gateway.stores.base import (
     VERSIONS_MAX,
@@ -35,6 +38,7 @@ class MemoryStore:
         self._connectors: dict[str, StoredConnector] = {}
         self._keys: dict[str, ApiKey] = {}
         self._lines: deque[AuditEntry] = deque(maxlen=audit_lines_max)
+        self._approvals: dict[str, Approval] = {}
         self._links: deque[Link] = deque(maxlen=audit_lines_max)
         self._checkpoints: dict[int, Checkpoint] = {}
         self._tail = AuditTail(0, START)
@@ -105,6 +109,38 @@ class MemoryStore:
         self._keys[key_id] = structs.replace(key, revoked_at=at)
         self._generation += 1
         return True
+
+    async def add_approval(self, approval: Approval) -> None:
+        self._approvals[approval.id] = approval
+
+    async def find_approval(self, approval_id: str) -> Approval | None:
+        return self._approvals.get(approval_id)
+
+    async def latest_approval(self, digest: str) -> Approval | None:
+        return next((one for one in reversed(self._approvals.values()) if one.digest == digest), None)
+
+    async def approvals(
+        self, tenant: str, state: State | None, now: datetime, limit: int, owner: Owner | None = None
+    ) -> Sequence[Approval]:
+        found = (
+            one
+            for one in reversed(self._approvals.values())
+            if one.tenant == tenant and (state is None or one.at(now).state == state) and owner in (None, one.owner)
+        )
+        return list(islice(found, max(limit, 0)))
+
+    async def decide_approval(self, before: Approval, after: Approval) -> bool:
+        if self._approvals.get(before.id) != before:
+            return False
+        self._approvals[after.id] = after
+        return True
+
+    async def use_approval(self, digest: str, now: datetime) -> Approval | None:
+        for one in self._approvals.values():
+            if one.digest == digest and one.at(now).state == "approved":
+                used = self._approvals[one.id] = structs.replace(one, state="used")
+                return used
+        return None
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         for entry in entries:

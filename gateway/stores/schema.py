@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from gateway.errors import StoreFailed
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -103,6 +103,22 @@ audit = sa.Table(
     sa.Index("audit_tenant", "tenant", "sequence"),
     sa.Index("audit_tool", "tool", "sequence"),
     sa.Index("audit_subject", "subject", "sequence"),
+    sqlite_autoincrement=True,
+)
+approvals = sa.Table(
+    "approval",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("owner", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("approval", sa.LargeBinary, nullable=False),
+    sa.Index("approval_digest", "digest", "number"),
+    sa.Index("approval_tenant", "tenant", "number"),
     sqlite_autoincrement=True,
 )
 checkpoints = sa.Table(

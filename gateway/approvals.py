@@ -1,0 +1,150 @@
+"""Approvals: asked for where a policy wants a person's yes, decided by people, used once. `core.approval` has the rules."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Raw
+
+from gateway.audit import AuditLog
+from gateway.core.approval import Approval, State, Unfit, digest_of, groups_of, say_no, say_yes
+from gateway.core.audit import AuditEntry
+from gateway.core.decision import Decision
+from gateway.core.principal import Owner, Principal
+from gateway.core.tool import Tool
+from gateway.errors import ApprovalNeeded, Conflict, Forbidden, NotFound
+from gateway.stores.base import ApprovalStore
+
+PENDING_MAX = 100
+REASON_CHARACTERS_MAX = 500
+
+
+class Approvals:
+    """`ttl_s`: seconds for which one is good, from when it is asked for to when it is used."""
+
+    def __init__(
+        self,
+        store: ApprovalStore,
+        audit: AuditLog,
+        *,
+        ttl_s: float,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._audit = audit
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._new_id = new_id
+
+    async def use(
+        self, principal: Principal, tool: Tool, arguments: Mapping[str, object], shown: Raw, decision: Decision
+    ) -> Approval:
+        """The approval of exactly this call, which is thereby used up. Raises ApprovalNeeded where there is none: it has been
+        asked for then, once for the same call, however often that comes."""
+        now = self._clock()
+        digest = digest_of(principal, tool, arguments)
+        used = await self._store.use_approval(digest, now)
+        if used is not None:
+            return used
+        latest = await self._store.latest_approval(digest)
+        state = latest.at(now).state if latest is not None else ""
+        if latest is None or state in ("used", "expired"):
+            latest = await self._ask(principal, tool, digest, shown, decision, now)
+        raise _needed(latest)
+
+    async def _ask(
+        self, principal: Principal, tool: Tool, digest: str, shown: Raw, decision: Decision, now: datetime
+    ) -> Approval:
+        waiting = await self._store.approvals(principal.tenant, "pending", now, PENDING_MAX + 1, principal.owner)
+        if len(waiting) > PENDING_MAX:
+            raise Forbidden(f"{PENDING_MAX} approvals wait already; wait until they are decided or expire.")
+        approval = Approval(
+            id=self._new_id(),
+            digest=digest,
+            tenant=principal.tenant,
+            subject=principal.subject,
+            issuer=principal.issuer,
+            client=principal.client,
+            tool=tool.name,
+            title=tool.title,
+            connector=tool.connector,
+            effect=tool.effect,
+            arguments=shown,
+            reasons=decision.reasons,
+            groups=groups_of(decision),
+            four_eyes=decision.four_eyes,
+            created_at=now,
+            expires_at=now + timedelta(seconds=self._ttl_s),
+        )
+        await self._store.add_approval(approval)
+        return approval
+
+    async def list(
+        self, tenant: str, state: State | None, limit: int, owner: Owner | None = None
+    ) -> Sequence[Approval]:
+        """Those of a tenant, or of one caller, the newest first."""
+        now = self._clock()
+        return [one.at(now) for one in await self._store.approvals(tenant, state, now, limit, owner)]
+
+    async def find(self, tenant: str, approval_id: str) -> Approval:
+        """Raises NotFound."""
+        found = await self._store.find_approval(approval_id)
+        if found is None or found.tenant != tenant:
+            raise NotFound(f"There is no approval {approval_id[:40]!r}.")
+        return found.at(self._clock())
+
+    async def approve(self, approver: Principal, approval_id: str) -> Approval:
+        """One yes. Raises NotFound, Conflict where it is decided already, or Forbidden where it is not theirs to give."""
+        return await self._decide(approver, approval_id, lambda one: say_yes(one, approver, self._clock()))
+
+    async def deny(self, approver: Principal, approval_id: str, reason: str) -> Approval:
+        """A no, with a reason for whoever asked. Raises the same."""
+        told = reason[:REASON_CHARACTERS_MAX]
+        return await self._decide(approver, approval_id, lambda one: say_no(one, approver, told, self._clock()))
+
+    async def _decide(self, approver: Principal, approval_id: str, decide: Callable[[Approval], Approval]) -> Approval:
+        found = await self.find(approver.tenant, approval_id)
+        try:
+            decided = decide(found)
+        except Unfit as error:
+            raise (Conflict if found.state != "pending" else Forbidden)(str(error)) from error
+        if not await self._store.decide_approval(found, decided):
+            raise Conflict("Somebody else decided at the same time; look at it again.")
+        await self._audit.record(self._line(approver, decided))
+        return decided
+
+    def _line(self, approver: Principal, decided: Approval) -> AuditEntry:
+        """Who said what, of which call."""
+        said = "denied" if decided.state == "denied" else "approved"
+        return AuditEntry(
+            at=self._clock(),
+            call_id="",
+            phase="administered",
+            door=approver.method,
+            tenant=approver.tenant,
+            subject=approver.subject,
+            client=approver.client,
+            issuer=approver.issuer,
+            actors=approver.actors,
+            tool=f"approvals.{said}",
+            connector=decided.connector,
+            arguments=Raw(msgspec.json.encode({"tool": decided.tool, "for": decided.subject})),
+            reasons=(decided.reason,) if decided.reason else (),
+            approval=decided.id,
+        )
+
+
+def _needed(approval: Approval) -> ApprovalNeeded:
+    why = " ".join(approval.reasons)
+    match approval.state:
+        case "denied":
+            because = f": {approval.reason}" if approval.reason else "."
+            detail = f"The approval {approval.id} was denied by {approval.denied_by}{because}"
+        case _:
+            who = " and ".join(approval.lacking) or "a person"
+            detail = (
+                f"{why} It waits for {who} as approval {approval.id}, until {approval.expires_at:%Y-%m-%d %H:%M} UTC. "
+                "Call again with the same arguments once it is approved."
+            )
+    return ApprovalNeeded(detail, approval)
