@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from gateway.core import swagger
 from gateway.core.contents import contents_of
+from gateway.core.examples import examples_of, told_examples, with_examples
 from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.keywords import is_flag, required_names, says_required
@@ -152,6 +153,9 @@ def _compile_plain(
     if flat is None:
         converted = source.schemas.convert(schema, "input") if schema is not None else True
         converted = {"type": "string"} if family in ("text", "xml") and converted is True else converted
+        if family != "xml":
+            examples = told_examples(media, source.followed)
+            converted = with_examples(converted, examples, source.schemas.definition_of("input"))
         argument = inputs.add("body", "body", described(converted, text), required=required)
         return Body(wire_type, required, argument=argument)
     return _fields(source, wire_type, family, media, flat, inputs, required=required)
@@ -173,6 +177,8 @@ def _fields(
 ) -> Body:
     encodings = _encodings(source, media)
     all_required = frozenset(flat.required)
+    examples = told_examples(media, source.followed)
+    look_up = source.schemas.definition_of("input")
     fields = []
     for name, member in flat.properties.items():
         told = read_argument(source, member, required=name in all_required)
@@ -180,6 +186,8 @@ def _fields(
             continue
         binary = family == "multipart" and _is_file(source, member)
         schema = _file_schema(source, member) if binary else source.schemas.convert(member, "input")
+        if examples and not binary:
+            schema = with_examples(schema, examples_of(name, examples), look_up)
         text = plain(told.description, HINT_CHARACTERS_MAX)
         inputs.mark(name, told.sink)
         is_required = name in all_required

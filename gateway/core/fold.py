@@ -84,6 +84,9 @@ def with_hints_of(characters_max: int) -> Shrink:
             told["properties"] = {name: one for name, one in told["properties"].items() if one is not False}
         if isinstance(told, dict) and len(told.get("description", "")) > characters_max:
             told["description"] = cut(told["description"], characters_max)
+        if characters_max <= SHORTEST_HINT_CHARACTERS and isinstance(told, dict):
+            # The shortest leave no room for examples.
+            told.pop("examples", None)
         return told
 
     return shorten

@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.core import swagger
 from gateway.core.contents import contents_of
+from gateway.core.examples import told_examples, with_examples
 from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
 from gateway.core.media import family_of
@@ -148,7 +149,7 @@ def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
     if where == "path" and value.get("required") is not True:
         source.note("path-parameter-required", at, "a path parameter is always required.")
     required = where == "path" or value.get("required") is True
-    schema, media_type = _schema(source, At(value, at.uri, at.pointer))
+    schema, media_type, examples = _schema(source, At(value, at.uri, at.pointer))
     told = read_argument(source, at, required=required)
     text = plain(told.description or value.get("description"), HINT_CHARACTERS_MAX)
     inputs.mark(name, told.sink)
@@ -156,6 +157,7 @@ def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
     allow_empty = where == "query" and not media_type and value.get("allowEmptyValue") is True
     if value.get("deprecated") is True and isinstance(schema, dict):
         schema = {**schema, "deprecated": True}
+    schema = with_examples(schema, examples, source.schemas.definition_of("input"))
     shown = described(_or_empty(schema) if allow_empty else schema, text)
     return Parameter(
         argument=inputs.add(name, where, shown, required=required),
@@ -177,15 +179,17 @@ def _or_empty(schema: Any) -> Any:
     return {"anyOf": [schema, {"const": ""}]}
 
 
-def _schema(source: Source, at: At) -> tuple[Any, str]:
-    """The schema of the value, and the media type where it is a `content` parameter."""
+def _schema(source: Source, at: At) -> tuple[Any, str, list[Any]]:
+    """The schema of the value, the media type where it is a `content` parameter, and the examples."""
+    examples = told_examples(at, source.followed)
     content = contents_of(source, at) if at.value.get("content") else {}
     if content:
         media_type = min(content, key=lambda kind: family_of(kind) != "json")
         schema = content[media_type].get("schema")
-        return (source.schemas.convert(schema, "input") if schema else True), media_type
+        examples += told_examples(content[media_type], source.followed)
+        return (source.schemas.convert(schema, "input") if schema else True), media_type, examples
     schema = at.get("schema")
-    return (source.schemas.convert(schema, "input") if schema else {"type": "string"}), ""
+    return (source.schemas.convert(schema, "input") if schema else {"type": "string"}), "", examples
 
 
 def _style(source: Source, value: dict[str, Any], at: At) -> tuple[Style, bool]:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from gateway.core.document import Tree
+from gateway.core.examples import with_own_examples
 from gateway.core.fold import (
     COMPACT_SHRINKS,
     NESTING,
@@ -363,6 +364,8 @@ class Schemas:
         self._lists(at, told, direction, depth, is_part=is_part)
         self._values(value, told, at)
         self._not(at, told, direction, depth)
+        if direction == "input" and ("example" in value or "examples" in value):
+            told = with_own_examples(told, value)
         return or_null(told) if is_nullable(value) else told
 
     def _with_flags(self, at: At) -> At:

@@ -32,7 +32,9 @@ def servers(root: Tree) -> list[Json]:
 def parameter(value: Tree) -> Json:
     """A parameter that is not in the body: its schema stands beside its name."""
     told: Json = {
-        key: value[key] for key in ("name", "in", "required", "description", "allowEmptyValue") if key in value
+        key: value[key]
+        for key in ("name", "in", "required", "description", "allowEmptyValue", "deprecated", "x-example")
+        if key in value
     }
     told["schema"] = schema_of(value)
     style, explode = COLLECTIONS.get(str(value.get("collectionFormat", "csv")), ("", False))
