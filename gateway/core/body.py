@@ -104,6 +104,10 @@ def _preference(media_type: str, *, is_file: bool) -> tuple[int, bool, bool, str
 
 
 def _request_body(source: Source, operation: At, declared: list[At]) -> At | None:
+    bodies = [one for one in declared if one.value["in"] == "body"]
+    left_out = [*bodies[1:], *(one for one in declared if bodies and one.value["in"] == "formData")]
+    for one in left_out:
+        source.note("parameter-dropped", one, "there is another body, and only one is sent.")
     if source.is_swagger:
         return swagger.request_body(operation, declared, source.inherited(operation, "consumes"))
     body = operation.get("requestBody")

@@ -198,7 +198,10 @@ def _of_path(source: Source, path: str, item: At) -> Iterator[_Found | Refusal]:
 
 def _paths(source: Source) -> dict[str, At]:
     try:
-        return source.members(source.settle(source.root.child("paths")))
+        paths = source.members(source.settle(source.root.child("paths")))
+        # Where documents of Microsoft's keep those that differ in their query alone.
+        others = source.root.get("x-ms-paths")
+        return {**source.members(others), **paths} if others is not None and isinstance(others.value, dict) else paths
     except (Malformed, WorkExceeded) as error:
         raise DocumentBroken("`paths` is no object.", "/paths") from error
 
@@ -387,8 +390,11 @@ def _paging(
 
 
 def _server(source: Source, found: _Found) -> str:
-    document = swagger.servers(source.root.value) if source.is_swagger else server_list(source, source.root)
-    levels = [server_list(source, found.operation), server_list(source, found.item), document]
+    root, own = source.root.value, server_list(source, found.operation)
+    document = swagger.servers(root) if source.is_swagger else server_list(source, source.root)
+    if source.is_swagger and found.operation.value.get("schemes"):
+        own = swagger.servers({**root, "schemes": found.operation.value["schemes"]})
+    levels = [own, server_list(source, found.item), document]
     source.work.spend(SERVER_STEPS * max(len(level or ()) for level in levels))
     return server_of(levels, source.root.uri, source.manifest.base_url, source.documents.place(found.operation))
 

@@ -76,7 +76,10 @@ def number_of(value: object, *, whole: bool) -> float | int | None:
 def _from_text(text: str) -> float | int | None:
     if re.fullmatch(r"[-+]?[0-9]{1,30}", text):
         return int(text)
-    return float(text) if re.fullmatch(r"[-+]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?", text) else None
+    if not re.fullmatch(r"[-+]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?", text):
+        return None
+    number = float(text)
+    return number if abs(number) != float("inf") else None
 
 
 def is_pattern(text: str) -> bool:
@@ -117,16 +120,16 @@ def _value_meant(value: Any, kinds: frozenset[str]) -> Any:
         return msgspec.json.encode(value).decode()
     if kinds & {"number", "integer"} and isinstance(value, str):
         number = _from_text(value)
-        return number if number is not None and kinds & _kinds_of(number) else _NOTHING
-    return _NOTHING
+        if number is not None and kinds & _kinds_of(number):
+            return number
+    word = flag_word(value) if "boolean" in kinds else None
+    return _NOTHING if word is None else word
 
 
 def fit_values(values: Iterable[Any], kinds: Iterable[str]) -> list[Any]:
     """The values as one of these types has them; those that can be none are left out."""
     known = frozenset(kinds)
-    words = {"true": True, "false": False} if "boolean" in known and "string" not in known else {}
-    listed = [words.get(one, one) if isinstance(one, str) else one for one in values]
-    return [meant for one in listed if (meant := _value_meant(one, known)) is not _NOTHING]
+    return [meant for one in values if (meant := _value_meant(one, known)) is not _NOTHING]
 
 
 def _kinds(declared: object) -> frozenset[str]:

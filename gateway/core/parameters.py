@@ -8,7 +8,7 @@ from gateway.core.contents import contents_of
 from gateway.core.examples import told_examples, with_examples
 from gateway.core.extension_read import read_argument
 from gateway.core.inputs import Inputs, described
-from gateway.core.media import family_of
+from gateway.core.media import URLENCODED, family_of
 from gateway.core.mend import parameters_meant
 from gateway.core.operation import Location, Parameter, Style
 from gateway.core.prose import HINT_CHARACTERS_MAX, plain
@@ -96,6 +96,9 @@ def _mended(source: Source, path: str, at: At, written: At) -> At:
         source.note("location-repaired", at, f"its place is not one of those there are; {where} is taken.")
     if (name, where) != (at.value.get("name"), at.value.get("in")):
         at = at._replace(value={**at.value, "name": name, "in": where})
+    if where == "body" and "schema" not in at.value and "type" in at.value:
+        source.note("wrong-type-repaired", at, "its schema stands beside its name.")
+        at = at._replace(value={**at.value, "schema": swagger.schema_of(at.value)})
     return at
 
 
@@ -141,7 +144,9 @@ def placeholder_of(name: str, path: str) -> str | None:
 
 
 def _compile(source: Source, path: str, at: At, inputs: Inputs) -> Parameter:
-    is_old = source.is_swagger or ("type" in at.value and not at.value.keys() & {"schema", "content"})
+    has_own = bool(at.value.keys() & {"schema", "content"})
+    is_old = source.is_swagger and not ("schema" in at.value and "type" not in at.value)
+    is_old = is_old or ("type" in at.value and not has_own)
     value = swagger.parameter(at.value) if is_old else at.value
     name, where = value["name"], value["in"]
     if where == "header" and not HEADER_NAME.fullmatch(name):
@@ -189,7 +194,8 @@ def _schema(source: Source, at: At) -> tuple[Any, str, list[Any]]:
         examples += told_examples(content[media_type], source.followed)
         return (source.schemas.convert(schema, "input") if schema else True), media_type, examples
     schema = at.get("schema")
-    return (source.schemas.convert(schema, "input") if schema else {"type": "string"}), "", examples
+    media_type = URLENCODED if at.value["in"] == "querystring" else ""
+    return (source.schemas.convert(schema, "input") if schema else {"type": "string"}), media_type, examples
 
 
 def _style(source: Source, value: dict[str, Any], at: At) -> tuple[Style, bool]:

@@ -226,4 +226,6 @@ def _meant(reference: str) -> Iterator[str]:
 
 def is_reference(value: object) -> bool:
     """Whether an object stands for another: by `$ref`, or by `$dynamicRef` (JSON Schema 2020-12 section 8.2.3)."""
-    return isinstance(value, dict) and (isinstance(value.get("$ref"), str) or isinstance(value.get("$dynamicRef"), str))
+    if not isinstance(value, dict) or ("$ref" not in value and "$dynamicRef" not in value):
+        return False
+    return isinstance(value.get("$ref"), str) or isinstance(value.get("$dynamicRef"), str)

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from msgspec import Raw
 
+from gateway.core import swagger
 from gateway.core.declared import Answer
 from gateway.core.document import require_openapi
 from gateway.core.manifest import HeaderAuth, Manifest, QueryAuth
@@ -37,6 +38,9 @@ class Source:
         self.roots: dict[tuple[str, str, Scope, bool], tuple[dict[str, Any] | None, Raw]] = {}
         self._answers: dict[tuple[str, str, bytes, str], Answer] = {}
         self.schemas = Schemas(documents, self.note, siblings_count=not self.version.startswith(("2", "3.0")))
+        if self.is_swagger:
+            for key in swagger.odd_places(self.root.value):
+                self.note("server-repaired", self.root.child(key), f"`{key}` has more or less than belongs in it.")
         self.credential_parameters = frozenset(self._credential_parameters()) | _own_credential(manifest)
 
     def note(self, reason: str, at: At, detail: str) -> None:
@@ -107,8 +111,10 @@ class Source:
 
     def inherited(self, operation: At, key: str) -> Any:
         """What the operation says, or else the document (Swagger's `consumes` and `produces`, and `security`)."""
-        own = operation.value.get(key)
-        return own if own is not None else self.root.value.get(key)
+        level = operation if operation.value.get(key) is not None else self.root
+        if isinstance(level.value.get(key), str):
+            self.note("wrong-type-repaired", level.child(key), "a list belongs here; one alone is taken for one.")
+        return level.value.get(key)
 
     def _credential_parameters(self) -> set[tuple[str, str]]:
         """Where apiKey schemes put their secret, as (in, name): never an argument (a header's name in lower case)."""

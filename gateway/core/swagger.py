@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.core.document import Tree
+from gateway.core.media import is_media_type
 from gateway.core.references import At
 
 Json = dict[str, Any]
@@ -20,13 +21,28 @@ NOT_SCHEMA = frozenset({"name", "in", "required", "collectionFormat", "allowEmpt
 
 
 def servers(root: Tree) -> list[Json]:
-    """`schemes`, `host` and `basePath` as server objects; https first where both are offered."""
-    base = root.get("basePath") if isinstance(root.get("basePath"), str) else ""
+    """`schemes`, `host` and `basePath` as server objects; https first where both are offered. A host that is a whole URL
+    says its own scheme and the start of its path."""
+    told = root.get("basePath")
+    base = f"/{told.strip().lstrip('/')}" if isinstance(told, str) and told.strip() else ""
     host = root.get("host")
-    if not isinstance(host, str) or not host:
+    if not isinstance(host, str) or not host.strip():
         return [{"url": base or "/"}]
-    schemes = [one for one in _texts(root.get("schemes")) if one in ("https", "http")] or ["https"]
-    return [{"url": f"{scheme}://{host}{base}"} for scheme in sorted(schemes, reverse=True)]
+    own, mark, rest = host.strip().rpartition("://")
+    offered = [own.lower()] if mark else [one.lower() for one in _texts(root.get("schemes"))]
+    schemes = [one for one in offered if one in ("https", "http")] or ["https"]
+    return [{"url": f"{scheme}://{rest.rstrip('/')}{base}"} for scheme in sorted(schemes, reverse=True)]
+
+
+def odd_places(root: Tree) -> list[str]:
+    """Which of `host`, `basePath` and `schemes` are written otherwise than they should be."""
+    host, base = root.get("host"), root.get("basePath")
+    is_odd = {
+        "host": isinstance(host, str) and "/" in host,
+        "basePath": isinstance(base, str) and base != "" and not base.startswith("/"),
+        "schemes": isinstance(root.get("schemes"), str),
+    }
+    return [key for key, odd in is_odd.items() if odd]
 
 
 def parameter(value: Tree) -> Json:
@@ -54,10 +70,11 @@ def request_body(operation: At, parameters: Sequence[At], consumes: object) -> A
     """The `body` parameter, or the form fields together, as a request body object; None where there are neither."""
     for one in parameters:
         if one.value.get("in") == "body":
-            kinds = [kind for kind in _texts(consumes) if "form" not in kind] or ["application/json"]
+            offered = [kind for kind in _texts(consumes) if is_media_type(kind)]
+            kinds = [kind for kind in offered if "form" not in kind] or offered or ["application/json"]
             schema = one.value.get("schema", {})
-            body = {"required": one.value.get("required"), "content": {kind: {"schema": schema} for kind in kinds}}
-            return At(body, one.uri, one.pointer)
+            body = {key: one.value[key] for key in ("required", "description") if key in one.value}
+            return At({**body, "content": {kind: {"schema": schema} for kind in kinds}}, one.uri, one.pointer)
     fields = [one for one in parameters if one.value.get("in") == "formData"]
     return _form(operation, fields, _texts(consumes)) if fields else None
 
@@ -93,4 +110,5 @@ def response(value: Tree, produces: object) -> Json:
 
 
 def _texts(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+    listed = value if isinstance(value, list) else [value]
+    return [one for one in listed if isinstance(one, str)]

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.core.catalog import Connector
 from gateway.core.compile import compile_document
+from gateway.core.document import parse_document
 from gateway.core.manifest import Manifest
 from gateway.core.mend import flag_meant, pattern_meant
 from gateway.core.references import Documents
@@ -354,3 +355,43 @@ def test_a_media_type_that_leads_nowhere_is_any_value_and_is_told() -> None:
     assert told(connector)["properties"] == {"body": True}
     assert told(connector)["required"] == ["body"]
     assert reasons(connector) == ["unresolvable-reference"]
+
+
+YAML = """
+openapi: 3.1
+servers: [{url: https://s.example}]
+x-page: &page {in: query, schema: {type: integer}}
+paths:
+  /a:
+    get:
+      deprecated: yes
+      parameters:
+      - {name: on, in: query, schema: {type: string, enum: [yes, no, on, off, 12:30:45, 2020-01-01]}}
+      - {name: no, in: query, required: yes, schema: {type: boolean, default: yes, enum: [yes, no]}}
+      - {name: 2020-01-01, in: query, schema: {type: integer, enum: [010, 0o10], maximum: 9223372036854775807}}
+      - {<<: *page, name: page}
+      - {name: much, in: query, schema: {type: number, default: 1e400, maximum: 1e400}}
+      responses:
+        200: {content: {application/json: {schema: {required: [on, 1], properties: {on: {}, 1: {}, null: {}}}}}}
+"""
+
+
+def test_yaml_is_read_by_what_it_says_and_not_by_what_an_old_reader_takes_it_for() -> None:
+    tree = parse_document(YAML.encode(), URI)
+    [tool] = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest").tools
+    schema = json.loads(bytes(tool.input_schema))
+    assert schema["properties"] == {
+        "on": {"type": "string", "enum": ["yes", "no", "on", "off", "12:30:45", "2020-01-01"]},
+        "no": {"type": "boolean", "default": True, "enum": [True, False]},
+        "2020-01-01": {"type": "integer", "enum": [10, 8], "maximum": 9223372036854775807},
+        "page": {"type": "integer"},
+        "much": {"type": "number"},
+    }
+    assert tool.deprecated
+    assert json.loads(bytes(tool.output_schema))["properties"].keys() == {"on", "1", "null"}
+
+
+def test_a_querystring_without_a_media_type_is_a_form() -> None:
+    operation = {"parameters": [{"name": "q", "in": "querystring", "schema": {"type": "object"}}]}
+    [tool] = compile_one(operation, openapi="3.2.0").tools
+    assert tool.operation.parameters[0].media_type == "application/x-www-form-urlencoded"

@@ -124,3 +124,81 @@ def test_security_gives_scopes_and_the_key_is_no_argument() -> None:
 def test_a_refusal_points_into_the_document_as_it_was_written() -> None:
     [refusal] = compiled({"parameters": [{"$ref": "#/parameters/Missing"}]}).refusals
     assert (refusal.place, refusal.reason) == ("/paths/~1pets/post/parameters/0", "unresolvable-reference")
+
+
+# Corners.
+
+
+@pytest.mark.parametrize(
+    ("root", "server", "is_repaired"),
+    [
+        ({"host": "https://api.example/v1", "basePath": "/b"}, "https://api.example/v1/b", True),
+        ({"host": "http://api.example"}, "http://api.example/v2", True),
+        ({"host": "api.example/"}, "https://api.example/v2", True),
+        ({"basePath": "v1"}, "https://api.example/v1", True),
+        ({"basePath": "/v1/"}, "https://api.example/v1", False),
+        ({"schemes": "http"}, "http://api.example/v2", True),
+        ({"schemes": ["HTTP"]}, "http://api.example/v2", False),
+    ],
+)
+def test_a_host_and_a_base_path_are_never_taken_for_another_host(
+    root: dict[str, Any], server: str, is_repaired: bool
+) -> None:
+    connector = compiled({}, **root)
+    assert connector.tools[0].operation.server == server
+    assert [repair.reason for repair in connector.repairs] == ["server-repaired"] * is_repaired
+
+
+def test_an_operation_has_schemes_of_its_own() -> None:
+    [tool] = compiled({"schemes": ["http"]}, schemes=["https"]).tools
+    assert tool.operation.server == "http://api.example/v2"
+
+
+BODY = {"name": "b", "in": "body", "description": "The pet.", "schema": {"type": "array", "items": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("own", "root", "kind"),
+    [
+        (None, ["application/xml", "application/json"], "application/json"),
+        (["application/vnd.x+json"], ["application/xml"], "application/vnd.x+json"),
+        ([], ["application/xml"], "application/json"),
+        ("application/vnd.x+json", None, "application/vnd.x+json"),
+        (["json"], None, "application/json"),
+        (["application/x-www-form-urlencoded", "application/json"], None, "application/json"),
+        (["application/x-www-form-urlencoded"], None, "application/x-www-form-urlencoded"),
+    ],
+)
+def test_a_body_has_a_media_type_that_is_consumed(own: Any, root: Any, kind: str) -> None:
+    schema = {"properties": {"a": {"type": "string"}}}
+    told = {key: value for key, value in (("consumes", own),) if value is not None}
+    [tool] = compiled({"parameters": [{**BODY, "schema": schema}], **told}, consumes=root).tools
+    assert tool.operation.body is not None
+    assert (tool.operation.body.media_type, [one.name for one in tool.operation.body.fields]) == (kind, ["a"])
+
+
+def test_what_a_body_is_for_is_told() -> None:
+    [tool] = compiled({"parameters": [BODY]}).tools
+    assert msgspec.json.decode(tool.input_schema)["properties"]["body"]["description"] == "The pet."
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": "f", "in": "formData", "type": "string"}, {"name": "c", "in": "body", "schema": {}}]
+)
+def test_what_cannot_be_sent_beside_a_body_is_left_out_by_name(other: dict[str, Any]) -> None:
+    connector = compiled({"parameters": [BODY, other]})
+    assert list(msgspec.json.decode(connector.tools[0].input_schema)["properties"]) == ["body"]
+    assert [repair.reason for repair in connector.repairs] == ["parameter-dropped"]
+
+
+def test_a_schema_is_found_beside_the_name_or_within() -> None:
+    connector = compiled({"parameters": [{"name": "b", "in": "body", "type": "integer"}]})
+    assert msgspec.json.decode(connector.tools[0].input_schema)["properties"] == {"body": {"type": "integer"}}
+    connector = compiled({"parameters": [{"name": "q", "in": "query", "schema": {"type": "integer"}}]})
+    assert msgspec.json.decode(connector.tools[0].input_schema)["properties"] == {"q": {"type": "integer"}}
+
+
+def test_paths_that_differ_in_their_query_alone_are_operations() -> None:
+    tree = {**HOSTED, "paths": {"/a": {"get": {}}}, "x-ms-paths": {"/a?kind=b": {"get": {}}}}
+    connector = compile_document(Manifest(name="x"), Documents("x", {"x": tree}), "digest")
+    assert sorted(tool.operation.path for tool in connector.tools) == ["/a", "/a?kind=b"]
