@@ -195,7 +195,8 @@ def says_required(value: object) -> bool:
 
 def is_nullable(value: Json) -> bool:
     """`nullable` of OpenAPI 3.0, `x-nullable` of Swagger 2.0 documents."""
-    return is_flag(value.get("nullable")) or is_flag(value.get("x-nullable"))
+    own, older = value.get("nullable"), value.get("x-nullable")
+    return (own is not None and is_flag(own)) or (older is not None and is_flag(older))
 
 
 def or_null(told: Json) -> Json:

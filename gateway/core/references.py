@@ -105,13 +105,13 @@ class Documents:
 
     def _look_up_as_written(self, reference: str, origin: At) -> At:
         fragment = unquote(reference.partition("#")[2])
-        refused = self._unresolvable(reference, origin, "that file could not be read")
+        refused: Malformed | None = None
         for root in self._roots(reference, origin):
             try:
                 return self._within(root, fragment, reference, origin)
             except Malformed as error:
                 refused = error
-        raise refused
+        raise refused or self._unresolvable(reference, origin, "that file could not be read")
 
     def _roots(self, reference: str, origin: At) -> Iterator[At]:
         """The schemas or files that a reference may mean, the likeliest first."""

@@ -206,7 +206,7 @@ class Schemas:
             one, seen = waiting.pop(), seen + 1
             if not isinstance(one.value, dict):
                 continue
-            if is_flag(one.value.get(keyword)):
+            if keyword in one.value and is_flag(one.value[keyword]):
                 return True
             if is_reference(one.value):
                 with suppress(Malformed):
@@ -278,18 +278,22 @@ class Schemas:
         value = at.value
         if isinstance(value, bool):
             return value
-        if isinstance(value, str) and (meant := schema_meant(value, TYPES)) is not None:
-            self._note("wrong-type-repaired", at, "it is no schema, and its meaning is plain.")
-            return self._convert(at._replace(value=meant), direction, depth)
-        if (flag := flag_word(value)) is not None:
-            self._note("flag-repaired", at, f"it is a word that means {str(flag).lower()}.")
-            return flag
         if not isinstance(value, dict) or depth > NESTING_MAX:
-            self._note("schema-opened", at, "it is no schema, or nested too deeply; any value is taken.")
-            return True
+            return self._no_schema(at, direction, depth)
         if is_reference(value):
             return self._reference(at, direction, depth, is_part=is_part)
         return self._object(at, direction, depth, is_part=is_part)
+
+    def _no_schema(self, at: At, direction: Direction, depth: int) -> Any:
+        """What stands where a schema belongs, as what it plainly means, or else as any value."""
+        if isinstance(at.value, str) and (meant := schema_meant(at.value, TYPES)) is not None:
+            self._note("wrong-type-repaired", at, "it is no schema, and its meaning is plain.")
+            return self._convert(at._replace(value=meant), direction, depth)
+        if (flag := flag_word(at.value)) is not None:
+            self._note("flag-repaired", at, f"it is a word that means {str(flag).lower()}.")
+            return flag
+        self._note("schema-opened", at, "it is no schema, or nested too deeply; any value is taken.")
+        return True
 
     def _reference(self, at: At, direction: Direction, depth: int, *, is_part: bool = False) -> Any:
         """A `$ref`, with what stands beside it: before 3.1 only what turns nothing down."""

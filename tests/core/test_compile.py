@@ -559,6 +559,7 @@ JSON = st.recursive(
             "responses", "200", "default", "application/json", "multipart/form-data", "properties", "type",
             "items", "allOf", "security", "servers", "url", "variables", "summary", "operationId", "tags",
             "style", "explode", "encoding", "additionalOperations", "description", "readOnly", "S", "x", "GET", "headers",
+            "discriminator", "propertyName", "mapping", "example", "examples", "value", "oneOf", "enum",
         ]),
         inner,
         max_size=5,
