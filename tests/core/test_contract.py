@@ -9,6 +9,7 @@ from gateway.core.catalog import Connector
 from gateway.core.compilation import Compilation
 from gateway.core.contract import KEPT, OWN_READING, read_contract
 from gateway.core.manifest import Manifest
+from gateway.core.wire import ConnectorReader, encode_connector
 
 JSON_TYPE = "application/json"
 
@@ -176,3 +177,12 @@ def test_only_strict_connectors_have_a_contract() -> None:
         "upload:x", b'{"openapi": "3.1.0", "info": {}, "servers": [{"url": "https://a.example"}], "paths": {}}'
     )
     assert compilation.finish("d").contract == b""
+
+
+def test_a_contract_is_the_same_where_another_process_compiled_it() -> None:
+    connector = compile_strict({"a": answering({"type": "integer"})})
+    head, *pieces = encode_connector(connector)
+    reader = ConnectorReader(connector.manifest, head)
+    for piece in pieces:
+        reader.take(piece)
+    assert reader.connector().contract == connector.contract != b""
