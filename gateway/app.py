@@ -70,7 +70,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         compiler = Compiler(
             CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max, documents.compiles_max)
         )
-        bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s)
+        bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s, documents.read_timeout_s)
         reader = DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
         ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
         offers, broken = read_folder(Path(settings.connectors_dir))

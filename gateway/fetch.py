@@ -3,7 +3,8 @@ came along; within bounds. What refers to what is the compiler's to say."""
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -20,19 +21,20 @@ from gateway.compiled import CompiledFiles, Kept, KeptHead, compiled_key
 from gateway.compiler import Compiler, Compiling, read_connector
 from gateway.core.catalog import Connector
 from gateway.core.manifest import Manifest
-from gateway.errors import BadRequest, DocumentRejected, GatewayError
+from gateway.errors import BadRequest, DocumentRejected, GatewayError, TooLarge
 from gateway.stores.base import StoredConnector, StoredDocument
-from gateway.upstream import Fetched, Upstream
+from gateway.upstream import Fetched, Fetching, Upstream
 
 log = structlog.get_logger(__name__)
 
 
 class Bounds(Struct, frozen=True):
-    """How much one connector's documents may take: all files together in bytes, files, seconds a fetch."""
+    """How much one connector's documents may take: all files together in bytes, files, seconds a fetch and in all."""
 
     bytes_max: int
     files_max: int
     timeout_s: float
+    read_timeout_s: float
 
 
 class Offered(Struct, frozen=True):
@@ -73,18 +75,23 @@ class DocumentReader:
         Raises DocumentRejected, BadRequest or UpstreamFailed."""
         entry = _entry_uri(offered)
         offered = structs.replace(offered, manifest=_with_whole_overlays(offered))
-        first = await self._fetch(entry, entry, offered, self._bounds.bytes_max)
+        async with self._reading(offered, entry) as reading:
+            return await self._read(reading, now)
+
+    async def _read(self, reading: "_Reading", now: datetime) -> Read:
+        offered, entry = reading.offered, reading.entry
+        first = await reading.fetch(entry)
         assert first is not None, "only a fetch with a tag can find nothing new"
         files = {entry: first.content}
         kept = await self._compiled.find(offered.manifest.name)
         if kept is not None and kept.head.is_whole and kept.head.files[0] == entry:
-            await self._read_known(kept.head.files[1:], files, offered, entry)
+            await self._read_known(kept.head.files[1:], files, reading)
             digest = await asyncio.to_thread(_digest, files)
             connector = await _from_kept(kept, digest, offered.manifest)
             if connector is not None:
                 document = StoredDocument(digest, entry, files, now, first.etag, first.modified)
                 return Read(document, connector, is_whole=True)
-        read = await self._read_rest(offered, entry, first, now, known="", had=files)
+        read = await self._read_rest(reading, first, now, known="", had=files)
         assert read is not None, "nothing was known that this could be the same as"
         return read
 
@@ -112,26 +119,29 @@ class DocumentReader:
         offered = Offered(manifest)
         alone = len(known.files) == 1
         tags = (known.etag, known.modified) if alone else ("", "")
-        first = await self._fetch(known.entry, known.entry, offered, self._bounds.bytes_max, *tags)
-        return None if first is None else await self._read_rest(offered, known.entry, first, now, known=known.digest)
+        async with self._reading(offered, known.entry) as reading:
+            first = await reading.fetch(known.entry, *tags)
+            return None if first is None else await self._read_rest(reading, first, now, known=known.digest)
 
-    async def _read_known(self, uris: Sequence[str], files: dict[str, bytes], offered: Offered, entry: str) -> None:
+    @asynccontextmanager
+    async def _reading(self, offered: Offered, entry: str) -> AsyncIterator["_Reading"]:
+        async with self._upstream.fetching(offered.manifest.allow_addresses) as source:
+            yield _Reading(source, offered, entry, self._bounds)
+
+    async def _read_known(self, uris: Sequence[str], files: dict[str, bytes], reading: "_Reading") -> None:
         """Read the files that it had beside its entry, as far as they can be read."""
-        overlays = dict(enumerate_overlays(offered.manifest))
+        overlays = dict(enumerate_overlays(reading.offered.manifest))
         for uri in uris:
-            bytes_left = self._bounds.bytes_max - _size(files)
             try:
-                if uri in overlays:
-                    files[uri] = overlays[uri] or await self._read_overlay(uri, offered, bytes_left)
-                else:
-                    files[uri] = await self._read_one(uri, entry, offered, bytes_left)
+                files[uri] = (
+                    (overlays[uri] or await reading.overlay(uri)) if uri in overlays else await reading.one(uri)
+                )
             except GatewayError:
                 return
 
     async def _read_rest(
         self,
-        offered: Offered,
-        entry: str,
+        reading: "_Reading",
         first: Fetched,
         now: datetime,
         *,
@@ -140,29 +150,33 @@ class DocumentReader:
     ) -> Read | None:
         """What the entry refers to, and all of it compiled; None where its digest is the one that is known. `had` are files
         that were read just now."""
+        offered, entry = reading.offered, reading.entry
         async with self._compiler.compiling(offered.manifest, entry, len(first.content)) as compiling:
             files = {entry: first.content}
-            waiting = list(await compiling.take(entry, first.content))
+            waiting = dict.fromkeys(await compiling.take(entry, first.content))
             for uri, overlay in enumerate_overlays(offered.manifest):
-                bytes_left = self._bounds.bytes_max - _size(files)
-                files[uri] = overlay or had.get(uri) or await self._read_overlay(uri, offered, bytes_left)
-                waiting += await _take_overlay(compiling, uri, files[uri])
+                files[uri] = overlay or had.get(uri) or await reading.overlay(uri)
+                waiting |= dict.fromkeys(await _take_overlay(compiling, uri, files[uri]))
             left_out: set[str] = set()
             while waiting:
-                uri = waiting.pop()
-                if uri in files or uri in left_out:
-                    continue
-                try:
-                    bytes_left = self._bounds.bytes_max - _size(files)
-                    data = had.get(uri) or await self._read_one(uri, entry, offered, bytes_left)
-                    waiting += await compiling.take(uri, data)
-                    files[uri] = data
-                except GatewayError:
-                    left_out.add(uri)
-                if len(files) + len(waiting) > self._bounds.files_max:
+                if len(files) + len(left_out) + len(waiting) > self._bounds.files_max:
                     raise DocumentRejected(
                         f"it refers to more than {self._bounds.files_max} files (documents.files_max)."
                     )
+                uri, _ = waiting.popitem()
+                if uri in files:
+                    continue
+                try:
+                    data = had.get(uri) or await reading.one(uri)
+                    referred = await compiling.take(uri, data)
+                except _ReadEnough:
+                    raise
+                except GatewayError:
+                    left_out.add(uri)
+                    continue
+                files[uri] = data
+                reading.keep(data)
+                waiting |= {one: None for one in referred if one not in files and one not in left_out}
             digest = await asyncio.to_thread(_digest, files)
             if digest == known:
                 return None
@@ -196,33 +210,73 @@ class DocumentReader:
             compiled = await compiling.finish(document.digest)
             return Read(document, compiled.connector, compiled.pieces)
 
-    async def _read_one(self, uri: str, entry: str, offered: Offered, bytes_left: int) -> bytes:
-        fetched = await self._fetch(uri, entry, offered, bytes_left)
+
+class _ReadEnough(DocumentRejected):
+    """No further file of this document is read."""
+
+
+class _Reading:
+    """One connector's documents on their way in, and what they may still take. What is read and then left out counts as
+    well, up to as much again: nobody makes us read for ever."""
+
+    def __init__(self, source: Fetching, offered: Offered, entry: str, bounds: Bounds) -> None:
+        self.offered = offered
+        self.entry = entry
+        self._source = source
+        self._bounds = bounds
+        self._bytes_left = bounds.bytes_max
+        self._traffic_left = 2 * bounds.bytes_max
+        self._clock = asyncio.get_running_loop().time
+        self._ends_at = self._clock() + bounds.read_timeout_s
+
+    def keep(self, data: bytes) -> None:
+        """It is one of the document's files."""
+        self._bytes_left -= len(data)
+
+    async def one(self, uri: str) -> bytes:
+        """A file that is referred to. Raises DocumentRejected, TooLarge or UpstreamFailed."""
+        fetched = await self.fetch(uri)
         assert fetched is not None, "only a fetch with a tag can find nothing new"
         return fetched.content
 
-    async def _read_overlay(self, uri: str, offered: Offered, bytes_left: int) -> bytes:
+    async def overlay(self, uri: str) -> bytes:
         """An overlay that the manifest names. Whoever wrote the manifest chose the file."""
-        if uri.startswith("file:"):
-            return await asyncio.to_thread(_read_path, Path(url2pathname(urlsplit(uri).path)), bytes_left)
-        return await self._read_one(uri, "", offered, bytes_left)
+        if not uri.startswith("file:"):
+            return await self.one(uri)
+        data = await asyncio.to_thread(_read_path, Path(url2pathname(urlsplit(uri).path)), self._bytes_left)
+        self.keep(data)
+        return data
 
-    async def _fetch(
-        self, uri: str, entry: str, offered: Offered, bytes_left: int, etag: str = "", modified: str = ""
+    async def fetch(self, uri: str, etag: str = "", modified: str = "") -> Fetched | None:
+        """One file; None where it is still the one with this tag or of this date. Raises what `one` does."""
+        bytes_left, seconds_left = min(self._bytes_left, self._traffic_left), self._ends_at - self._clock()
+        if self.offered.content is not None and uri == self.entry:
+            fetched: Fetched | None = Fetched(_within(self.offered.content, bytes_left))
+        elif uri.startswith("file:"):
+            fetched = Fetched(await asyncio.to_thread(_read_file, uri, self.entry, bytes_left))
+        else:
+            fetched = await self._fetch_url(uri, bytes_left, seconds_left, etag, modified)
+        self._traffic_left -= len(fetched.content) if fetched else 0
+        if uri == self.entry and fetched is not None:
+            self.keep(fetched.content)
+        return fetched
+
+    async def _fetch_url(
+        self, uri: str, bytes_left: int, seconds_left: float, etag: str, modified: str
     ) -> Fetched | None:
-        """One file; None where it is still the one with this tag or of this date."""
-        if offered.content is not None and uri == entry:
-            return Fetched(_within(offered.content, bytes_left))
-        if uri.startswith("file:"):
-            return Fetched(await asyncio.to_thread(_read_file, uri, entry, bytes_left))
-        return await self._upstream.fetch(
-            uri,
-            bytes_max=bytes_left,
-            timeout_s=self._bounds.timeout_s,
-            allow_addresses=offered.manifest.allow_addresses,
-            etag=etag,
-            modified=modified,
-        )
+        if seconds_left <= 0:
+            told = f"reading its files takes more than {self._bounds.read_timeout_s:g} s (documents.read_timeout_s)."
+            raise _ReadEnough(told)
+        if self._traffic_left <= 0:
+            raise _ReadEnough("its files are larger than documents.bytes_max allows.")
+        timeout_s = min(self._bounds.timeout_s, seconds_left)
+        try:
+            return await self._source.fetch(
+                uri, bytes_max=max(bytes_left, 1), timeout_s=timeout_s, etag=etag, modified=modified
+            )
+        except TooLarge:
+            self._traffic_left -= bytes_left
+            raise
 
 
 async def _from_kept(kept: Kept, digest: str, manifest: Manifest) -> Connector | None:
@@ -309,10 +363,6 @@ def _within(data: bytes, bytes_left: int) -> bytes:
     if len(data) > bytes_left:
         raise DocumentRejected("its files are larger than documents.bytes_max allows.")
     return data
-
-
-def _size(files: Mapping[str, bytes]) -> int:
-    return sum(map(len, files.values()))
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

@@ -97,6 +97,7 @@ class DocumentSettings(_Part, frozen=True):
     bytes_max: Bytes = 64 << 20
     files_max: Count = 2_000
     timeout_s: Seconds = 60.0
+    read_timeout_s: Annotated[float, Meta(gt=0, le=3_600)] = 300.0
     compile_timeout_s: Seconds = 120.0
     memory_bytes_max: Annotated[int, Meta(ge=256 << 20)] = 2 << 30
     compiles_max: Count = 2

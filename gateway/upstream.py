@@ -53,7 +53,6 @@ BACKOFF_S = 0.05
 RETRY_AFTER_S_MAX = 2.0
 RETRIED_STATUSES = frozenset({502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-FETCH_IN_FLIGHT_MAX = 8
 ORIGINS_MAX = 1_000
 UNDONE_BY_AIOHTTP = frozenset({"gzip", "deflate", "br", "zstd"})
 # What a URL may hold beside unreserved characters (RFC 3986 section 2.2), and one that is encoded already.
@@ -126,7 +125,7 @@ class Upstream:
         async with lane.place(self._clock()):
             try:
                 async with asyncio.timeout(limits.timeout_s):
-                    response = await self._try(lane, request, auth, safe=safe)
+                    response = await self.attempt(lane, request, auth, safe=safe)
             except TimeoutError as error:
                 lane.breaker = breakers.failed(lane.breaker, self._clock())
                 detail = f"{connector} did not answer within {limits.timeout_s:g} s (timeout_s)."
@@ -145,32 +144,15 @@ class Upstream:
             lane.breaker = breakers.told_to_rest(lane.breaker, seconds, self._clock())
         return response
 
-    async def fetch(
-        self,
-        url: str,
-        *,
-        bytes_max: int,
-        timeout_s: float,
-        allow_addresses: tuple[str, ...],
-        etag: str = "",
-        modified: str = "",
-    ) -> Fetched | None:
-        """A document by URL, under the same guard; None where it is still the one with this tag, or of this date.
-        Raises TooLarge, or UpstreamFailed where it cannot be had."""
-        limits = Limits(timeout_s=timeout_s, response_bytes_max=bytes_max, in_flight_max=FETCH_IN_FLIGHT_MAX)
-        conditions = (("If-None-Match", etag), ("If-Modified-Since", modified))
-        headers = (("Accept", DOCUMENT_TYPES), *(one for one in conditions if one[1]))
-        lane = f"documents {' '.join(allow_addresses)}"
-        response = await self.send(
-            HttpRequest("GET", url, headers), connector=lane, limits=limits, allow_addresses=allow_addresses, auth=None, safe=True
-        )  # fmt: skip
-        if response.status == 304 and (etag or modified):
-            return None
-        if response.status != 200:
-            raise UpstreamFailed(f"The document's server answered {response.status}; see that the URL is right.")
-        if response.truncated:
-            raise TooLarge(f"The document is larger than {bytes_max} bytes.")
-        return Fetched(response.body, response.header("etag"), response.header("last-modified"))
+    @asynccontextmanager
+    async def fetching(self, allow_addresses: tuple[str, ...]) -> AsyncIterator["Fetching"]:
+        """A way out of its own for the documents of one connector: what their servers do is nobody else's trouble, and
+        nothing of it is left at the end."""
+        lane = _Lane("The document's server", Limits(), allow_addresses, self._tls, self._resolver())
+        try:
+            yield Fetching(self, lane)
+        finally:
+            await lane.session.close()
 
     async def close(self) -> None:
         for lane in (*self._lanes.values(), *self._retired):
@@ -178,7 +160,9 @@ class Upstream:
         # aiohttp closes its transports one turn of the loop later.
         await asyncio.sleep(0)
 
-    async def _try(self, lane: "_Lane", request: HttpRequest, auth: httpx.Auth | None, *, safe: bool) -> HttpResponse:
+    async def attempt(
+        self, lane: "_Lane", request: HttpRequest, auth: httpx.Auth | None, *, safe: bool
+    ) -> HttpResponse:
         """Send, and send again where that can do no harm."""
         for attempt in range(lane.limits.retries_max + 1):
             last = attempt == lane.limits.retries_max
@@ -244,6 +228,35 @@ class Upstream:
         return lane
 
 
+class Fetching:
+    """Fetches documents, one after another, by `Upstream.fetching`."""
+
+    def __init__(self, upstream: Upstream, lane: "_Lane") -> None:
+        self._upstream = upstream
+        self._lane = lane
+
+    async def fetch(
+        self, url: str, *, bytes_max: int, timeout_s: float, etag: str = "", modified: str = ""
+    ) -> Fetched | None:
+        """A document by URL, under the same guard as a call; None where it is still the one with this tag, or of this date.
+        Raises TooLarge, or UpstreamFailed where it cannot be had."""
+        self._lane.limits = Limits(timeout_s=timeout_s, response_bytes_max=bytes_max)
+        conditions = (("If-None-Match", etag), ("If-Modified-Since", modified))
+        headers = (("Accept", DOCUMENT_TYPES), *(one for one in conditions if one[1]))
+        try:
+            async with asyncio.timeout(timeout_s):
+                response = await self._upstream.attempt(self._lane, HttpRequest("GET", url, headers), None, safe=True)
+        except TimeoutError as error:
+            raise UpstreamTimeout(f"The document's server did not answer within {timeout_s:.2g} s.") from error
+        if response.status == 304 and (etag or modified):
+            return None
+        if response.status != 200:
+            raise UpstreamFailed(f"The document's server answered {response.status}; see that the URL is right.")
+        if response.truncated:
+            raise TooLarge(f"The document is larger than {bytes_max} bytes.")
+        return Fetched(response.body, response.header("etag"), response.header("last-modified"))
+
+
 class _Lane:
     """One connector's way out."""
 
@@ -275,7 +288,7 @@ class _Lane:
             max_line_size=HEADER_BYTES_MAX,
             max_field_size=HEADER_BYTES_MAX,
         )
-        # INVARIANT: what is sent again is decided in Upstream._try alone. aiohttp would send PUT and DELETE a second time
+        # INVARIANT: what is sent again is decided in Upstream.attempt alone. aiohttp would send PUT and DELETE a second time
         # where a kept connection turns out to be closed; a test holds that it does not.
         self.session._retry_connection = False
 

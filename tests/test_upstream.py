@@ -524,18 +524,20 @@ async def test_a_secret_in_the_query_leaves_the_rest_of_the_url_as_it_is(upstrea
 
 async def test_a_document_is_fetched_and_asked_for_again_by_its_tag(upstream: Upstream) -> None:
     found = b'HTTP/1.1 200 OK\r\netag: "1"\r\ncontent-length: 2\r\n\r\n{}'
-    async with peer(answering(found, b"HTTP/1.1 304 Same\r\n\r\n", found)) as one:
-        told: dict[str, Any] = {"bytes_max": 100, "timeout_s": 3, "allow_addresses": LOOPBACK}
-        fetched = await upstream.fetch(one.url + "/openapi.json", **told)
+    answers = answering(found, b"HTTP/1.1 304 Same\r\n\r\n", found)
+    async with peer(answers) as one, upstream.fetching(LOOPBACK) as source:
+        told: dict[str, Any] = {"bytes_max": 100, "timeout_s": 3}
+        fetched = await source.fetch(one.url + "/openapi.json", **told)
         assert fetched is not None
         assert (fetched.content, fetched.etag) == (b"{}", '"1"')
-        assert await upstream.fetch(one.url + "/openapi.json", etag='"1"', **told) is None
+        assert await source.fetch(one.url + "/openapi.json", etag='"1"', **told) is None
         assert b'If-None-Match: "1"' in one.requests[1]
         with pytest.raises(TooLarge):
-            await upstream.fetch(one.url + "/", **{**told, "bytes_max": 1})
+            await source.fetch(one.url + "/", **{**told, "bytes_max": 1})
 
 
 async def test_a_document_that_is_not_there_says_so(upstream: Upstream) -> None:
-    async with peer(answering(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")) as one:
+    answer = answering(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")
+    async with peer(answer) as one, upstream.fetching(LOOPBACK) as source:
         with pytest.raises(UpstreamFailed, match="404"):
-            await upstream.fetch(one.url + "/", bytes_max=9, timeout_s=3, allow_addresses=LOOPBACK)
+            await source.fetch(one.url + "/", bytes_max=9, timeout_s=3)
