@@ -8,7 +8,11 @@ counted once, whatever the number of ways that lead there.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from gateway.core.fold import LISTS, MAPS, NESTING, ONE
 from gateway.core.pattern import is_linear, weigh_pattern
@@ -21,6 +25,8 @@ EXPLAINED_LOOKS_MAX = 20_000
 PAIRS_MAX = 30_000
 # Looks at one value, up to which a check is no more than going through the values.
 EVEN_LOOKS_MAX = 50
+# Of schemas that have to be gone through with the value, so many are kept at hand.
+KEPT_MAX = 16
 # What goes into putting the definitions of one schema together and into its bound, and how often it is gone through for that.
 STEPS_MAX = 500_000
 BOUND_STEPS_MAX = 100_000
@@ -82,7 +88,33 @@ class _Whole:
 
 
 class Effort:
-    """Of one schema that is whole in itself."""
+    """Of one schema that is whole in itself. Where the schema alone tells enough, nothing of it is kept."""
+
+    def __init__(self, schema: Any) -> None:
+        self._bound = _Looks(schema).bound
+        self._encoded = b"" if self.is_even else msgspec.json.encode(schema)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether what it takes grows with the value alone, so that the first error of a large one is soon found."""
+        return self._bound <= EVEN_LOOKS_MAX
+
+    def fits(self, value: Any, looks_max: int) -> bool:
+        """Whether it takes no more looks than that to check this value."""
+        most = looks_max // self._bound
+        if most and _is_within(value, most):
+            return True
+        return not self.is_even and _looks_of(self._encoded).fits(value, looks_max)
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def _looks_of(encoded: bytes) -> "_Looks":
+    return _Looks(msgspec.json.decode(encoded))
+
+
+class _Looks:
+    """Who looks at what, by one schema. `bound`: as many looks as one value can be looked at with; _MANY where there is
+    no end to it."""
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
@@ -92,31 +124,20 @@ class Effort:
         # Schemas whose reference is one of a ring.
         self._cuts: set[int] = set()
         self._is_known = False
-        try:
+        self.bound = _MANY
+        with suppress(WorkExceeded, RecursionError):
             self._put_definitions_together(Work(STEPS_MAX))
             self._is_known = True
-            self._bound = self._work_out(Work(BOUND_STEPS_MAX))
-        except (WorkExceeded, RecursionError):
-            self._bound = _MANY
+            self.bound = self._work_out(Work(BOUND_STEPS_MAX))
 
     def fits(self, value: Any, looks_max: int) -> bool:
-        """Whether it takes no more looks than that to check this value."""
-        if not isinstance(self._schema, dict):
-            return True
+        """Every pair of a schema and a value counted once."""
         if not self._is_known:
             return False
-        most = looks_max // self._bound
-        if most and _is_within(value, most):
-            return True
         try:
             return _Count(self, Work(PAIRS_MAX)).looks(id(self._schema), value) <= looks_max
         except (WorkExceeded, RecursionError):
             return False
-
-    @property
-    def is_even(self) -> bool:
-        """Whether what it takes grows with the value alone, so that the first error of a large one is soon found."""
-        return self._bound <= EVEN_LOOKS_MAX
 
     # The schema.
 
@@ -126,7 +147,6 @@ class Effort:
         return self._wholes[key]
 
     def _work_out(self, work: Work) -> int:
-        """As many looks as one value can be looked at with; _MANY where there is no end to it."""
         if not isinstance(self._schema, dict):
             return 1
         self._schemas[id(self._schema)] = self._schema
@@ -246,8 +266,8 @@ class Effort:
 class _Count:
     """Looks at one value, every pair counted once."""
 
-    def __init__(self, effort: Effort, work: Work) -> None:
-        self._effort = effort
+    def __init__(self, schema: _Looks, work: Work) -> None:
+        self._schema = schema
         self._work = work
         self._known: dict[tuple[int, int], int] = {}
 
@@ -255,7 +275,7 @@ class _Count:
         pair = (key, id(value))
         if pair not in self._known:
             self._work.spend()
-            self._known[pair] = self._count(self._effort.whole(key, self._work), value)
+            self._known[pair] = self._count(self._schema.whole(key, self._work), value)
         return self._known[pair]
 
     def _count(self, whole: _Whole, value: Any) -> int:

@@ -1,13 +1,17 @@
 """Documents that mean harm, or are very broken: refused or neutralised by name, within counted work, and never at the
 cost of the operations beside them."""
 
+import contextlib
 import json
 import re
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.catalog import Connector
 from gateway.core.compile import ALTERNATIVES_MAX, ID_CHARACTERS_MAX, PATH_CHARACTERS_MAX, compile_document
 from gateway.core.diff import diff_connectors
@@ -18,6 +22,7 @@ from gateway.core.naming import NAME_CHARACTERS_MAX, Distinct
 from gateway.core.parameters import WIRE_NAME_CHARACTERS_MAX
 from gateway.core.prose import shown, visible
 from gateway.core.references import PLACE_CHARACTERS_MAX, Documents
+from gateway.core.request import Unbuildable, build_request
 from gateway.core.servers import URL_CHARACTERS_MAX
 from gateway.core.tool import TOOL_NAME_PATTERN, Tool
 from gateway.core.work import Work, WorkExceeded
@@ -223,8 +228,6 @@ def test_a_server_that_two_readers_could_take_for_two_hosts_is_none(server: Any)
     ],
 )
 def test_no_path_of_a_document_leads_to_another_host(path: str) -> None:
-    from gateway.core.request import build_request
-
     for tool in others(compiled({path: {"get": {}}})):
         assert build_request(tool.operation, {}).url.startswith("https://a.example/")
 
@@ -383,3 +386,64 @@ def test_work_is_counted_in_parts_and_apart_from_them() -> None:
             work.spend(steps)
     with work.part(10, granted=5):
         work.spend(5)
+
+
+# Any document at all.
+
+WORDS = """
+    servers url variables default enum get put post parameters name in path query header cookie schema type string integer
+    object array properties items required allOf oneOf anyOf not $ref $id $anchor $dynamicRef $dynamicAnchor discriminator
+    mapping propertyName additionalProperties patternProperties pattern format requestBody content application/json
+    application/xml multipart/form-data encoding headers style explode deepObject responses 200 links operationId security
+    tags description summary nullable readOnly xml x-factotum hide effect undo page kind #/components/schemas/A
+    #/components/schemas/B #/paths/~1c/post 3 /c {id} https://a.example ../x // \\ @ \x00 \ud800
+""".split()  # noqa: SIM905 - a list of a hundred lines says no more
+ANY_WORD = st.sampled_from(WORDS) | st.text(max_size=4)
+ANY_VALUE = st.recursive(
+    ANY_WORD | st.sampled_from([None, True, False, 0, -1, 1.5, 10**30]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_WORD, inner, max_size=5),
+    max_leaves=25,
+)
+OPERATIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "parameters": st.lists(
+            st.fixed_dictionaries(
+                {"name": ANY_WORD, "in": st.sampled_from(["path", "query", "header", "cookie"]), "schema": ANY_VALUE}
+            )
+            | ANY_VALUE,
+            max_size=3,
+        ),
+        "requestBody": st.fixed_dictionaries({"content": st.dictionaries(ANY_WORD, st.fixed_dictionaries({"schema": ANY_VALUE}))})
+        | ANY_VALUE,
+        "responses": ANY_VALUE,
+        "security": ANY_VALUE,
+        "x-factotum": ANY_VALUE,
+    },
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=50)
+@given(OPERATIONS | ANY_VALUE, ANY_WORD, ANY_VALUE, ANY_VALUE, st.dictionaries(ANY_WORD, ANY_VALUE))
+def test_no_operation_crashes_the_compiler_or_leaves_its_host(
+    operation: Any, path: str, schema: Any, item: Any, arguments: dict[str, Any]
+) -> None:
+    tree = {
+        "openapi": "3.1.0",
+        "servers": [{"url": "https://a.example/base"}],
+        "paths": {"/fine": FINE, f"/{path}": {"post": operation, "get": {"parameters": [item]}}, "/c": item},
+        "components": {"schemas": {"A": schema, "B": operation}},
+    }
+    connector = compile_document(Manifest(name="x"), Documents(URI, {URI: tree}), "digest")
+    names = [tool.name for tool in connector.tools]
+    assert "x_fine" in names
+    assert len(set(names)) == len(names)
+    for tool in others(connector):
+        assert re.match(TOOL_NAME_PATTERN, tool.name)
+        check_arguments(compile_arguments(tool.input_schema), arguments)
+        told = {**dict.fromkeys(msgspec.json.decode(tool.inputs)["properties"], schema), **arguments}
+        with contextlib.suppress(Unbuildable):
+            request = build_request(tool.operation, told)
+            own = tool.operation.server
+            assert request.url == own or request.url[len(own)] in "/?"
+            assert not any({"\r", "\n", "\0"} & set(name + value) for name, value in request.headers)
