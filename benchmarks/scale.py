@@ -8,6 +8,10 @@ It prints how long each took; the latency of calls alone and while a document is
 (fifty a second), so that a stall counts for every call that it delays; the resident memory of the gateway's process for each
 tool; the first search, the front of tools/list, and how long the next start takes with the store as it is. Garbage is
 collected before memory is read; the benchmark's own copies of the documents are dropped.
+
+Taken on two shared cores with five others' work on each: 1.83 KB resident a tool at 100,000 tools of these shapes (2.75 at
+20,000), and 12.5 KB at 10,118 tools of real documents; calls p50 2 ms alone and 3 to 12 ms while compiling, longest 59 ms on
+a quieter machine and 435 ms on that one; front of tools/list 0.8 ms; next start 8.2 s with 100,001 tools; first search 13 s.
 """
 
 import argparse
