@@ -198,10 +198,7 @@ def _of_path(source: Source, path: str, item: At) -> Iterator[_Found | Refusal]:
 
 def _paths(source: Source) -> dict[str, At]:
     try:
-        paths = source.members(source.settle(source.root.child("paths")))
-        # Where documents of Microsoft's keep those that differ in their query alone.
-        others = source.root.get("x-ms-paths")
-        return {**source.members(others), **paths} if others is not None and isinstance(others.value, dict) else paths
+        return source.members(source.settle(source.root.child("paths")))
     except (Malformed, WorkExceeded) as error:
         raise DocumentBroken("`paths` is no object.", "/paths") from error
 

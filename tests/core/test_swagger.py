@@ -196,9 +196,3 @@ def test_a_schema_is_found_beside_the_name_or_within() -> None:
     assert msgspec.json.decode(connector.tools[0].input_schema)["properties"] == {"body": {"type": "integer"}}
     connector = compiled({"parameters": [{"name": "q", "in": "query", "schema": {"type": "integer"}}]})
     assert msgspec.json.decode(connector.tools[0].input_schema)["properties"] == {"q": {"type": "integer"}}
-
-
-def test_paths_that_differ_in_their_query_alone_are_operations() -> None:
-    tree = {**HOSTED, "paths": {"/a": {"get": {}}}, "x-ms-paths": {"/a?kind=b": {"get": {}}}}
-    connector = compile_document(Manifest(name="x"), Documents("x", {"x": tree}), "digest")
-    assert sorted(tool.operation.path for tool in connector.tools) == ["/a", "/a?kind=b"]
