@@ -184,3 +184,24 @@ def test_the_published_schemas_are_what_the_code_says() -> None:
     from gateway.schemas import stale_schemas
 
     assert stale_schemas(Path(__file__).parent.parent / "schemas") == []
+
+
+def test_a_call_that_needs_a_yes_is_approved_at_the_terminal(factotum, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "ours.cedar").write_text(
+        '@id("ask") @needs_approval("owners") permit (principal, action, resource);'
+    )
+    more = {"FACTOTUM_POLICIES_DIR": "policies"}
+    assert factotum("add", "openapi.json", "--base-url", "http://127.0.0.1:9", **more).returncode == 0
+    asked = factotum("call", "shop_drop_order", '{"id": "7"}', **more)
+    assert asked.returncode == 1
+    assert "It waits for owners as approval" in asked.stderr
+    waiting = factotum("approvals", **more).stdout.splitlines()
+    assert waiting[1].split()[1:4] == ["operator", "shop_drop_order", '{"id":"7"}']
+    approved = factotum("approvals", "approve", waiting[1].split()[0], **more)
+    assert (approved.returncode, "is approved" in approved.stdout) == (0, True), approved.stderr
+    sent = factotum("call", "shop_drop_order", '{"id": "7"}', **more)
+    assert "Approval needed" not in sent.stderr
+    assert "not one this connector may reach" in sent.stderr or "address" in sent.stderr
+    assert factotum("approvals", "deny", "nothing", **more).returncode == 1

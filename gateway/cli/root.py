@@ -1,0 +1,40 @@
+"""`factotum` itself, and the commands that serve."""
+
+import os
+import sys
+
+import rich_click as click
+
+from gateway import __version__
+from gateway.app import open_gateway
+from gateway.cli.owner import settings_here
+from gateway.cli.terminal import asynchronous, err
+from gateway.serve import run, serve_forever
+from gateway.settings import load_secrets
+from gateway.telemetry import set_up_logging
+
+
+@click.group()
+@click.version_option(__version__, prog_name="factotum")
+def cli() -> None:
+    """An agent gateway: OpenAPI documents in, governed agent tools out."""
+
+
+@cli.command()
+@asynchronous
+async def serve() -> None:
+    """Serve MCP at /mcp and REST at /v1 until interrupted."""
+    settings = settings_here(serves=True)
+    async with open_gateway(settings, load_secrets(os.environ, settings)) as gateway:
+        await serve_forever(gateway, lambda url: err.print(f"Factotum serves MCP at {url}/mcp and REST at {url}/v1"))
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Take a short scripted tour through the front door, then exit 0 or 1.")
+@click.option("--port", type=int, default=8080, show_default=True, help="Another is taken where this one is in use.")
+def demo(once: bool, port: int) -> None:
+    """Start the gateway with a household of five real services behind it."""
+    from gateway.demo.run import run_demo
+
+    set_up_logging("warning", "console")
+    sys.exit(run(run_demo(port, once=once)))
