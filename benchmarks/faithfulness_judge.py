@@ -124,7 +124,7 @@ class Judge:
     def _place(self, operation: Operation) -> tuple[str, str]:
         pointer = operation.pointer
         tokens = (pointer if pointer.startswith("/") else pointer.partition("#")[2]).split("/")
-        if tokens[1:2] == ["paths"] and len(tokens) == 4:
+        if tokens[1:2] in (["paths"], ["x-ms-paths"]) and len(tokens) == 4:
             return tokens[2].replace("~1", "/").replace("~0", "~"), tokens[3]
         return operation.path, operation.method.lower()
 
@@ -157,7 +157,8 @@ class Judge:
         return self._validators[key]
 
     def _item(self, path: str) -> Json:
-        told = self.tree["paths"].get(path, self.tree["paths"].get(path.lstrip("/"), {}))
+        paths = {**(self.tree.get("x-ms-paths") or {}), **self.tree["paths"]}
+        told = paths.get(path, paths.get(path.lstrip("/"), {}))
         if isinstance(told, dict) and isinstance(told.get("$ref"), str) and told["$ref"].startswith("#/"):
             return {**follow(self.tree, told), **{key: one for key, one in told.items() if key != "$ref"}}
         return told if isinstance(told, dict) else {}

@@ -17,6 +17,7 @@ from openapi_core.deserializing.exceptions import DeserializeError
 
 from benchmarks.faithfulness_judge import Judge, Judged
 from gateway.core.catalog import Connector
+from gateway.core.fold import mentioned
 from gateway.core.http import HttpRequest
 from gateway.core.serialize import is_undefined
 from gateway.core.tool import Tool
@@ -508,21 +509,37 @@ def _empty_form(case: Case) -> bool:
 
 
 def _folded(case: Case) -> bool:
-    """The tool's schema is too large to be whole: what is folded in it takes any value."""
+    """The argument at fault is folded in its tool's schema, which is too large to be whole: there any value is taken."""
+    told = json.loads(bytes(case.tool.input_schema))
+    shelf = case.tool.shelves.input
+    given = told["properties"].get(_argument(case))
     shortened = {repair.place for repair in case.connector.repairs if repair.reason == "input-shortened"}
-    return case.tool.operation.pointer in shortened or is_folded(case.tool)
+    if case.tool.operation.pointer in shortened and case.leaf is not None and isinstance(given, dict):
+        # Of a scalar no more than the type is left, without a word.
+        return given.keys() <= {"type", "description"} and case.leaf.validator not in given
+    waiting, seen = [given], set[str]()
+    while waiting:
+        schema = waiting.pop()
+        if schema is True or (isinstance(schema, dict) and str(schema.get("description")).startswith("Folded; ")):
+            return True
+        for name in mentioned(schema) - seen:
+            seen.add(name)
+            whole = json.loads(bytes(shelf[name].encoded)) if name in shelf else None
+            if told.get("$defs", {}).get(name) != whole:
+                return True
+            waiting.append(whole)
+    return False
 
 
-def is_folded(tool: Tool) -> bool:
-    """Whether the schema that arguments are checked against has stubs, or no more than names at its root."""
-    shelf = tool.shelves.input
-    told = json.loads(bytes(tool.input_schema))
-    stubs = (
-        name
-        for name, one in told.get("$defs", {}).items()
-        if one == json.loads(bytes(shelf[name].stub)) != json.loads(bytes(shelf[name].encoded))
-    )
-    return "describe_tool" in bytes(tool.input_schema).decode() or next(stubs, None) is not None
+def _argument(case: Case) -> str:
+    """The argument that an error is about; "" where it is about the body as a whole."""
+    if case.parameter is not None:
+        named = (one for one in case.tool.operation.parameters if one.name.lstrip("+") == case.parameter["name"])
+        return next((one.argument for one in named if one.location == case.location), "")
+    body, path = case.tool.operation.body, list(case.leaf.absolute_path) if case.leaf is not None else []
+    if body is None or body.argument:
+        return body.argument if body is not None else ""
+    return next((one.argument for one in body.fields if path and one.name == path[0]), "")
 
 
 RULES: Mapping[str, Callable[[Case], bool]] = {
