@@ -46,6 +46,8 @@ def types_of(declared: object) -> tuple[list[str], bool]:
     """The types that `type` names, and whether that is what it says. An unknown type among them opens them all."""
     if declared is None:
         return [], True
+    if isinstance(declared, str) and declared in TYPES:
+        return [declared], True
     listed = declared if isinstance(declared, list) else [declared]
     if isinstance(declared, str) and declared not in TYPES and re.search(r"[|,]", declared):
         listed = [one.strip() for one in re.split(r"[|,]", declared)]

@@ -25,7 +25,7 @@ def _token(key: str) -> str:
     """A key as one token of a pointer. Of a very long one a part and its digest, so that what stands beneath it does not
     repeat it whole, value for value."""
     if len(key) <= TOKEN_CHARACTERS_MAX:
-        return escape(key)
+        return escape(key) if "/" in key or "~" in key else key
     return f"{escape(key[:TOKEN_CHARACTERS_MAX])}…{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 

@@ -23,17 +23,18 @@ _INVISIBLE = re.compile(
 )
 # Control characters, lone surrogates, and what embeds, overrides or isolates a direction.
 _ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_SPACE = re.compile(r"\s+")
 
 
 def plain(text: object, characters_max: int) -> str:
     """One line without tags, control characters or invisible ones, cut at a word. What is no text is ""."""
     if not isinstance(text, str):
         return ""
-    kept = _INVISIBLE.sub("", _CONTROLS.sub(" ", text[: characters_max * 4]))
+    kept = text[: characters_max * 4]
+    if not (kept.isascii() and kept.isprintable()):
+        kept = _INVISIBLE.sub("", _CONTROLS.sub(" ", kept))
     if "<" in kept:
         kept = _OPENINGS.sub("", _TAGS.sub(" ", kept))
-    return cut(_SPACE.sub(" ", kept).strip(), characters_max)
+    return cut(" ".join(kept.split()), characters_max)
 
 
 def visible(text: str) -> str:

@@ -76,6 +76,7 @@ APART_BYTES_MIN = 2 << 10
 
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+NUMBERS = frozenset({*BOUNDS, *COUNTS, "multipleOf"})
 # `oneOf` as `anyOf`: a value that fits two of its schemas is the backend's to judge, and real documents overlap.
 # A list of `items` is a tuple.
 LISTED = (
@@ -86,6 +87,7 @@ LISTED = (
     ("items", "prefixItems"),
 )
 ONE_ALONE = frozenset({"allOf", "anyOf", "oneOf"})
+LISTS = frozenset(keyword for keyword, _ in LISTED)
 ALTERNATIVES = ("oneOf", "anyOf")
 # What may stand beside an `allOf` of one schema that is only another way to write a reference with words.
 WRAPPING = frozenset({"allOf", "description", "title", "nullable", "x-nullable", "default", "example", "examples"})
@@ -374,6 +376,8 @@ class Schemas:
 
     def _with_flags(self, at: At) -> At:
         """The same, with whatever of its flags is a word as what that means."""
+        if FLAGS.isdisjoint(at.value):
+            return at
         odd = {key: meant for key in FLAGS & at.value.keys() if (meant := flag_word(at.value[key])) is not None}
         if not odd:
             return at
@@ -388,6 +392,8 @@ class Schemas:
             told["type"] = kinds[0] if len(kinds) == 1 else kinds
 
     def _numbers(self, value: Tree, told: Json, at: At) -> None:
+        if NUMBERS.isdisjoint(value):
+            return
         for keyword in (*BOUNDS, *COUNTS, "multipleOf"):
             if keyword not in value or isinstance(value[keyword], bool):
                 continue
@@ -452,6 +458,8 @@ class Schemas:
         return patterns or (direction == "output" and len(told.get("properties", ())) < len(self.properties(at)))
 
     def _lists(self, at: At, told: Json, direction: Direction, depth: int, *, is_part: bool) -> None:
+        if LISTS.isdisjoint(at.value):
+            return
         tag = tag_of(at.value) if direction == "input" and "discriminator" in at.value else ""
         for keyword, becomes in LISTED:
             listed = at.value.get(keyword)
