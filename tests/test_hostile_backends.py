@@ -248,12 +248,14 @@ WIRES = [
 async def test_whatever_comes_is_an_answer_or_a_named_error_and_sent_once(door: Door) -> None:
     for index, answer in enumerate(WIRES):
         async with behind(door, once(answer), limits=Limits(timeout_s=1 + index / 1_000, retries_max=0)) as one:
+            rests = b"retry-after: 9" in answer or b"retry-after: Mon" in answer
             for tool in ("write", "start", "cursor"):
                 told = await call(door, tool, wait_s=1 if tool == "start" else 0, pages_max=3)
-                assert told.status_code in (200, 502, 504), told.text[:500]
+                # One that asks to be left alone is asked once.
+                assert told.status_code in (200, 502, 503 if rests else 504), told.text[:500]
                 if told.status_code != 200:
                     assert told.json()["title"].startswith("Backend")
-            assert len(one.requests) == 3
+            assert len(one.requests) in ((1, 3) if rests else (3,))
 
 
 # Redirects

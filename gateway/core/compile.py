@@ -1,5 +1,6 @@
 """A document to tools: every operation becomes a tool or a named refusal; a bad one never costs the rest."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -47,6 +48,7 @@ TITLE_CHARACTERS_MAX = 120
 TAGS_MAX = 20
 OPERATIONS_MAX = 100_000
 PATH_CHARACTERS_MAX = 2_000
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 # An operationId that is longer is none.
 ID_CHARACTERS_MAX = 500
 REFUSED_CHARACTERS_MAX = 300
@@ -246,6 +248,8 @@ def _found(source: Source, path: str, method: str, item: At, operation: At) -> _
     if len(path) > PATH_CHARACTERS_MAX:
         told = Malformed("malformed", place, f"its path is longer than {PATH_CHARACTERS_MAX} characters.")
         return _refusal(method, path, told)
+    if SURROGATE.search(path):
+        return _refusal(method, path, Malformed("malformed", place, "its path is no Unicode text."))
     try:
         source.work.spend(OPERATION_STEPS)
         settled = source.settle(operation)

@@ -80,7 +80,8 @@ def test_a_filter_that_matches_nothing_is_named() -> None:
         include=[{"tags": ["orders"]}, {"tags": ["Orders"]}, {"tags": ["lines"], "methods": ["PUT"]}],
         exclude=[{"paths": ["/order"]}, {"paths": ["/orders/*"]}],
     )
-    assert [(one.place, one.reason) for one in connector.repairs] == [
+    unmatched = [(one.place, one.reason) for one in connector.repairs if one.reason == "filter-unmatched"]
+    assert unmatched == [
         ("manifest#/include/1", "filter-unmatched"),
         ("manifest#/include/2", "filter-unmatched"),
         ("manifest#/exclude/0", "filter-unmatched"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.core.arguments import check_arguments, compile_arguments
@@ -424,6 +424,7 @@ OPERATIONS = st.fixed_dictionaries(
 
 
 @settings(deadline=None, max_examples=50)
+@example({}, "\ud800", [], [], {})
 @given(OPERATIONS | ANY_VALUE, ANY_WORD, ANY_VALUE, ANY_VALUE, st.dictionaries(ANY_WORD, ANY_VALUE))
 def test_no_operation_crashes_the_compiler_or_leaves_its_host(
     operation: Any, path: str, schema: Any, item: Any, arguments: dict[str, Any]
