@@ -37,6 +37,7 @@ import msgspec
 from corpus import CORPUS, Declared, declared_operations, parse_plainly, read_corpus
 from msgspec import Raw, Struct, field
 
+from gateway.compile_worker import collect_seldom
 from gateway.core.catalog import Connector
 from gateway.core.compilation import Compilation
 from gateway.core.document import DocumentBroken, parse_document
@@ -77,7 +78,8 @@ class Built(Struct):
 
 
 def build_ours(folder: Path, lines: Path) -> None:
-    """In a process of its own: compile everything, and tell it line by line."""
+    """In a process of its own, set as the one in which the gateway compiles: compile everything, and tell it line by line."""
+    collect_seldom()
     before = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KB
     with lines.open("wb") as file:
         for name, files in read_corpus(folder):

@@ -1,9 +1,11 @@
 """Text from a document made fit to show: plain, on one line, bounded. It is untrusted: a description is a prompt."""
 
 import re
+from functools import lru_cache
 
 DESCRIPTION_CHARACTERS_MAX = 1_000
 HINT_CHARACTERS_MAX = 300
+TEXTS_KEPT = 1_000
 
 # Elements of HTML; `<token>` and `List<String>` are none, and stay.
 _NAMES = (
@@ -27,9 +29,13 @@ _ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u20
 
 def plain(text: object, characters_max: int) -> str:
     """One line without tags, control characters or invisible ones, cut at a word. What is no text is ""."""
-    if not isinstance(text, str):
-        return ""
-    kept = text[: characters_max * 4]
+    return _plain(text[: characters_max * 4], characters_max) if isinstance(text, str) else ""
+
+
+@lru_cache(TEXTS_KEPT)
+def _plain(text: str, characters_max: int) -> str:
+    """Documents say the same again and again: what a parameter is, what a status means."""
+    kept = text
     if not (kept.isascii() and kept.isprintable()):
         kept = _INVISIBLE.sub("", _CONTROLS.sub(" ", kept))
     if "<" in kept:

@@ -141,9 +141,10 @@ class Schemas:
         self._work.spend(encoded_bytes // ENCODED_A_STEP)
         if encoded_bytes > ROOT_BYTES_MAX:
             schema = self._with_properties_apart(schema, direction)
+            encoded_bytes = size(schema)
         place = place or PLACES[direction]
         fitted = fit_root(schema, place, lambda name: self._definition(direction, name), ROOT_BYTES_MAX)
-        return (Raw(b""), False) if fitted is None else (Raw(fitted[0]), len(fitted[0]) == size(schema))
+        return (Raw(b""), False) if fitted is None else (Raw(fitted[0]), len(fitted[0]) == encoded_bytes)
 
     def encode_compact(self, schema: Json, bytes_max: int) -> Raw:
         """An input schema as a list of tools shows it: short hints, and folded until it fits in `bytes_max` bytes with

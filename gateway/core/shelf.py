@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.core.fold import SHRINKS, Shrink, mentioned, size
+from gateway.core.fold import SHRINKS, Shrink, mentioned
 from gateway.core.pointer import tokens
 
 # What a check may compile, what describe_tool shows at once, and what the root alone may take.
@@ -104,10 +104,13 @@ def fit_root(
     folded as little as will do; None where not even the names of its properties fit. `place` is where it stands."""
     for shrink in shrinks:
         smaller = shrink(schema, place)
+        encoded = msgspec.json.encode(smaller)
+        if len(encoded) > bytes_max:
+            continue
         names = frozenset(mentioned(smaller))
         stubs = sum(look_up(name).stub_bytes(name) for name in names) + 20
-        if size(smaller) + stubs <= bytes_max:
-            return msgspec.json.encode(smaller), names
+        if len(encoded) + stubs <= bytes_max:
+            return encoded, names
     return None
 
 
