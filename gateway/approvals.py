@@ -8,7 +8,7 @@ from msgspec import Raw
 
 from gateway.audit import AuditLog
 from gateway.core.approval import Approval, State, Unfit, digest_of, groups_of, say_no, say_yes
-from gateway.core.audit import AuditEntry
+from gateway.core.audit import AuditEntry, administered
 from gateway.core.decision import Decision
 from gateway.core.principal import Owner, Principal
 from gateway.core.tool import Tool
@@ -117,17 +117,10 @@ class Approvals:
     def _line(self, approver: Principal, decided: Approval) -> AuditEntry:
         """Who said what, of which call."""
         said = "denied" if decided.state == "denied" else "approved"
-        return AuditEntry(
-            at=self._clock(),
-            call_id="",
-            phase="administered",
-            door=approver.method,
-            tenant=approver.tenant,
-            subject=approver.subject,
-            client=approver.client,
-            issuer=approver.issuer,
-            actors=approver.actors,
-            tool=f"approvals.{said}",
+        return administered(
+            approver,
+            self._clock(),
+            f"approvals.{said}",
             connector=decided.connector,
             arguments=Raw(msgspec.json.encode({"tool": decided.tool, "for": decided.subject})),
             reasons=(decided.reason,) if decided.reason else (),

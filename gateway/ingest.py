@@ -15,7 +15,7 @@ import structlog
 from msgspec import Raw, structs
 
 from gateway.audit import AuditLog
-from gateway.core.audit import AuditEntry
+from gateway.core.audit import AuditEntry, administered
 from gateway.core.broken import DocumentBroken
 from gateway.core.catalog import Connector, build_catalog, hash_manifest
 from gateway.core.compilation import refuse_name
@@ -342,20 +342,9 @@ class Ingestion:
             raise Conflict(f"There is a connector named {name} already; replace it, or choose another name.")
 
     def _line(self, principal: Principal, verb: str, manifest: Manifest) -> AuditEntry:
-        return AuditEntry(
-            at=self._clock(),
-            call_id="",
-            phase="administered",
-            door=principal.method,
-            tenant=principal.tenant,
-            subject=principal.subject,
-            client=principal.client,
-            issuer=principal.issuer,
-            actors=principal.actors,
-            tool=f"connectors.{verb}",
-            connector=manifest.name,
-            arguments=Raw(msgspec.json.encode(manifest)),
-        )
+        encoded = Raw(msgspec.json.encode(manifest))
+        what = f"connectors.{verb}"
+        return administered(principal, self._clock(), what, connector=manifest.name, arguments=encoded)
 
 
 def read_folder(folder: Path) -> tuple[list[Offered], dict[str, str]]:

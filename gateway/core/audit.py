@@ -6,6 +6,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw, Struct, field, structs
 
+from gateway.core.principal import Principal
+
 Phase = Literal[
     "sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"
 ]
@@ -47,6 +49,23 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     actors: tuple[str, ...] = ()
     approval: str = ""
     sequence: int = 0
+
+
+def administered(principal: Principal, at: datetime, what: str, **told: Any) -> AuditEntry:
+    """The line of a change to the gateway itself: who made it, when, and what it was; `told` are more of its fields."""
+    return AuditEntry(
+        at=at,
+        call_id="",
+        phase="administered",
+        door=principal.method,
+        tenant=principal.tenant,
+        subject=principal.subject,
+        client=principal.client,
+        issuer=principal.issuer,
+        actors=principal.actors,
+        tool=what,
+        **told,
+    )
 
 
 def encode_line(entry: AuditEntry) -> bytes:
