@@ -27,6 +27,13 @@ class Link(Struct, frozen=True):
     digest: bytes
 
 
+class AuditTail(Struct, frozen=True):
+    """The end of the log: the number of the last line that was given out, and the digest of the chain up to it."""
+
+    sequence: int
+    digest: bytes
+
+
 class Checkpoint(Struct, frozen=True):
     """At `at`, the chain up to line `sequence` had this digest: signed with the Ed25519 key whose public half is `key`.
     `is_start`: the lines up to it were let go, and the log begins after it."""
@@ -50,6 +57,14 @@ class Finding(Struct, frozen=True):
 def next_digest(before: bytes, sequence: int, line: bytes) -> bytes:
     """The chain's digest up to a line: SHA-256 over the digest before it, its number (8 bytes, big-endian) and its bytes."""
     return sha256(before + sequence.to_bytes(8, "big") + line).digest()
+
+
+def link_lines(tail: AuditTail, lines: Iterable[bytes]) -> Iterator[Link]:
+    """The lines that come after the end of a log, each linked to the one before it."""
+    sequence, digest = tail.sequence, tail.digest
+    for line in lines:
+        sequence, digest = sequence + 1, next_digest(digest, sequence + 1, line)
+        yield Link(sequence, line, digest)
 
 
 def sign(

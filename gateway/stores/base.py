@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, Phase
-from gateway.core.audit_chain import Checkpoint, Link
+from gateway.core.audit_chain import AuditTail, Checkpoint, Link
 from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
@@ -127,13 +127,6 @@ class KeyStore(Protocol):
 
     async def revoke_key(self, key_id: str, at: datetime) -> bool:
         """True where there was one that was not yet revoked. Changes the generation."""
-
-
-class AuditTail(Struct, frozen=True):
-    """The end of the log: the number of the last line that was given out, and the digest of the chain up to it."""
-
-    sequence: int
-    digest: bytes
 
 
 class AuditStore(Protocol):

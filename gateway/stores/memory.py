@@ -9,14 +9,13 @@ from msgspec import structs
 
 from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, encode_line
-from gateway.core.audit_chain import START, Checkpoint, Link, next_digest
+from gateway.core.audit_chain import START, AuditTail, Checkpoint, Link, link_lines
 from gateway.core.principal import Owner
 from gateway.errors import Conflict
 from gateway.stores.base import (
     VERSIONS_MAX,
     ApiKey,
     AuditFilter,
-    AuditTail,
     ConnectorVersion,
     Store,
     StoredConnector,
@@ -143,12 +142,11 @@ class MemoryStore:
         return None
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
-        for entry in entries:
-            sequence = self._tail.sequence + 1
-            line = encode_line(entry)
-            self._tail = AuditTail(sequence, next_digest(self._tail.digest, sequence, line))
-            self._lines.append(structs.replace(entry, sequence=sequence))
-            self._links.append(Link(sequence, line, self._tail.digest))
+        links = link_lines(self._tail, map(encode_line, entries))
+        for entry, link in zip(entries, links, strict=True):
+            self._tail = AuditTail(link.sequence, link.digest)
+            self._lines.append(structs.replace(entry, sequence=link.sequence))
+            self._links.append(link)
 
     async def audit_tail(self) -> AuditTail:
         return self._tail

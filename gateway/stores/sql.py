@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, clean, encode_line
-from gateway.core.audit_chain import Checkpoint, Link, next_digest
+from gateway.core.audit_chain import AuditTail, Checkpoint, Link, link_lines
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
 from gateway.errors import Conflict, GatewayError, StoreFailed
@@ -29,7 +29,6 @@ from gateway.stores.base import (
     VERSIONS_MAX,
     ApiKey,
     AuditFilter,
-    AuditTail,
     ConnectorVersion,
     Store,
     StoredConnector,
@@ -86,6 +85,7 @@ class SqlStore:
     def __init__(self, writer: "_Lane", reader: "_Lane") -> None:
         self._writer = writer
         self._reader = reader
+        self._tail: AuditTail | None = None
 
     async def migrate(self) -> None:
         await self._writer.run(migrate)
@@ -144,7 +144,7 @@ class SqlStore:
 
     async def append_audit(self, entries: Sequence[AuditEntry]) -> None:
         if entries:
-            await self._writer.run(_append_audit, entries)
+            self._tail = await self._writer.run(_append_audit, entries, self._tail)
 
     async def read_audit(self, wanted: AuditFilter) -> Sequence[AuditEntry]:
         return await self._reader.run(_read_audit, wanted)
@@ -450,27 +450,53 @@ def _use_approval(connection: sa.Connection, digest: str, now: datetime) -> Appr
 # The audit log.
 
 
-def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry]) -> None:
-    """One writer at a time: a transaction that writes has the lock from its start on."""
-    sequence, digest = connection.execute(sa.select(state.c.audit_sequence, state.c.audit_digest)).one()
-    rows = []
-    for entry in entries:
-        line = encode_line(entry)
-        sequence += 1
-        digest = next_digest(digest, sequence, line)
-        rows.append(_columns(entry) | {"sequence": sequence, "entry": line, "digest": digest})
-    connection.execute(audit.insert(), rows)
-    connection.execute(state.update().values(audit_sequence=sequence, audit_digest=digest))
+# Made once: to put a statement together takes longer than to run it.
+_TAIL = sa.select(state.c.audit_sequence, state.c.audit_digest)
+_APPEND = audit.insert()
+_MOVE_TAIL = (
+    state.update()
+    .where(state.c.audit_sequence == sa.bindparam("old_sequence"), state.c.audit_digest == sa.bindparam("old_digest"))
+    .values(audit_sequence=sa.bindparam("new_sequence"), audit_digest=sa.bindparam("new_digest"))
+)
+
+
+def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry], known: AuditTail | None) -> AuditTail:
+    """Link the lines to the end of the log, which is the one that is `known` unless another process wrote since; the new
+    end. One writer at a time: a transaction that writes has the lock from its start on."""
+    lines = [encode_line(entry) for entry in entries]
+    before = known or _read_tail(connection)
+    links = list(link_lines(before, lines))
+    if not _move_tail(connection, before, links[-1]):
+        before = _read_tail(connection)
+        links = list(link_lines(before, lines))
+        _move_tail(connection, before, links[-1])
+    rows = [
+        _columns(entry) | {"sequence": link.sequence, "entry": link.line, "digest": link.digest}
+        for entry, link in zip(entries, links, strict=True)
+    ]
+    connection.execute(_APPEND, rows)
+    return AuditTail(links[-1].sequence, links[-1].digest)
+
+
+def _move_tail(connection: sa.Connection, before: AuditTail, last: Link) -> bool:
+    told = {"old_sequence": before.sequence, "old_digest": before.digest}
+    told |= {"new_sequence": last.sequence, "new_digest": last.digest}
+    return connection.execute(_MOVE_TAIL, told).rowcount == 1
 
 
 def _columns(entry: AuditEntry) -> dict[str, Any]:
     """What a line is found by."""
-    told = structs.replace(entry, tenant=clean(entry.tenant), tool=clean(entry.tool), subject=clean(entry.subject))
-    return {name: getattr(told, name) for name in ("at", "tenant", "tool", "subject", "phase")}
+    return {
+        "at": entry.at,
+        "tenant": clean(entry.tenant),
+        "tool": clean(entry.tool),
+        "subject": clean(entry.subject),
+        "phase": entry.phase,
+    }
 
 
 def _read_tail(connection: sa.Connection) -> AuditTail:
-    return AuditTail(*connection.execute(sa.select(state.c.audit_sequence, state.c.audit_digest)).one())
+    return AuditTail(*connection.execute(_TAIL).one())
 
 
 def _read_links(connection: sa.Connection, after: int, limit: int) -> list[Link]:
