@@ -13,9 +13,9 @@ JSON: `full` has the whole input schema and the output schema, `listed` is what 
 Factotum the compact form without an output schema, for FastMCP all there is.
 
 Taken with FastMCP 4.2.3 on two shared x86-64 cores, Python 3.11, in one run (Factotum, FastMCP): documents loaded 130 and
-122 of 130; operations that become tools 100 % and 78.4 % of 10,736; declared inputs that survive 99.99 % and 75.6 % of
-53,600; tools with a dangling reference 0 and 328; CPU to make a tool 0.67 and 3.38 ms (with parsing 0.93); slowest document
-0.6 and 15.2 s; memory grown by 291 and 1,177 MB; bytes of a definition as listed 1,287 and 24,995 on average, 8,264 and
+122 of 130; operations that become tools 100 % and 78.4 % of 10,736; declared inputs that survive 99.97 % and 75.6 % of
+53,600; tools with a dangling reference 0 and 328; CPU to make a tool 1.06 and 4.16 ms (with parsing 1.35); slowest document
+1.1 and 21.7 s; memory grown by 331 and 1,178 MB; bytes of a definition as listed 1,335 and 24,995 on average, 7,885 and
 663,910 at most.
 """
 

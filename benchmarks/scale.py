@@ -9,9 +9,11 @@ It prints how long each took; the latency of calls alone and while a document is
 tool; the first search, the front of tools/list, and how long the next start takes with the store as it is. Garbage is
 collected before memory is read; the benchmark's own copies of the documents are dropped.
 
-Taken on two shared cores with five others' work on each: 1.83 KB resident a tool at 100,000 tools of these shapes (2.75 at
-20,000), and 12.5 KB at 10,118 tools of real documents; calls p50 2 ms alone and 3 to 12 ms while compiling, longest 59 ms on
-a quieter machine and 435 ms on that one; front of tools/list 0.8 ms; next start 8.2 s with 100,001 tools; first search 13 s.
+Taken on two shared cores with `--connectors 1`: 2.7 KB resident a tool at 20,000 tools; calls p50 3.6, p99 4.8, longest 12 ms
+alone, and 3.4, 10 and 16 while compiling; added in 24 s; front of tools/list 1.0 ms; next start 0.8 s; first search 1.6 s.
+With `--shapes ../shared/specs --operations 10000`: 12.5 KB at 10,118 tools of real documents, of which 2 are the empty gateway's
+and 5 what compiling left behind; calls meanwhile p99 21, longest 28 ms. At 100,000 tools, taken with five others' work on each
+core: 1.83 KB a tool, next start 8.2 s, first search 13 s, and calls while compiling as late as 3.7 s.
 """
 
 import argparse
