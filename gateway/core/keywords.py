@@ -42,6 +42,9 @@ MEANT = {
 }  # fmt: skip
 
 
+OTHER_TEXTS = frozenset({"format", "contentEncoding", "contentMediaType", "deprecated", "uniqueItems", "default"})
+
+
 def types_of(declared: object) -> tuple[list[str], bool]:
     """The types that `type` names, and whether that is what it says. An unknown type among them opens them all."""
     if declared is None:
@@ -168,6 +171,8 @@ def put_texts(value: Json, told: Json) -> None:
     """What a schema says beside its rules: its description, format, default."""
     if text := plain(value.get("description") or value.get("title"), HINT_CHARACTERS_MAX):
         told["description"] = text
+    if OTHER_TEXTS.isdisjoint(value):
+        return
     for keyword in ("format", "contentEncoding", "contentMediaType"):
         if isinstance(value.get(keyword), str) and len(value[keyword]) <= SHORT_TEXT_CHARACTERS_MAX:
             told[keyword] = value[keyword]

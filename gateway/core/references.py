@@ -226,6 +226,8 @@ def _meant(reference: str) -> Iterator[str]:
 
 def is_reference(value: object) -> bool:
     """Whether an object stands for another: by `$ref`, or by `$dynamicRef` (JSON Schema 2020-12 section 8.2.3)."""
-    if not isinstance(value, dict) or ("$ref" not in value and "$dynamicRef" not in value):
+    if not isinstance(value, dict):
         return False
-    return isinstance(value.get("$ref"), str) or isinstance(value.get("$dynamicRef"), str)
+    if "$ref" in value and isinstance(value["$ref"], str):
+        return True
+    return "$dynamicRef" in value and isinstance(value["$dynamicRef"], str)

@@ -76,6 +76,7 @@ APART_BYTES_MIN = 2 << 10
 
 COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "minContains")
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+MAPS_OF_SCHEMAS = frozenset({"patternProperties", "dependentSchemas", "dependentRequired"})
 NUMBERS = frozenset({*BOUNDS, *COUNTS, "multipleOf"})
 # `oneOf` as `anyOf`: a value that fits two of its schemas is the backend's to judge, and real documents overlap.
 # A list of `items` is a tuple.
@@ -426,6 +427,8 @@ class Schemas:
 
     def _properties(self, at: At, told: Json, direction: Direction, depth: int) -> None:
         """Properties, with what the other direction alone sees left out, and which of them are required."""
+        if "properties" not in at.value and "required" not in at.value:
+            return
         members = self.properties(at)
         shown = {name: member for name, member in members.items() if not self.hidden(member, direction)}
         if "properties" in at.value:
@@ -441,6 +444,8 @@ class Schemas:
 
     def _maps(self, at: At, told: Json, direction: Direction, depth: int) -> None:
         value = at.value
+        if MAPS_OF_SCHEMAS.isdisjoint(value) and told.get("additionalProperties") is not False:
+            return
         for keyword in ("patternProperties", "dependentSchemas"):
             if isinstance(value.get(keyword), dict):
                 group = at.child(keyword)
