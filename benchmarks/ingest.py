@@ -14,8 +14,8 @@ Factotum the compact form without an output schema, for FastMCP all there is.
 
 Taken with FastMCP 4.2.3 on two shared x86-64 cores, Python 3.11, in one run (Factotum, FastMCP): documents loaded 130 and
 122 of 130; operations that become tools 100 % and 78.4 % of 10,736; declared inputs that survive 99.97 % and 75.6 % of
-53,600; tools with a dangling reference 0 and 328; CPU to make a tool 1.06 and 4.16 ms (with parsing 1.35); slowest document
-1.1 and 21.7 s; memory grown by 331 and 1,178 MB; bytes of a definition as listed 1,335 and 24,995 on average, 7,885 and
+53,600; tools with a dangling reference 0 and 328; CPU to make a tool 1.03 and 3.43 ms (with parsing 1.30); slowest document
+1.0 and 15.2 s; memory grown by 331 and 1,180 MB; bytes of a definition as listed 1,335 and 24,995 on average, 7,885 and
 663,910 at most.
 """
 
