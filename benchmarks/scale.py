@@ -9,11 +9,10 @@ It prints how long each took; the latency of calls alone and while a document is
 tool; the first search, the front of tools/list, and how long the next start takes with the store as it is. Garbage is
 collected before memory is read; the benchmark's own copies of the documents are dropped.
 
-Taken on two shared cores with `--connectors 1`: 2.7 KB resident a tool at 20,000 tools; calls p50 3.6, p99 4.8, longest 12 ms
-alone, and 3.4, 10 and 16 while compiling; added in 24 s; front of tools/list 1.0 ms; next start 0.8 s; first search 1.6 s.
-With `--shapes ../shared/specs --operations 10000`: 12.5 KB at 10,118 tools of real documents, of which 2 are the empty gateway's
-and 5 what compiling left behind; calls meanwhile p99 21, longest 28 ms. At 100,000 tools, taken with five others' work on each
-core: 1.83 KB a tool, next start 8.2 s, first search 13 s, and calls while compiling as late as 3.7 s.
+Taken on two shared cores: 1.93 KB resident a tool at 100,000 tools of these shapes; calls p50 2.7, p99 4.1, longest 9 ms alone,
+and 2.4, 8.1 and 27 while compiling; a document added in 18 s; front of tools/list 0.9 ms; next start 3.7 s; first search 6.1 s,
+with calls up to 1.4 s late meanwhile. With `--connectors 1 --operations 10000 --shapes ../shared/specs`: 12.5 KB at 10,118 tools of
+real documents, of which 2 are the empty gateway's and 5 what compiling left behind; calls meanwhile p99 21, longest 28 ms.
 """
 
 import argparse
