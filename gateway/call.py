@@ -164,14 +164,11 @@ class Calls:
                 return answer if look is not None else await judge(answer)
 
             followed = await follow(send_again, operation, record, request, response, options, manifest.limits, look)
-            shown = conceal(followed.response, credential.secrets)
+            # What a look at accepted work gave is the answer of another operation.
+            is_own = look is None or not followed.requests
             limits = manifest.limits
             reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
-            # What a look at accepted work gave is the answer of another operation.
-            doubts = () if look is not None and followed.requests else prepared.answers.notes(shown)
-            told = tuple(conceal_text(note, credential.secrets) for note in followed.notes)
-            result = with_notes(read_response(tool, shown, reading), (*told, *doubts))
-            return self._keep(record.principal, tool, shown, reading, result)
+            return self._read(record.principal, prepared, credential.secrets, followed, reading, is_own=is_own)
 
     async def _approve(self, record: "_Record") -> None:
         """Use up the approval of exactly this call, where policies want one. Raises ApprovalNeeded."""
@@ -182,6 +179,24 @@ class Calls:
                 record.principal, record.tool, record.arguments, record.logged, record.decision
             )
             record.approval = used.id
+
+    def _read(
+        self,
+        principal: Principal,
+        prepared: "_Prepared",
+        secrets: Iterable[str],
+        followed: Followed,
+        reading: Reading,
+        *,
+        is_own: bool,
+    ) -> Result:
+        """What the caller is given of the answer, with what there is to say of it, and where the rest is kept. `is_own`: it is
+        of the operation that was called, so that its document says what it should be."""
+        shown = conceal(followed.response, secrets)
+        doubts = prepared.answers.notes(shown) if is_own else ()
+        told = tuple(conceal_text(note, secrets) for note in followed.notes)
+        result = with_notes(read_response(prepared.tool, shown, reading), (*told, *doubts))
+        return self._keep(principal, prepared.tool, shown, reading, result)
 
     async def _judge(
         self, connector: Connector, prepared: "_Prepared", secrets: Iterable[str], response: HttpResponse
