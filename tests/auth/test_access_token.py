@@ -175,8 +175,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "no end": {"exp": None},
     "an end that is text": {"exp": "99999999999"},
     "an end that is true": {"exp": True},
-    "not yet good": {"nbf": NOW + 600},
-    "made in the future": {"iat": NOW + 600},
+    "not yet good": {"nbf": NOW + 86_400},
+    "made in the future": {"iat": NOW + 86_400},
     "no subject": {"sub": None},
     "a subject that is no text": {"sub": 7},
     "no client": {"client_id": None},
@@ -206,7 +206,7 @@ async def test_a_wrong_token_is_refused_by_name(gateway: Trusting, what: str) ->
     assert answer.json()["detail"].startswith("This access token is not good here: ")
 
 
-CLAIMS = {"sub": "ada", "client_id": "agent", "aud": PUBLIC, "exp": time.time() + 3_600}
+CLAIMS = {"sub": "ada", "client_id": "agent", "aud": PUBLIC, "exp": time.time() + 86_400}
 
 
 def parts(*values: Any) -> str:
