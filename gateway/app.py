@@ -47,8 +47,7 @@ from gateway.rankers.lexical import LexicalRankers
 from gateway.results import KeptResults
 from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
-from gateway.stores.memory import open_memory
-from gateway.stores.sql import open_sql
+from gateway.stores.sql import open_memory, open_sql
 from gateway.upstream import open_upstream
 
 

@@ -16,8 +16,7 @@ from gateway.core.principal import Principal
 from gateway.core.quota import Quota
 from gateway.edge.approvals import DECIDE
 from gateway.settings import ApprovalSettings
-from gateway.stores.memory import open_memory
-from gateway.stores.sql import open_sql
+from gateway.stores.sql import open_memory, open_sql
 from tests.conftest import Backend, Door
 from tests.edge.test_mcp_clients import client, served
 from tests.test_call import LAMPS

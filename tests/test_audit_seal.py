@@ -15,8 +15,7 @@ from gateway.audit_seal import FILE, SECRET, AuditSeal, signing_key, verify_log
 from gateway.core.audit_chain import START, Checkpoint, Finding, Link, Verifier, next_digest, sign
 from gateway.settings import AuditSettings, SettingsBroken
 from gateway.stores.base import Store
-from gateway.stores.memory import open_memory
-from gateway.stores.sql import open_sql
+from gateway.stores.sql import open_memory, open_sql
 from tests.stores.conftest import EVERY_LINE, NOON, line
 
 pytestmark = pytest.mark.anyio

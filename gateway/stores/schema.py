@@ -6,11 +6,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
 SCHEMA = "0005"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+# Once in a while, so that a line costs no more for it.
+_FORGET = """CREATE TRIGGER audit_lines_max AFTER INSERT ON audit WHEN NEW.sequence % {step} = 0
+    BEGIN DELETE FROM audit WHERE sequence <= NEW.sequence - {kept}; END"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIGRATING = threading.Lock()  # Alembic keeps the migration that is running in a global.
 
@@ -139,6 +143,14 @@ def migrate(connection: sa.Connection) -> None:
     if found != SCHEMA:
         with _MIGRATING:
             _upgrade(connection, found)
+
+
+def create(connection: sa.Connection, audit_lines_max: int) -> None:
+    """The tables at once, in an empty database in memory, whose audit log forgets its oldest lines."""
+    metadata.create_all(connection)
+    connection.execute(state.insert().values(id=1, generation=0, audit_sequence=0, audit_digest=START))
+    told = {"step": max(audit_lines_max // 1_000, 1), "kept": audit_lines_max}
+    connection.exec_driver_sql(_FORGET.format(**told))
 
 
 def _find_schema(connection: sa.Connection) -> str:

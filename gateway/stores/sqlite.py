@@ -40,6 +40,14 @@ def open_sqlite_engines(
     return writer, reader
 
 
+def open_sqlite_in_memory() -> sa.Engine:
+    """One that reads and writes what nothing outlives."""
+    engine = sa.create_engine("sqlite://", connect_args={"isolation_level": None, "check_same_thread": False})
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = ON"))
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
 def explain_sqlite(error: Exception) -> str:
     """What to do about it, by its primary result code (https://www.sqlite.org/rescode.html)."""
     foreign = error.orig if isinstance(error, DBAPIError) else error

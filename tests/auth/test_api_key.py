@@ -14,7 +14,7 @@ from gateway.auth.base import Presented
 from gateway.core.principal import Principal
 from gateway.errors import StoreFailed, Unauthenticated
 from gateway.stores.base import ApiKey, Store
-from gateway.stores.memory import open_memory
+from gateway.stores.sql import open_memory
 
 pytestmark = pytest.mark.anyio
 

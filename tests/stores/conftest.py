@@ -11,8 +11,7 @@ import pytest
 from gateway.core.audit import AuditEntry
 from gateway.core.manifest import Manifest
 from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
-from gateway.stores.memory import open_memory
-from gateway.stores.sql import open_sql
+from gateway.stores.sql import open_memory, open_sql
 
 OPENERS: dict[str, Callable[[Path], Awaitable[Store]]] = {
     "memory": lambda folder: open_memory(),

@@ -20,10 +20,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gateway.core.audit import AuditEntry
-from gateway.errors import StoreFailed
+from gateway.errors import Conflict, StoreFailed
 from gateway.stores.base import Store
 from gateway.stores.schema import MIGRATIONS, SCHEMA, metadata
-from gateway.stores.sql import open_sql
+from gateway.stores.sql import open_memory, open_sql
 from gateway.stores.sqlite import open_sqlite_engines
 from tests.stores.conftest import EVERY_LINE, connector, key, line
 
@@ -197,7 +197,7 @@ async def test_a_recorded_line_survives_the_kill_of_its_process(path: Path) -> N
 
 WRITE_UNTIL_FULL = """
 import resource, signal
-from gateway.errors import StoreFailed
+from gateway.errors import Conflict, StoreFailed
 async def main():
     store = await open_sql(sys.argv[1], durability="process")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -366,3 +366,21 @@ async def test_lines_are_read_fast_from_a_long_log_by_each_filter(path: Path) ->
         plan = " ".join(str(row[3]) for row in sql(path, f"EXPLAIN QUERY PLAN {query}"))
         assert f"audit_{column}" in plan
         assert "TEMP B-TREE" not in plan
+
+
+async def test_a_store_in_memory_forgets_its_oldest_audit_lines_and_goes_on(anyio_backend: str) -> None:
+    store = await open_memory(audit_lines_max=10)
+    await store.append_audit([line(str(number)) for number in range(25)])
+    kept = [entry.call_id for entry in await store.read_audit(EVERY_LINE)]
+    await store.close()
+    assert kept == [str(number) for number in range(15, 25)]
+
+
+async def test_a_store_in_memory_keeps_what_it_has_when_a_write_fails(anyio_backend: str) -> None:
+    store = await open_memory()
+    await store.add_key(key("k1"))
+    with pytest.raises(Conflict):
+        await store.add_key(key("k1"))
+    kept = [one.id for one in await store.keys()]
+    await store.close()
+    assert kept == ["k1"]
