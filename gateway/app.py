@@ -39,7 +39,7 @@ from gateway.edge.rest import doors
 from gateway.edge.sign_in import ProtectedResource, SignInDesk
 from gateway.fetch import Bounds, DocumentReader
 from gateway.ingest import Ingestion, read_folder
-from gateway.policy_files import read_policies
+from gateway.policy_files import load_roles_in_force, read_policies
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
 from gateway.rankers.base import RankerFactory
@@ -63,7 +63,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         opened.push_async_callback(seal.sign)  # Once the log is closed, whose lines are all written then.
         audit = await opened.enter_async_context(AuditLog(store, queue_entries_max=settings.audit.queue_entries_max))
         upstream = await opened.enter_async_context(open_upstream())
-        policies = read_policies(settings)
+        policies, roles = read_policies(settings), load_roles_in_force(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
         documents = settings.documents
         compiler = Compiler(
@@ -98,6 +98,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
             ),
             results=results,
             approvals=approvals,
+            roles=roles,
             ingestion=ingestion,
             desk=desk,
             audit=audit,

@@ -4,6 +4,7 @@
     ├── Unauthenticated            no key, or one that is unknown, expired or revoked
     ├── Forbidden
     │   ├── ScopeMissing           names the scopes that would do
+    │   │   └── AdminRefused       names the roles too
     │   ├── PolicyDenied           carries the decision
     │   └── ApprovalNeeded         carries what is asked for
     ├── NotFound                   a tool, connector or key of that name
@@ -65,6 +66,16 @@ class ScopeMissing(Forbidden):
     def __init__(self, detail: str, scopes: tuple[str, ...]) -> None:
         super().__init__(detail)
         self.scopes = scopes
+
+
+class AdminRefused(ScopeMissing):
+    """An operation of the gateway's own API. Any one of `scopes` or `roles` would do; there may be none."""
+
+    title = "Not allowed"
+
+    def __init__(self, detail: str, scopes: tuple[str, ...], roles: tuple[str, ...]) -> None:
+        super().__init__(detail, scopes)
+        self.roles = roles
 
 
 class PolicyDenied(Forbidden):

@@ -2,16 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from gateway.core.policy import PolicyBroken, load_policies
 from gateway.core.policy_cases import CaseTable, run_cases, table_catalog
+from gateway.core.role_cases import RoleTable, run_role_cases
+from gateway.core.roles import RoleBook, load_roles
 from gateway.core.yaml_tree import parse_yaml
 from gateway.errors import BadRequest
 from gateway.settings import Settings, SettingsBroken, shipped
 
 CASES_SUFFIX = ".cases.yaml"
+ROLES_FILE = "roles.cedar"
+
+_T = TypeVar("_T")
 
 
 def read_policies(settings: Settings) -> dict[str, str]:
@@ -37,7 +43,23 @@ def policy_paths(settings: Settings) -> list[Path]:
     if missing:
         known = ", ".join(sorted(path.stem for path in packs.glob("*.cedar")))
         raise SettingsBroken(f"There is no policy pack named {missing[0]}; there are {known}.")
-    return [*sorted(folder.glob("*.cedar")), *(packs / f"{name}.cedar" for name in settings.policy_packs)]
+    own = sorted(path for path in folder.glob("*.cedar") if path.name != ROLES_FILE)
+    return [*own, *(packs / f"{name}.cedar" for name in settings.policy_packs)]
+
+
+def roles_path(settings: Settings) -> Path:
+    """The policies over the gateway's own API: `roles.cedar` of `policies_dir` where there is one, else the shipped one."""
+    own = Path(settings.policies_dir) / ROLES_FILE if settings.policies_dir else None
+    return own if own is not None and own.is_file() else shipped("policies") / ROLES_FILE
+
+
+def load_roles_in_force(settings: Settings) -> RoleBook:
+    """Raises SettingsBroken where the file cannot be read, or BadRequest where it is broken."""
+    path = roles_path(settings)
+    try:
+        return load_roles(path.name, _read(path))
+    except PolicyBroken as error:
+        raise BadRequest(f"The policies over the gateway's own API are broken: {error}") from error
 
 
 def run_tables(settings: Settings) -> Iterator[tuple[str, int, tuple[str, ...]]]:
@@ -46,9 +68,15 @@ def run_tables(settings: Settings) -> Iterator[tuple[str, int, tuple[str, ...]]]
     for path in policy_paths(settings):
         table_path = path.with_name(path.stem + CASES_SUFFIX)
         if table_path.is_file():
-            table = _read_table(table_path)
+            table = _convert_table(table_path, CaseTable)
             files = {one.name: _read(one) for one in (path, *(path.parent / name for name in table.beside))}
             yield path.name, len(table.cases), _failures(files, table)
+    path = roles_path(settings)
+    table_path = path.with_name(path.stem + CASES_SUFFIX)
+    if table_path.is_file():
+        roles = _convert_table(table_path, RoleTable)
+        failures = run_role_cases(load_roles_in_force(settings), roles.cases)
+        yield path.name, len(roles.cases), tuple(f"{one.case}: {one.detail}" for one in failures)
 
 
 def _failures(files: dict[str, str], table: CaseTable) -> tuple[str, ...]:
@@ -66,9 +94,9 @@ def _read(path: Path) -> str:
         raise SettingsBroken(f"The policy file {path} cannot be read.") from error
 
 
-def _read_table(path: Path) -> CaseTable:
+def _convert_table(path: Path, kind: type[_T]) -> _T:
     try:
-        return msgspec.convert(parse_yaml(_read(path)), CaseTable)
+        return msgspec.convert(parse_yaml(_read(path)), kind)
     except msgspec.ValidationError as error:
         # msgspec's text names the place and the type that was expected.
         raise BadRequest(f"{path}: {error}") from error

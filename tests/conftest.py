@@ -18,6 +18,7 @@ from gateway.auth.api_key import new_key
 from gateway.core.catalog import all_scopes
 from gateway.core.manifest import Manifest
 from gateway.core.principal import OPERATOR
+from gateway.core.roles import role_group
 from gateway.edge.parts import Gateway
 from gateway.fetch import Offered
 from gateway.serve import bind, serving_app, url_of
@@ -117,14 +118,16 @@ class Door:
     client: httpx.AsyncClient
 
     async def key(self, *scopes: str, tenant: str = "default", groups: tuple[str, ...] = (), **more: Any) -> str:
-        """A key with these scopes; with none named, with every scope there is now and those of the gateway's own API."""
+        """A key with these scopes or this `role`; with neither named, with every scope there is now and those of the gateway's own API."""
+        role = more.pop("role", "")
         own = {"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read"}
+        every = all_scopes(self.gateway.published.current.catalog)
         token, key = new_key(
             name="test",
             tenant=tenant,
             subject=more.pop("subject", "ada"),
-            scopes=frozenset(scopes) or all_scopes(self.gateway.published.current.catalog) | own,
-            groups=frozenset(groups),
+            scopes=frozenset(scopes) or (frozenset() if role else every | own),
+            groups=frozenset(groups) | ({role_group(role)} if role else set()),
             now=datetime.now(UTC),
             expires_at=more.pop("expires_at", None),
             random_bytes=os.urandom(48),

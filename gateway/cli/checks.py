@@ -8,7 +8,7 @@ from gateway.cli.owner import open_here, settings_here
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err, out
 from gateway.errors import BadRequest
-from gateway.policy_files import read_policies, run_tables
+from gateway.policy_files import read_policies, roles_path, run_tables
 
 
 @cli.command()
@@ -46,4 +46,5 @@ async def check_policies() -> None:
         failed += len(failures)
     if failed:
         raise BadRequest(f"{failed} cases came out otherwise than written.")
-    out.print(f"{', '.join(read_policies(settings))}: valid, version {book.version}")
+    names = ", ".join((*read_policies(settings), roles_path(settings).name))
+    out.print(f"{names}: valid, version {book.version}")

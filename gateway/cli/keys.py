@@ -11,6 +11,8 @@ from gateway.cli.owner import now, open_here, settings_here
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.core.catalog import Catalog, all_scopes
+from gateway.core.principal import DEFAULT_TENANT
+from gateway.core.roles import RoleBook, is_reserved, role_group, roles_of
 from gateway.core.scope import expand_scopes
 from gateway.errors import BadRequest, NotFound
 
@@ -22,34 +24,52 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name")
+@click.option("--scope", "scopes", multiple=True, help="Repeatable. `home:*` is every scope home has now.")
 @click.option(
-    "--scope", "scopes", multiple=True, required=True, help="Repeatable. `home:*` is every scope home has now."
+    "--role", "roles", multiple=True, help="Repeatable: viewer, connector-developer, approver, policy-admin, owner."
 )
 @click.option("--subject", default="", help="Whom the key stands for; its name if left out.")
-@click.option("--tenant", default="default", show_default=True)
+@click.option("--tenant", default=DEFAULT_TENANT, show_default=True)
 @click.option("--group", "groups", multiple=True, help="Repeatable: groups that policies may name.")
 @click.option("--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long it is good for.")
 @asynchronous
 async def create_key(
-    name: str, scopes: tuple[str, ...], subject: str, tenant: str, groups: tuple[str, ...], days: int
+    name: str,
+    scopes: tuple[str, ...],
+    roles: tuple[str, ...],
+    subject: str,
+    tenant: str,
+    groups: tuple[str, ...],
+    days: int,
 ) -> None:
-    """Make a key. It is shown once, and only its hash is kept."""
+    """Make a key, with scopes, roles or both. It is shown once, and only its hash is kept."""
+    if not scopes and not roles:
+        raise BadRequest("A key with neither a --scope nor a --role may do nothing; give it one.")
+    if not tenant:
+        raise BadRequest(f"Every key is of a tenant; the installation's own is {DEFAULT_TENANT}.")
     async with open_here() as gateway:
         token, key = new_key(
             name=name,
             tenant=tenant,
             subject=subject or name,
             scopes=_granted(scopes, gateway.published.current.catalog),
-            groups=frozenset(groups),
+            groups=_groups(groups, roles, gateway.roles),
             now=now(),
             expires_at=now() + timedelta(days=days),
             random_bytes=os.urandom(48),
         )
         await gateway.store.add_key(key)
     out.print(token)
-    err.print(
-        f"Key {key.id}, good until {key.expires_at:%Y-%m-%d}, with {len(key.scopes)} scopes. It is not shown again."
-    )
+    held = f"with {len(key.scopes)} scopes" + (f" and the roles {', '.join(roles_of(key.groups))}" if roles else "")
+    err.print(f"Key {key.id}, good until {key.expires_at:%Y-%m-%d}, {held}. It is not shown again.")
+
+
+def _groups(groups: tuple[str, ...], roles: tuple[str, ...], book: RoleBook) -> frozenset[str]:
+    if taken := next(filter(is_reserved, groups), ""):
+        raise BadRequest(f"The group {taken!r} stands for a role; give roles with --role.")
+    if unknown := next((role for role in roles if role not in book.roles), ""):
+        raise BadRequest(f"There is no role {unknown!r}; there are {', '.join(book.roles)}.")
+    return frozenset(groups) | {role_group(role) for role in roles}
 
 
 def _granted(asked: tuple[str, ...], catalog: Catalog) -> frozenset[str]:
@@ -65,12 +85,13 @@ async def list_keys() -> None:
     """List the keys, without their secrets."""
     async with open_store(settings_here()) as store:
         held = await store.keys()
-    shown = table("key", "name", "tenant", "subject", "scopes", "state")
+    shown = table("key", "name", "tenant", "subject", "roles", "scopes", "state")
     for key in held:
         ended = key.revoked_at and f"revoked {key.revoked_at:%Y-%m-%d}"
         expired = key.expires_at and key.expires_at <= now() and f"expired {key.expires_at:%Y-%m-%d}"
         state = ended or expired or (f"until {key.expires_at:%Y-%m-%d}" if key.expires_at else "no end")
-        shown.add_row(key.id, key.name, key.tenant, key.subject, " ".join(sorted(key.scopes)), state)
+        roles, granted = " ".join(roles_of(key.groups)), " ".join(sorted(key.scopes))
+        shown.add_row(key.id, key.name, key.tenant, key.subject, roles, granted, state)
     out.print(shown)
 
 

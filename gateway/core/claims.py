@@ -11,6 +11,7 @@ from gateway.core.access_token import Claims, Rejected
 from gateway.core.issuer import Issuer
 from gateway.core.pointer import tokens
 from gateway.core.principal import Principal
+from gateway.core.roles import is_reserved
 
 ACTORS_MAX = 8
 NAMES_MAX = 1_000
@@ -28,7 +29,7 @@ def principal_of(claims: Claims, issuer: Issuer) -> Principal:
     if not subject or not client:
         lacking = names.subject if not subject else " or ".join(names.client)
         raise Rejected(f"it has no `{lacking}`")
-    groups = frozenset(one for one in _first(claims, names.groups) if one.isprintable())
+    groups = _groups(_first(claims, names.groups), issuer)
     return Principal(
         tenant=_tenant(claims, issuer),
         subject=subject,
@@ -48,6 +49,12 @@ def _tenant(claims: Claims, issuer: Issuer) -> str:
     if told not in issuer.tenants:
         raise Rejected("its tenant is none of those that its issuer may speak for here")
     return issuer.tenants[told]
+
+
+def _groups(told: Iterable[str], issuer: Issuer) -> frozenset[str]:
+    """Those that a token names, none of which is a role, and those of the gateway that they are said to stand for."""
+    own = [one for one in told if not is_reserved(one)]
+    return frozenset((*own, *(group for one in own for group in issuer.group_names.get(one, ()))))
 
 
 def _scopes(told: Iterable[str], groups: Iterable[str], issuer: Issuer) -> frozenset[str]:

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.core.principal import DEFAULT_TENANT
+
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 ALGORITHMS: tuple[Algorithm, ...] = ("RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 
@@ -41,7 +43,9 @@ class Issuer(_Part, frozen=True):
     `issuer` is the exact value of `iss`. `keys_url` is its JWKS; "" looks it up in its metadata (RFC 8414, OpenID Connect
     Discovery). `audiences` are taken beside the gateway's own addresses. `types` are the `typ` of its access tokens:
     `JWT` only where it cannot be brought to say `at+jwt` (RFC 9068 section 2.1). `scope_names` turns a scope of its own
-    into scopes of the gateway; one that is not there is taken as it stands. `group_scopes` are what belonging to a group gives.
+    into scopes of the gateway; one that is not there is taken as it stands. `group_scopes` are what belonging to a group gives;
+    `group_names` are the groups of the gateway that one of its own stands for beside itself, roles (`factotum:owner`) among
+    them: no token of an issuer has a role in any other way.
     """
 
     issuer: str
@@ -49,9 +53,10 @@ class Issuer(_Part, frozen=True):
     audiences: tuple[str, ...] = ()
     algorithms: tuple[Algorithm, ...] = ALGORITHMS
     types: tuple[str, ...] = ("at+jwt",)
-    tenant: str = "default"
-    tenants: dict[str, str] = {}
+    tenant: Annotated[str, Meta(min_length=1)] = DEFAULT_TENANT
+    tenants: dict[str, Annotated[str, Meta(min_length=1)]] = {}
     claims: ClaimNames = ClaimNames()
     scope_names: dict[str, tuple[str, ...]] = {}
     group_scopes: dict[str, tuple[str, ...]] = {}
+    group_names: dict[str, tuple[str, ...]] = {}
     introspection: Introspection | None = None

@@ -8,6 +8,9 @@ from msgspec import Struct
 Owner = tuple[str, str, str, str]
 Method = Literal["api_key", "oauth", "local"]
 
+DEFAULT_TENANT = "default"
+"""The installation's own tenant: that of whoever runs the gateway."""
+
 
 class Principal(Struct, frozen=True):
     """The caller: whose tenant, which subject, through which client, with which scopes.
@@ -33,8 +36,8 @@ class Principal(Struct, frozen=True):
         return self.tenant, self.issuer, self.subject, self.client
 
 
-OPERATOR = Principal(tenant="default", subject="operator", client="cli", method="local")
+OPERATOR = Principal(tenant=DEFAULT_TENANT, subject="operator", client="cli", method="local")
 """Whoever owns the store and works on it directly. Has no scopes until somebody gives it some."""
 
-SCHEDULE = Principal(tenant="default", subject="schedule", client="gateway", method="local")
+SCHEDULE = Principal(tenant=DEFAULT_TENANT, subject="schedule", client="gateway", method="local")
 """The gateway itself, where it does what a manifest says that it should do by the clock."""

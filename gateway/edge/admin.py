@@ -13,17 +13,19 @@ from gateway.core.catalog import Connector
 from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Principal
+from gateway.core.roles import AdminAction, scope_of
 from gateway.core.tool import Refusal, Repair
+from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
-from gateway.errors import BadRequest, NotFound, ScopeMissing
+from gateway.errors import BadRequest, NotFound
 from gateway.fetch import Offered
 from gateway.stores.base import AuditFilter, ConnectorVersion
 
-READ_CONNECTORS = "factotum:connectors.read"
-WRITE_CONNECTORS = "factotum:connectors.write"
-APPROVE_CONNECTORS = "factotum:connectors.approve"
-READ_AUDIT = "factotum:audit.read"
+READ_CONNECTORS = scope_of("connectors.read")
+WRITE_CONNECTORS = scope_of("connectors.write")
+APPROVE_CONNECTORS = scope_of("connectors.approve")
+READ_AUDIT = scope_of("audit.read")
 AUDIT_LINES_MAX = 1_000
 
 AnyRequest = Request[object, object, object]  # type: ignore[type-var]
@@ -98,10 +100,9 @@ class Health(Struct, frozen=True):
 def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
 
-    async def signed_in(request: AnyRequest, scope: str) -> Principal:
+    async def signed_in(request: AnyRequest, action: AdminAction) -> Principal:
         principal = await gateway.desk.principal(request.scope)
-        if scope not in principal.scopes:
-            raise ScopeMissing(f"This needs the scope {scope}; ask for a key that has it.", (scope,))
+        require(gateway.roles, principal, action)
         return principal
 
     async def offered(request: AnyRequest) -> Offered:
@@ -113,7 +114,7 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @get("/v1/connectors")
     async def list_connectors(request: AnyRequest) -> ConnectorList:
-        await signed_in(request, READ_CONNECTORS)
+        await signed_in(request, "connectors.read")
         catalog, problems = gateway.published.current.catalog, gateway.ingestion.problems
         shown = {one.name: _summary(one, problems.get(one.name, "")) for one in catalog.connectors.values()}
         lost = {name: ConnectorSummary(name, problem=why) for name, why in problems.items() if name not in shown}
@@ -121,7 +122,7 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @get("/v1/connectors/{name:str}")
     async def show_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
-        await signed_in(request, READ_CONNECTORS)
+        await signed_in(request, "connectors.read")
         connector = gateway.published.current.catalog.connectors.get(name)
         if connector is None:
             raise NotFound(f"There is no connector named {name[:64]!r}.")
@@ -129,12 +130,12 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @post("/v1/connectors")
     async def add_connector(request: AnyRequest) -> ConnectorReport:
-        principal = await signed_in(request, WRITE_CONNECTORS)
+        principal = await signed_in(request, "connectors.write")
         return _report(await gateway.ingestion.add(principal, await offered(request)))
 
     @put("/v1/connectors/{name:str}")
     async def replace_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
-        principal = await signed_in(request, WRITE_CONNECTORS)
+        principal = await signed_in(request, "connectors.write")
         wanted = await offered(request)
         if wanted.manifest.name not in ("", name):
             raise BadRequest("The name in the body is not the name in the path.")
@@ -143,20 +144,20 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @delete("/v1/connectors/{name:str}")
     async def remove_connector(request: AnyRequest, name: FromPath[str]) -> None:
-        await gateway.ingestion.remove(await signed_in(request, WRITE_CONNECTORS), name)
+        await gateway.ingestion.remove(await signed_in(request, "connectors.write"), name)
 
     @post("/v1/connectors/{name:str}/refresh", status_code=200)
     async def refresh_connector(request: AnyRequest, name: FromPath[str]) -> Changes:
-        return Changes(await gateway.ingestion.refresh(await signed_in(request, WRITE_CONNECTORS), name))
+        return Changes(await gateway.ingestion.refresh(await signed_in(request, "connectors.write"), name))
 
     @get("/v1/connectors/{name:str}/versions")
     async def list_versions(request: AnyRequest, name: FromPath[str], limit: FromQuery[int] = 10) -> VersionList:
-        await signed_in(request, READ_CONNECTORS)
+        await signed_in(request, "connectors.read")
         return VersionList(tuple(await gateway.store.versions(name, limit)))
 
     @post("/v1/connectors/{name:str}/approve", status_code=200)
     async def approve_tools(request: AnyRequest, name: FromPath[str]) -> LetGo:
-        principal = await signed_in(request, APPROVE_CONNECTORS)
+        principal = await signed_in(request, "connectors.approve")
         bounds = gateway.settings.http
         body = await read_body(
             request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
@@ -173,7 +174,7 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         subject: FromQuery[str] = "",
         phase: FromQuery[Phase | None] = None,
     ) -> AuditPage:
-        principal = await signed_in(request, READ_AUDIT)
+        principal = await signed_in(request, "audit.read")
         bounded = max(1, min(limit, AUDIT_LINES_MAX))
         wanted = AuditFilter(principal.tenant, after, bounded, tool, subject, phase)
         lines = tuple(await gateway.store.read_audit(wanted))

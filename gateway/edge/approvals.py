@@ -11,11 +11,13 @@ from msgspec import Struct, structs
 
 from gateway.core.approval import Approval, State
 from gateway.core.principal import Principal
+from gateway.core.roles import AdminAction, scope_of
+from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
-from gateway.errors import BadRequest, NotFound, ScopeMissing
+from gateway.errors import BadRequest, NotFound
 
-DECIDE = "factotum:approvals.decide"
+DECIDE = scope_of("approvals.decide")
 APPROVALS_MAX = 500
 
 AnyRequest = Request[Any, Any, Any]
@@ -39,12 +41,15 @@ class Denial(Struct, frozen=True, forbid_unknown_fields=True):
 
 def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
-    desk, approvals = gateway.desk, gateway.approvals
+    desk, approvals, roles = gateway.desk, gateway.approvals, gateway.roles
+
+    def sees_all(principal: Principal) -> bool:
+        either: tuple[AdminAction, ...] = ("approvals.read", "approvals.decide")
+        return any(roles.allow_admin(principal, one).allowed for one in either)
 
     async def decider(request: AnyRequest) -> Principal:
         principal = await desk.principal(request.scope)
-        if DECIDE not in principal.scopes:
-            raise ScopeMissing(f"This needs the scope {DECIDE}; ask for a key that has it.", (DECIDE,))
+        require(roles, principal, "approvals.decide")
         return principal
 
     @get("/v1/approvals")
@@ -53,9 +58,9 @@ def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         wanted: Annotated[State | None, QueryParameter(name="state")] = None,
         limit: FromQuery[int] = 100,
     ) -> ApprovalList:
-        """All of the tenant for those who may decide them, and else one's own."""
+        """All of the tenant for those who may see or decide them, and else one's own."""
         principal = await desk.principal(request.scope)
-        owner = None if DECIDE in principal.scopes else principal.owner
+        owner = None if sees_all(principal) else principal.owner
         found = await approvals.list(principal.tenant, wanted, max(1, min(limit, APPROVALS_MAX)), owner)
         return ApprovalList(tuple(map(_shown, found)))
 
@@ -63,7 +68,7 @@ def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def show_approval(request: AnyRequest, name: FromPath[str]) -> ApprovalShown:
         principal = await desk.principal(request.scope)
         found = await approvals.find(principal.tenant, name)
-        if DECIDE not in principal.scopes and found.owner != principal.owner:
+        if found.owner != principal.owner and not sees_all(principal):
             raise NotFound(f"There is no approval {name[:40]!r}.")
         return _shown(found)
 

@@ -44,7 +44,9 @@ PROBLEM: Json = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "One or two sentences: what happened, and what to do next."},
+        "code": {"type": "string", "description": "What went wrong, for programs."},
         "scopes": {"type": "array", "items": {"type": "string"}, "description": "All the scopes that would do."},
+        "roles": {"type": "array", "items": {"type": "string"}, "description": "The roles, any of which would do."},
         "problems": {
             "type": "array",
             "items": {
@@ -232,7 +234,11 @@ def _paths() -> Json:
             "get": _operation(
                 "listApprovals",
                 "List what waits for a person's yes, and what became of it",
-                {"200": _answer("The newest first; without the scope to decide them, your own.", "ApprovalList")},
+                {
+                    "200": _answer(
+                        "The newest first; without a scope or role to see them all, your own.", "ApprovalList"
+                    )
+                },
                 parameters=[
                     _parameter("state", "query", {"enum": list(get_args(State))}, "Only those in this state."),
                     _parameter("limit", "query", {"type": "integer", "minimum": 1}, "At most so many."),
@@ -300,7 +306,7 @@ def _operation(
     if parameters:
         told["parameters"] = parameters
     if scope:
-        told["description"] = f"Needs the scope `{scope}`."
+        told["description"] = f"Needs the scope `{scope}`, or a role whose policy allows it."
     if body:
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
     return told

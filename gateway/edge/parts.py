@@ -5,6 +5,7 @@ from msgspec import Struct
 from gateway.approvals import Approvals
 from gateway.audit import AuditLog
 from gateway.call import Calls
+from gateway.core.roles import RoleBook
 from gateway.discover import Discovery
 from gateway.edge.sign_in import SignInDesk
 from gateway.ingest import Ingestion
@@ -23,6 +24,7 @@ class Gateway(Struct, frozen=True):
     calls: Calls
     results: KeptResults
     approvals: Approvals
+    roles: RoleBook
     ingestion: Ingestion
     desk: SignInDesk
     audit: AuditLog

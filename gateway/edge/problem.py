@@ -9,6 +9,7 @@ import msgspec
 from gateway.core.approval import Approval
 from gateway.edge.asgi import Reply
 from gateway.errors import (
+    AdminRefused,
     ApprovalNeeded,
     ArgumentsInvalid,
     GatewayError,
@@ -36,6 +37,9 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
             headers = (challenge(error.code, ()),)
             if error.code:
                 told["code"] = error.code
+        case AdminRefused(scopes=scopes, roles=roles):
+            told |= {"scopes": scopes, "roles": roles, "code": "insufficient_scope" if scopes else "not_allowed"}
+            headers = (challenge("insufficient_scope", scopes),) if scopes else ()
         case ScopeMissing(scopes=scopes):
             told |= {"scopes": scopes, "code": "insufficient_scope"}
             headers = (challenge("insufficient_scope", scopes),)

@@ -10,10 +10,13 @@ import pytest
 from gateway.core.policy import load_policies
 from gateway.core.policy_cases import CaseTable, run_cases, table_catalog
 from gateway.core.policy_schema import GENERIC
+from gateway.core.role_cases import RoleTable, run_role_cases
+from gateway.core.roles import load_roles, schema_text
 from gateway.core.yaml_tree import parse_yaml
 
 POLICIES = Path(__file__).parents[2] / "policies"
-FILES = sorted(POLICIES.rglob("*.cedar"))
+ROLES = POLICIES / "roles.cedar"
+FILES = sorted(set(POLICIES.rglob("*.cedar")) - {ROLES})
 
 
 def read_table(text: str) -> CaseTable:
@@ -87,3 +90,15 @@ def test_a_case_that_comes_out_otherwise_says_what_was_decided_by_what_and_why()
 def test_a_misspelt_case_is_refused(case: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         read_table(f"cases: [{case}]")
+
+
+def test_roles_do_what_their_table_says_and_each_policy_has_a_case() -> None:
+    text = ROLES.read_text("utf-8")
+    table = msgspec.convert(parse_yaml(ROLES.with_suffix(".cases.yaml").read_text("utf-8")), RoleTable)
+    assert run_role_cases(load_roles(ROLES.name, text), table.cases) == ()
+    decided = {name for case in table.cases for name in case.policies or ()}
+    assert set(re.findall(r'@id\("([^"]+)"\)', text)) == decided
+
+
+def test_the_published_schema_of_roles_is_the_one_that_they_are_checked_against() -> None:
+    assert (POLICIES / "roles.cedarschema").read_text("utf-8") == schema_text()
