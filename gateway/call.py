@@ -1,4 +1,4 @@
-"""STORY 1  One tool call: find, scope, check, allow, connect, build, count, approve, send, follow, read, keep, record.
+"""STORY 1  One tool call: find, scope, check, allow, connect, build, count, approve, send, blot, follow, read, keep, record.
 
 Every call of every door comes through `Calls.call`; nothing else sends to a backend on a caller's behalf.
 Scopes are looked at before the arguments, so that a caller learns nothing of a tool it may not call except which
@@ -7,7 +7,7 @@ scopes would do; policies after them, because they may depend on the arguments.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,6 +22,7 @@ from gateway.core.accept import accept_only, is_declared
 from gateway.core.answer_check import AnswerCheck
 from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
 from gateway.core.audit import AuditEntry, Phase
+from gateway.core.blot import blot_response
 from gateway.core.catalog import Catalog, Connector
 from gateway.core.decision import Decision
 from gateway.core.default import with_defaults
@@ -33,6 +34,7 @@ from gateway.core.operation import Operation
 from gateway.core.option import ACCEPT, RESERVED, SELECT, Options, take_options
 from gateway.core.payload_parts import file_arguments
 from gateway.core.policy import Facts, PolicyBook
+from gateway.core.policy_context import Source
 from gateway.core.polling import is_done, look_arguments
 from gateway.core.principal import Principal
 from gateway.core.project import Selection, Unselectable
@@ -63,17 +65,22 @@ from gateway.strict import StrictAnswers
 from gateway.upstream import Upstream
 
 PREPARED_TOOLS_MAX = 4_096
+BLOTTED_INLINE_BYTES_MAX = 64 << 10
 TOOL_NAME_CHARACTERS_MAX = 128
 
 
 class Asked(Struct, frozen=True):
     """One call as a door understood it; options of the call may be among the arguments (core.option). `dry_run` shows
-    the exact request, secrets redacted, and sends nothing."""
+    the exact request, secrets redacted, and sends nothing. `source`, `intent` and `labels` are what policies are told of
+    where it comes from (core.policy_context)."""
 
     tool: str
     arguments: Mapping[str, object]
     door: str
     dry_run: bool = False
+    source: Source = "call"
+    intent: str = ""
+    labels: frozenset[str] = frozenset()
 
 
 class Calls:
@@ -152,23 +159,24 @@ class Calls:
                 await self._audit.record(record.entry("sending"))
                 record.write_has_left = True
             send = partial(self._send, manifest, credential, use)
-            response = record.response = await send(request, safe=tool.effect == "read")
+            received = record.response = await send(request, safe=tool.effect == "read")
             judge = partial(self._judge, connector, prepared, credential.secrets)
-            await judge(response)
+            response = await blot(await judge(received), record.decision.redact)
             look = (
                 find_look(request, response) or look_by_operation(edition, record, response) if options.wait_s else None
             )
+            redact = tuple(dict.fromkeys((*record.decision.redact, *(look.redact if look else ()))))
 
             async def send_again(request: HttpRequest) -> HttpResponse:
                 answer = await send(request, safe=True)
-                return answer if look is not None else await judge(answer)
+                return await blot(answer if look is not None else await judge(answer), redact)
 
             followed = await follow(send_again, operation, record, request, response, options, manifest.limits, look)
             # What a look at accepted work gave is the answer of another operation.
             is_own = look is None or not followed.requests
             limits = manifest.limits
             reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
-            return self._read(record.principal, prepared, credential.secrets, followed, reading, is_own=is_own)
+            return self._read(record.principal, prepared, credential.secrets, followed, reading, redact, is_own=is_own)
 
     async def _approve(self, record: "_Record") -> None:
         """Use up the approval of exactly this call, where policies want one. Raises ApprovalNeeded."""
@@ -187,15 +195,17 @@ class Calls:
         secrets: Iterable[str],
         followed: Followed,
         reading: Reading,
+        redact: tuple[str, ...],
         *,
         is_own: bool,
     ) -> Result:
         """What the caller is given of the answer, with what there is to say of it, and where the rest is kept. `is_own`: it is
-        of the operation that was called, so that its document says what it should be."""
+        of the operation that was called, so that its document says what it should be; and so it is, but for what was redacted."""
         shown = conceal(followed.response, secrets)
-        doubts = prepared.answers.notes(shown) if is_own else ()
+        doubts = prepared.answers.notes(shown) if is_own and not redact else ()
+        blotted = (f"A policy wants these fields redacted: {', '.join(redact)}.",) if redact else ()
         told = tuple(conceal_text(note, secrets) for note in followed.notes)
-        result = with_notes(read_response(prepared.tool, shown, reading), (*told, *doubts))
+        result = with_notes(read_response(prepared.tool, shown, reading), (*told, *doubts, *blotted))
         return self._keep(principal, prepared.tool, shown, reading, result)
 
     async def _judge(
@@ -313,11 +323,22 @@ def check(validator: Validator, arguments: Mapping[str, object]) -> None:
 
 def allow(policies: PolicyBook, record: "_Record") -> Decision:
     assert record.tool is not None
-    facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
-    decision = policies.decide(record.principal, record.tool, record.arguments, facts)
+    decision = policies.decide(record.principal, record.tool, record.arguments, facts_of(record))
     if decision.verdict == "deny":
         raise PolicyDenied(decision)
     return decision
+
+
+def facts_of(record: "_Record") -> Facts:
+    asked = record.asked
+    return Facts(record.started_at, asked.door, True, asked.source, asked.intent, asked.labels)
+
+
+async def blot(response: HttpResponse, fields: Collection[str]) -> HttpResponse:
+    """The answer without the fields that policies want redacted; a large one off the loop."""
+    if fields and len(response.body) > BLOTTED_INLINE_BYTES_MAX:
+        return await asyncio.to_thread(blot_response, response, fields)
+    return blot_response(response, fields)
 
 
 def build(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
@@ -341,11 +362,13 @@ def look_by_operation(edition: Edition, record: "_Record", response: HttpRespons
     if poll is None or tool is None or response.status >= 300 or missing_scopes(tool.scopes, record.principal.scopes):
         return None
     arguments = look_arguments(poll, record.arguments, response)
-    facts = Facts(now=record.started_at, door=record.asked.door, in_scope=True)
-    if arguments is None or not edition.policies.decide(record.principal, tool, arguments, facts).allowed:
+    if arguments is None:
+        return None
+    decision = edition.policies.decide(record.principal, tool, arguments, facts_of(record))
+    if not decision.allowed:
         return None
     try:
-        return Look(build_request(tool.operation, arguments), lambda seen: not is_done(poll, seen))
+        return Look(build_request(tool.operation, arguments), lambda seen: not is_done(poll, seen), decision.redact)
     except Unbuildable:
         # What the backend answered cannot be asked for. The call has happened, and its answer stands.
         return None

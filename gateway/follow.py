@@ -88,10 +88,12 @@ async def gather_pages(
 
 
 class Look(Struct, frozen=True):
-    """The request that tells how far accepted work is, and whether what it is answered says that the work goes on."""
+    """The request that tells how far accepted work is, whether what it is answered says that the work goes on, and what a
+    policy wants redacted of that."""
 
     request: HttpRequest
     goes_on: Callable[[HttpResponse], bool] = is_running
+    redact: tuple[str, ...] = ()
 
 
 def find_look(request: HttpRequest, response: HttpResponse) -> Look | None:

@@ -2,7 +2,8 @@
 
 A decision is deny unless a policy permits. A forbid beats every permit. A policy that fails to evaluate means deny,
 because Cedar would skip it, a forbid too. Where a permit that applies is annotated `@needs_approval("who")`, the
-decision is needs_approval, whatever other permits say: the annotation narrows, and no second permit widens it again.
+decision is needs_approval, whatever other permits say: the annotation narrows, and no second permit widens it again. So does
+`@obligation("redact:field")`: the answer is given without the fields that any permit that applies wants redacted.
 """
 
 import json
@@ -124,12 +125,13 @@ class PolicyBook:
             return Decision("deny", reasons, ids)
         approvers = {one: self._policies[one].annotations.get("needs_approval") for one in ids}
         asked = {one: who or "a person" for one, who in approvers.items() if who is not None}
+        redact = tuple(dict.fromkeys(field for one in ids for field in self._policies[one].redact))
         if not asked:
-            return Decision("allow", reasons, ids)
+            return Decision("allow", reasons, ids, redact=redact)
         who = " and ".join(dict.fromkeys(asked.values()))
         reasons = (*map(self._reason, asked), f"It needs the approval of {who}.")
         four_eyes = any("four_eyes" in self._policies[one].annotations for one in asked)
-        return Decision("needs_approval", reasons, ids, tuple(dict.fromkeys(asked.values())), four_eyes)
+        return Decision("needs_approval", reasons, ids, tuple(dict.fromkeys(asked.values())), four_eyes, redact)
 
     def _reason(self, policy_id: str) -> str:
         policy = self._policies[policy_id]

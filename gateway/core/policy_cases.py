@@ -13,6 +13,7 @@ from gateway.core.decision import Decision, Verdict
 from gateway.core.manifest import Manifest
 from gateway.core.operation import Operation
 from gateway.core.policy import Facts, PolicyBook
+from gateway.core.policy_context import Source
 from gateway.core.principal import Method, Principal
 from gateway.core.scope import default_scope
 from gateway.core.tool import Annotations, Effect, Tool
@@ -48,7 +49,8 @@ class CasePrincipal(Struct, frozen=True, forbid_unknown_fields=True):
 class Case(Struct, frozen=True, forbid_unknown_fields=True):
     """One call and what must be decided about it. `tool` is the name of one of the table's tools, or a tool of the
     case's own. `in_scope` is true by default because a call whose scopes do not suffice never comes as far as the
-    policies. `policies` are the ids of those that decide; None means that any may."""
+    policies. `policies` are the ids of those that decide, and `redact` the fields that they want redacted; None means that
+    any may."""
 
     name: str
     tool: str | CaseTool
@@ -58,6 +60,10 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
     at: Annotated[datetime, Meta(tz=True)] = A_MONDAY_AT_NOON
     door: str = "mcp"
     in_scope: bool = True
+    source: Source = "call"
+    intent: str = ""
+    labels: frozenset[str] = frozenset()
+    redact: frozenset[str] | None = None
     policies: frozenset[str] | None = None
 
 
@@ -99,19 +105,27 @@ def _run(book: PolicyBook, case: Case) -> CaseFailure | None:
     if tool is None:
         return CaseFailure(case.name, f"the table declares no tool named {name}.")
     principal = Principal(**structs.asdict(case.principal))
-    decision = book.decide(principal, tool, case.arguments, Facts(case.at, case.door, case.in_scope))
+    facts = Facts(case.at, case.door, case.in_scope, case.source, case.intent, case.labels)
+    decision = book.decide(principal, tool, case.arguments, facts)
     decided = case.policies is None or case.policies == frozenset(decision.policies)
-    if decision.verdict == case.expect and decided:
+    redacted = case.redact is None or case.redact == frozenset(decision.redact)
+    if decision.verdict == case.expect and decided and redacted:
         return None
-    return CaseFailure(case.name, f"expected {_say(case.expect, case.policies)}, got {_explain(decision)}")
+    expected = _say(case.expect, case.policies) + _say_redacted(case.redact)
+    return CaseFailure(case.name, f"expected {expected}, got {_explain(decision)}")
 
 
 def _say(verdict: Verdict, policies: Iterable[str] | None) -> str:
     return verdict if policies is None else f"{verdict} by {', '.join(sorted(policies)) or 'no policy'}"
 
 
+def _say_redacted(fields: Iterable[str] | None) -> str:
+    return f" without {', '.join(sorted(fields))}" if fields else ""
+
+
 def _explain(decision: Decision) -> str:
-    return f"{_say(decision.verdict, decision.policies)}: {' '.join(decision.reasons)}"
+    verdict = _say(decision.verdict, decision.policies) + _say_redacted(decision.redact)
+    return f"{verdict}: {' '.join(decision.reasons)}"
 
 
 def _tool(told: CaseTool) -> Tool:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -22,12 +22,19 @@ _MILLISECOND = timedelta(milliseconds=1)
 Json = dict[str, Any]
 
 
+Source = Literal["call", "intent", "standing intent"]
+
+
 class Facts(Struct, frozen=True):
-    """What a policy may know beside who asks for what: when (aware), through which door, whether the scopes suffice."""
+    """What a policy may know beside who asks for what: when (aware), through which door, whether the scopes suffice; whether
+    somebody calls, or a step of an intent does, and of which; and the labels of the data that the arguments are made of."""
 
     now: datetime
     door: str
     in_scope: bool
+    source: Source = "call"
+    intent: str = ""
+    labels: frozenset[str] = frozenset()
 
 
 class Unrepresentable(Exception):
@@ -47,6 +54,9 @@ def tell_facts(facts: Facts, wanted: Collection[str]) -> Json:
         "weekday": now.isoweekday(),
         "door": facts.door,
         "in_scope": facts.in_scope,
+        "source": facts.source,
+        "intent": facts.intent,
+        "labels": sorted(facts.labels),
     }
     return {name: told[name] for name in told if name in wanted}
 

@@ -47,12 +47,17 @@ entity Tool in [Connector] = {
 
 // `now` is milliseconds since 1970; `hour` is 0 to 23 and `weekday` 1 (Monday) to 7, both in UTC. `door` is how the
 // call came in: "mcp", "rest" or "cli". `in_scope`: the caller holds the scopes that the tool needs.
+// `source` is "call", or "intent" or "standing intent" where it is a step of one, whose id `intent` then is, and else "".
+// `labels` are those of the data that the arguments are made of.
 type Facts = {
   now: Long,
   hour: Long,
   weekday: Long,
   door: String,
   in_scope: Bool,
+  source: String,
+  intent: String,
+  labels: Set<String>,
 };
 
 action "read" appliesTo { principal: [Agent], resource: [Tool], context: Facts };
@@ -62,8 +67,11 @@ action "destructive" in ["write"] appliesTo { principal: [Agent], resource: [Too
 """
 AGENT = frozenset({"tenant", "subject", "client", "method", "issuer", "actors", "scopes", "groups"})
 TOOL = frozenset({"connector", "effect", "deprecated", "tags"})
-FACTS = frozenset({"now", "hour", "weekday", "door", "in_scope"})
-_FACTS = "now: Long, hour: Long, weekday: Long, door: String, in_scope: Bool"
+FACTS = frozenset({"now", "hour", "weekday", "door", "in_scope", "source", "intent", "labels"})
+_FACTS = (
+    "now: Long, hour: Long, weekday: Long, door: String, in_scope: Bool, source: String, intent: String, "
+    "labels: Set<String>"
+)
 
 
 class Kind(Struct, frozen=True):

@@ -9,6 +9,8 @@ import cedarpy
 from cedarpy import pst
 from msgspec import Struct
 
+from gateway.core.obligation import ObligationUnknown, parse_obligations
+
 PLACE_TRIES_MAX = 20
 ID_CHARACTERS_MAX = 64
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{ID_CHARACTERS_MAX - 1}}}")
@@ -30,7 +32,8 @@ class PolicyBroken(Exception):
 
 class Policy(Struct, frozen=True):
     """One policy. `actions` are the names of the actions in its scope, empty where it is about every one; `reads` is
-    every path from a variable, such as `principal.groups`, that its conditions look at; `names` every entity in it."""
+    every path from a variable, such as `principal.groups`, that its conditions look at; `names` every entity in it;
+    `redact` the fields of the answer that are blotted out where it permits."""
 
     id: str
     file: str
@@ -38,6 +41,7 @@ class Policy(Struct, frozen=True):
     actions: frozenset[str]
     reads: frozenset[Path]
     names: frozenset[pst.EntityUid]
+    redact: tuple[str, ...] = ()
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -78,11 +82,25 @@ def _read(file: str, told: pst.Template) -> Policy:
         raise PolicyBroken(file, name, "only a permit can need an approval, and this is a forbid.")
     if "four_eyes" in told.annotations and "needs_approval" not in told.annotations:
         raise PolicyBroken(file, name, "@four_eyes is about an approval, and this needs none.")
+    redact = _obligations(file, name, told)
     actions = frozenset(uid.id for uid in _actions(told.action))
     named = pst.Template(
         name, told.effect, told.principal, told.action, told.resource, told.clauses, dict(told.annotations)
     )
-    return Policy(name, file, named, actions, frozenset(_paths(told.clauses)), pst.entity_uids(told))
+    return Policy(name, file, named, actions, frozenset(_paths(told.clauses)), pst.entity_uids(told), redact)
+
+
+def _obligations(file: str, name: str, told: pst.Template) -> tuple[str, ...]:
+    """An obligation that is not understood is none that could be kept, so that the policy is broken."""
+    text = told.annotations.get("obligation")
+    if text is None:
+        return ()
+    if told.effect == "forbid":
+        raise PolicyBroken(file, name, "only a permit can oblige to something, and this is a forbid.")
+    try:
+        return parse_obligations(text)
+    except ObligationUnknown as error:
+        raise PolicyBroken(file, name, str(error)) from error
 
 
 def _actions(scope: pst.ActionConstraint) -> tuple[pst.EntityUid, ...]:

@@ -121,6 +121,16 @@ def test_a_reason_never_repeats_the_value_of_an_argument() -> None:
         assert "424242" not in str(decide(book_of(ALLOW, failing, secret), "bank_pay", arguments))
 
 
+def test_what_one_permit_wants_redacted_is_redacted_whatever_other_permits_say() -> None:
+    hides = '@id("a") @obligation("redact:iban, redact:to.email") permit (principal, action, resource);'
+    more = '@id("b") @needs_approval("x") @obligation("redact:iban,redact:pin") permit (principal, action, resource);'
+    other = '@id("c") @obligation("redact:door") permit (principal, action, resource) when { context.door == "rest" };'
+    assert decide(book_of(ALLOW, hides, other), "bank_pay").redact == ("iban", "to.email")
+    assert decide(book_of(ALLOW), "bank_pay").redact == ()
+    asked = decide(book_of(ALLOW, hides, more), "bank_pay")
+    assert (asked.verdict, asked.redact) == ("needs_approval", ("iban", "to.email", "pin"))
+
+
 def test_forbidding_writes_forbids_what_is_destructive_and_leaves_reads() -> None:
     book = book_of(ALLOW, '@id("no") forbid (principal, action in Action::"write", resource);')
     verdicts = [decide(book, name).verdict for name in ("bank_pay", "home_lamp", "home_look")]
@@ -141,6 +151,7 @@ def test_forbidding_writes_forbids_what_is_destructive_and_leaves_reads() -> Non
         'resource.tags == ["out", "money"]',
         "context.now == 1767614400000 && context.hour == 12 && context.weekday == 1",
         'context.door == "mcp" && context.in_scope',
+        'context.source == "call" && context.intent == "" && context.labels.isEmpty()',
     ],
 )
 def test_a_policy_sees_who_asks_for_what_when_and_how(condition: str) -> None:
