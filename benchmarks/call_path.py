@@ -109,15 +109,15 @@ async def serve_gateway(base_url: str, durability: str) -> None:
 
 
 @contextlib.contextmanager
-def running(core: int, *args: str):
-    """One of the two servers in a process of its own on one core; gives what it printed first, and its pid."""
+def running(core: int, *args: str, module: str = "benchmarks.call_path"):
+    """A server in a process of its own on one core; gives what it printed first, and its pid."""
 
     def pin() -> None:
         if (os.cpu_count() or 1) > 1:
             os.sched_setaffinity(0, {core})
 
     process = subprocess.Popen(
-        [sys.executable, __file__, *args], stdout=subprocess.PIPE, preexec_fn=pin, cwd=Path(__file__).parent.parent
+        [sys.executable, "-m", module, *args], stdout=subprocess.PIPE, preexec_fn=pin, cwd=Path(__file__).parent.parent
     )
     try:
         yield json.loads(process.stdout.readline()), process.pid

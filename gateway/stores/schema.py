@@ -19,6 +19,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MIGRATING = threading.Lock()  # Alembic keeps the migration that is running in a global.
 
 
+def microseconds(at: datetime) -> int:
+    """As an Instant is kept."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
 class Instant(sa.types.TypeDecorator[datetime]):
     """An aware time as whole microseconds since 1970 in UTC: exact, sortable and the same in every database."""
 
@@ -26,7 +31,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
-        return None if value is None else (value - _EPOCH) // timedelta(microseconds=1)
+        return None if value is None else microseconds(value)
 
     def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
         return None if value is None else _EPOCH + timedelta(microseconds=value)

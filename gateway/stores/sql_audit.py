@@ -11,8 +11,8 @@ from msgspec import structs
 from gateway.core.audit import AuditEntry, clean, encode_line
 from gateway.core.audit_chain import AuditTail, Checkpoint, Link, link_lines
 from gateway.stores.base import AuditFilter
-from gateway.stores.schema import audit, checkpoints, state
-from gateway.stores.sql_lane import INTEGER_MAX, Row, SqlPart
+from gateway.stores.schema import audit, checkpoints, microseconds, state
+from gateway.stores.sql_lane import INTEGER_MAX, Prepared, Row, SqlPart
 
 
 class SqlAudit(SqlPart):
@@ -46,14 +46,14 @@ class SqlAudit(SqlPart):
         return await self._writer.run(_drop_audit, start)
 
 
-# Made once: to put a statement together takes longer than to run it.
-_TAIL = sa.select(state.c.audit_sequence, state.c.audit_digest)
-_APPEND = audit.insert()
-_MOVE_TAIL = (
+# Every call waits for these two.
+_APPEND = Prepared(audit.insert())
+_MOVE_TAIL = Prepared(
     state.update()
     .where(state.c.audit_sequence == sa.bindparam("old_sequence"), state.c.audit_digest == sa.bindparam("old_digest"))
     .values(audit_sequence=sa.bindparam("new_sequence"), audit_digest=sa.bindparam("new_digest"))
 )
+_TAIL = sa.select(state.c.audit_sequence, state.c.audit_digest)
 
 
 def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry], known: AuditTail | None) -> AuditTail:
@@ -66,18 +66,19 @@ def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry], know
         before = _read_tail(connection)
         links = list(link_lines(before, lines))
         _move_tail(connection, before, links[-1])
-    rows = [
-        _columns(entry) | {"sequence": link.sequence, "entry": link.line, "digest": link.digest}
+    rows = (
+        _columns(entry)
+        | {"at": microseconds(entry.at), "sequence": link.sequence, "entry": link.line, "digest": link.digest}
         for entry, link in zip(entries, links, strict=True)
-    ]
-    connection.execute(_APPEND, rows)
+    )
+    _APPEND.run(connection, *rows)
     return AuditTail(links[-1].sequence, links[-1].digest)
 
 
 def _move_tail(connection: sa.Connection, before: AuditTail, last: Link) -> bool:
     told = {"old_sequence": before.sequence, "old_digest": before.digest}
     told |= {"new_sequence": last.sequence, "new_digest": last.digest}
-    return connection.execute(_MOVE_TAIL, told).rowcount == 1
+    return _MOVE_TAIL.run(connection, told) == 1
 
 
 def _columns(entry: AuditEntry) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
@@ -44,7 +44,7 @@ class Lane:
         try:
             with self._kept.begin():
                 yield self._kept
-        except SQLAlchemyError:
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error):
             if not self._holds_all:
                 self._kept.invalidate()
                 self._kept.close()
@@ -81,6 +81,32 @@ class SqlPart:
     def __init__(self, writer: Lane, reader: Lane) -> None:
         self._writer = writer
         self._reader = reader
+
+
+class Prepared:
+    """A statement that is put together once and handed to the driver's own cursor: to SQLAlchemy, running a small one is
+    ten times the work that it is to the database. Values go as the driver takes them, past the types of the columns."""
+
+    def __init__(self, statement: sa.Insert | sa.Update) -> None:
+        self._statement = statement
+        self._texts: dict[str, tuple[str, list[str] | None]] = {}
+
+    def run(self, connection: sa.Connection, *rows: Mapping[str, Any]) -> int:
+        """Once for each row, whose names are those of the statement's parameters; how many rows of the table that met."""
+        text, order = self._texts.get(connection.dialect.name) or self._put_together(connection.dialect)
+        values: list[Any] = [row if order is None else [row[name] for name in order] for row in rows]
+        cursor = connection.connection.cursor()
+        try:
+            cursor.executemany(text, values)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def _put_together(self, dialect: sa.Dialect) -> tuple[str, list[str] | None]:
+        compiled = self._statement.compile(dialect=dialect)
+        order = list(compiled.positiontup or ()) if compiled.positional else None
+        self._texts[dialect.name] = str(compiled), order
+        return self._texts[dialect.name]
 
 
 def _explain(error: Exception) -> str:
