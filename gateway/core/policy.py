@@ -8,7 +8,7 @@ decision is needs_approval, whatever other permits say: the annotation narrows, 
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -20,7 +20,15 @@ from msgspec import Struct
 from gateway.core.catalog import Catalog
 from gateway.core.decision import Decision
 from gateway.core.policy_check import check_policies
-from gateway.core.policy_context import Facts, Unrepresentable, agent, tell_arguments, tell_entities, tell_facts
+from gateway.core.policy_context import (
+    Facts,
+    Unrepresentable,
+    agent,
+    memberships,
+    tell_arguments,
+    tell_entities,
+    tell_facts,
+)
 from gateway.core.policy_schema import EFFECTS, FACTS, Kind, argument_kinds
 from gateway.core.policy_text import Policy, PolicyBroken, cedar_set, parse_policies
 from gateway.core.principal import Principal
@@ -29,11 +37,17 @@ from gateway.core.tool import Tool
 __all__ = ["Facts", "PolicyBook", "PolicyBroken", "load_policies"]
 
 CACHED_MAX = 4_096
+SLICES_MAX = 1_024
 _T = TypeVar("_T")
+
+# What a scope confines a policy to: an entity of the principal by type and id, and a connector; ("", "") and "" are any.
+_Who = tuple[str, str]
+_Shelf = tuple[_Who, str]
+ANYBODY, ANYWHERE = ("", ""), ""
 
 
 class _Slice(Struct, frozen=True):
-    """The policies that can matter for the tools of one connector, and what they read: of the facts, and of the
+    """The policies that can matter for some callers at one connector, and what they read: of the facts, and of the
     arguments of each tool. What none of them reads is not put to Cedar."""
 
     policies: Any
@@ -72,8 +86,9 @@ class PolicyBook:
         self.warnings = warnings
         self._policies = policies
         self.tools = catalog.tools
-        self._everywhere, self._own = _sort(policies.values(), catalog)
-        self._slices: dict[str, _Slice] = {}
+        self._shelves = _sort(policies.values(), catalog)
+        self._named = frozenset(who for who, _ in self._shelves) - {ANYBODY}
+        self._slices: OrderedDict[object, _Slice] = OrderedDict()
         self._kinds: dict[str, Kind] = {}
         self._entities: OrderedDict[object, cedarpy.Entities] = OrderedDict()
         self._decisions: OrderedDict[object, Decision] = OrderedDict()
@@ -85,7 +100,7 @@ class PolicyBook:
         if (known is not tool and known != tool) or tool.name in EFFECTS:
             return Decision("deny", (f"The policies in force were not made for the tool {tool.name}.",))
         try:
-            return self._decide(self._slice(tool.connector), principal, tool, arguments, facts)
+            return self._decide(self._slice(principal, tool.connector), principal, tool, arguments, facts)
         except Unrepresentable as error:
             return self._unjudgeable(tool, error.argument)
         except (ValueError, TypeError, OverflowError):
@@ -155,13 +170,13 @@ class PolicyBook:
         ids = sorted(one.id for one in self._policies.values() if tool.name in one.actions and one.reads_arguments)
         return Decision("deny", (reason,), tuple(ids))
 
-    def _slice(self, connector: str) -> _Slice:
-        """Connectors without policies of their own share one."""
-        own = self._own.get(connector, ())
-        name = connector if own else ""
-        if name not in self._slices:
-            self._slices[name] = _build_slice([*self._everywhere, *own])
-        return self._slices[name]
+    def _slice(self, principal: Principal, connector: str) -> _Slice:
+        """Callers and connectors that no policy tells apart share one."""
+        names = (ANYBODY, *sorted(self._named.intersection(_memberships(principal)))) if self._named else (ANYBODY,)
+        keys = tuple(key for who in names for key in ((who, ANYWHERE), (who, connector)) if key in self._shelves)
+        return _cached(
+            self._slices, keys, lambda: _build_slice([one for key in keys for one in self._shelves[key]]), SLICES_MAX
+        )
 
     def _kinds_of(self, tool: Tool) -> Kind:
         if tool.name not in self._kinds:
@@ -175,17 +190,31 @@ class PolicyBook:
         return _cached(self._entities, (principal, tool.name), parse)
 
 
-def _sort(policies: Iterable[Policy], catalog: Catalog) -> tuple[list[Policy], dict[str, list[Policy]]]:
-    """The policies that can matter everywhere; and by connector, those whose scope names it or tools of it."""
-    everywhere: list[Policy] = []
-    own: dict[str, list[Policy]] = {}
+def _sort(policies: Iterable[Policy], catalog: Catalog) -> dict[_Shelf, list[Policy]]:
+    """The policies by what their scopes confine them to. One on tools of several connectors stands on several shelves."""
+    shelves: dict[_Shelf, list[Policy]] = {}
     for one in policies:
         connectors = _connectors(one, catalog)
-        if connectors is None:
-            everywhere.append(one)
-        for name in connectors or ():
-            own.setdefault(name, []).append(one)
-    return everywhere, own
+        for name in (ANYWHERE,) if connectors is None else connectors:
+            shelves.setdefault((_who(one), name), []).append(one)
+    return shelves
+
+
+def _who(policy: Policy) -> _Who:
+    match policy.template.principal:
+        case (
+            pst.ScopeEq(pst.EntityUid() as uid)
+            | pst.ScopeIn(pst.EntityUid() as uid)
+            | pst.ScopeIsIn(_, pst.EntityUid() as uid)
+        ):
+            return str(uid.type), uid.id
+    return ANYBODY
+
+
+def _memberships(principal: Principal) -> Iterator[_Who]:
+    """All that a principal is in, itself among it: what `principal in ...` holds for."""
+    for uid in memberships(principal):
+        yield uid["type"], uid["id"]
 
 
 def _connectors(policy: Policy, catalog: Catalog) -> set[str] | None:
@@ -220,12 +249,12 @@ def _build_slice(policies: list[Policy]) -> _Slice:
     return _Slice(handle, frozenset(one.id for one in policies), frozenset(facts), arguments)
 
 
-def _cached(cache: OrderedDict[object, _T], key: object, make: Callable[[], _T]) -> _T:
+def _cached(cache: OrderedDict[object, _T], key: object, make: Callable[[], _T], most: int = CACHED_MAX) -> _T:
     """The value of this key, made where it is not there, and now the last that will be dropped."""
     value = cache.pop(key, None)
     if value is None:
         value = make()
     cache[key] = value
-    if len(cache) > CACHED_MAX:
+    if len(cache) > most:
         cache.popitem(last=False)
     return value

@@ -126,13 +126,19 @@ def agent(principal: Principal) -> Json:
     return {"type": "Agent", "id": f"{_escape(principal.tenant)}{voucher}/{principal.subject}"}
 
 
+def memberships(principal: Principal) -> list[Json]:
+    """The caller, its groups and, last, its tenant: all that it is in."""
+    tenant = _escape(principal.tenant)
+    groups = ({"type": "Group", "id": f"{tenant}/{group}"} for group in sorted(principal.groups))
+    return [agent(principal), *groups, {"type": "Tenant", "id": principal.tenant}]
+
+
 def tell_entities(principal: Principal, tool: Tool) -> list[Json]:
     """The caller with its groups and tenant, the tool with its connector, and the action with that of its effect."""
-    tenant = {"type": "Tenant", "id": principal.tenant}
-    groups = [{"type": "Group", "id": f"{_escape(principal.tenant)}/{group}"} for group in sorted(principal.groups)]
+    caller, *groups, tenant = memberships(principal)
     connector = {"type": "Connector", "id": tool.connector}
     return [
-        _entity(agent(principal), [*groups, tenant], _agent_attributes(principal)),
+        _entity(caller, [*groups, tenant], _agent_attributes(principal)),
         *(_entity(group, [tenant]) for group in groups),
         _entity(tenant),
         _entity({"type": "Tool", "id": tool.name}, [connector], _tool_attributes(tool)),

@@ -278,6 +278,18 @@ def test_a_call_looks_only_at_policies_of_its_own_connector_and_at_those_that_na
         assert [decide(book, name).verdict for name in ("bank_pay", "home_lamp")] == ["deny", "allow"]
 
 
+def test_a_call_looks_only_at_policies_of_its_own_caller_and_at_those_that_name_none() -> None:
+    fails = "when { context.now * 9223372036854775807 == 1 }"
+    ben = structs.replace(ADA, tenant="other", subject="ben", groups=frozenset({"family", "acme/family"}))
+    names = ('== Agent::"acme/ada"', 'in Group::"acme/family"', 'in Tenant::"acme"', 'is Agent in Tenant::"acme"')
+    for scope in names:
+        for where in ("resource", 'resource in Connector::"bank"'):
+            book = book_of(ALLOW, f'@id("x") forbid (principal {scope}, action, {where}) {fails};')
+            assert [decide(book, "bank_pay", who=who).verdict for who in (ADA, ben, ADA)] == ["deny", "allow", "deny"]
+            told = decide(book, "home_look").verdict
+            assert told == ("allow" if "Connector" in where else "deny")
+
+
 def test_a_policy_on_tools_of_two_connectors_holds_at_both() -> None:
     scope = '(principal, action in [Action::"bank_pay", Action::"home_lamp"], resource)'
     book = book_of(ALLOW, f'@id("x") forbid {scope};')
@@ -350,6 +362,66 @@ def test_a_caller_whose_name_cedar_cannot_hold_is_denied() -> None:
         assert decide(book_of(ALLOW), "home_look", who=who).verdict == "deny"
     in_context = book_of(ALLOW, '@id("x") permit (principal, action, resource) when { context.door == "x" };')
     assert decide(in_context, "home_look", door="\ud800").verdict == "deny"
+
+
+EVERY_KIND = (
+    ALLOW,
+    '@id("tenant") forbid (principal in Tenant::"acme", action in Action::"write", resource);',
+    '@id("group") forbid (principal in Group::"acme/family", action, resource in Connector::"home");',
+    '@id("agent") @needs_approval("x") permit (principal == Agent::"acme/ada", action, resource in Connector::"bank");',
+    '@id("any") @obligation("redact:a") permit (principal, action, resource) when { principal.groups.contains("b") };',
+    '@id("tool") forbid (principal in Group::"acme/b", action == Action::"bank_balance", resource);',
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.permutations(EVERY_KIND),
+    st.lists(st.integers(0, 2), min_size=6, max_size=6),
+    st.sampled_from(["bank_pay", "bank_balance", "home_lamp", "home_look"]),
+    st.builds(
+        Principal,
+        st.sampled_from(["acme", "other"]),
+        st.sampled_from(["ada", "ben"]),
+        st.just("agent"),
+        groups=st.frozensets(st.sampled_from(["family", "b", "c"])),
+    ),
+)
+def test_the_order_of_policies_and_of_files_changes_no_decision(
+    order: list[str], files: list[int], tool: str, who: Principal
+) -> None:
+    spread = {
+        str(file): "\n".join(one for one, at in zip(order, files, strict=True) if at == file) for file in (0, 1, 2)
+    }
+    book = load_policies(spread, table_catalog(CaseTable((), TOOLS)))
+    decision, usual = decide(book, tool, who=who), decide(book_of(*EVERY_KIND), tool, who=who)
+    told = structs.replace(decision, reasons=())
+    assert told == structs.replace(usual, reasons=())
+
+
+CLAIMS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6)
+NAMED = {"family", "b", "acme", "ada", "bank:write"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from(["bank_pay", "bank_balance", "home_lamp", "home_look"]),
+    st.frozensets(st.sampled_from(["family", "b", "c"])),
+    st.frozensets(CLAIMS.filter(lambda one: one not in NAMED), max_size=3),
+    st.sampled_from(["groups", "scopes", "actors", "client"]),
+)
+def test_a_claim_that_no_rule_names_changes_nothing(
+    tool: str, groups: frozenset[str], more: frozenset[str], kind: str
+) -> None:
+    book = book_of(*EVERY_KIND)
+    who = structs.replace(ADA, groups=groups)
+    claim: dict[str, Any] = {
+        "groups": {"groups": groups | more},
+        "scopes": {"scopes": who.scopes | more},
+        "actors": {"actors": tuple(more)},
+        "client": {"client": "".join(sorted(more))},
+    }[kind]
+    assert decide(book, tool, who=structs.replace(who, **claim)) == decide(book, tool, who=who)
 
 
 JUDGED = load_policies(
