@@ -6,7 +6,7 @@ Whoever opens the gateway closes it: `async with open_gateway(settings, secrets)
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
 from gateway.edge.sign_in import ProtectedResource, SignInDesk
 from gateway.fetch import Bounds, DocumentReader
+from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
 from gateway.policy_files import load_roles_in_force, read_policies
 from gateway.published import Edition, Published
@@ -51,15 +52,21 @@ from gateway.stores.sql import open_memory, open_sql
 from gateway.upstream import open_upstream
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @asynccontextmanager
-async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Gateway]:
-    """Open the store, take in every connector, and follow what other processes change.
+async def open_gateway(
+    settings: Settings, secrets: Secrets, *, clock: Callable[[], datetime] = _now
+) -> AsyncIterator[Gateway]:
+    """Open the store, take in every connector, and follow what other processes change. `clock` gives the time in UTC.
 
     Raises StoreFailed, SettingsBroken, or BadRequest where the policies are broken.
     """
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(open_store(settings))
-        seal = AuditSeal(store, signing_key(secrets, Path(settings.data_dir)), settings.audit, _now)
+        seal = AuditSeal(store, signing_key(secrets, Path(settings.data_dir)), settings.audit, clock)
         opened.push_async_callback(seal.sign)  # Once the log is closed, whose lines are all written then.
         audit = await opened.enter_async_context(AuditLog(store, queue_entries_max=settings.audit.queue_entries_max))
         upstream = await opened.enter_async_context(open_upstream())
@@ -71,7 +78,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         )
         bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s, documents.read_timeout_s)
         reader = DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
-        ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=_now)
+        ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=clock)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s), seal.keep()):
@@ -79,7 +86,7 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
         desk = await _open_desk(settings, secrets, store, published, opened)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
-        approvals = Approvals(store, audit, ttl_s=settings.approvals.ttl_s, clock=_now, new_id=_new_id)
+        approvals, grants = _decisions(settings, store, published, audit, clock)
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
             settings=settings,
@@ -93,12 +100,13 @@ async def open_gateway(settings: Settings, secrets: Secrets) -> AsyncIterator[Ga
                 results,
                 quotas,
                 approvals,
-                clock=_now,
+                clock=clock,
                 new_id=_new_id,
             ),
             results=results,
             approvals=approvals,
             roles=roles,
+            grants=grants,
             ingestion=ingestion,
             desk=desk,
             audit=audit,
@@ -118,6 +126,22 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def open_decisions(settings: Settings) -> AsyncIterator[tuple[Approvals, Grants]]:
+    """Who decides, without a catalog: enough to say yes and no to what is there, and to take it back."""
+    async with open_store(settings) as store, AuditLog(store) as audit:
+        nothing = Published(Edition(EMPTY, load_policies({}, EMPTY)))
+        yield _decisions(settings, store, nothing, audit, _now)
+
+
+def _decisions(
+    settings: Settings, store: Store, published: Published, audit: AuditLog, clock: Callable[[], datetime]
+) -> tuple[Approvals, Grants]:
+    told = settings.approvals
+    grants = Grants(store, published, audit, ttl_s_max=told.grant_ttl_s_max, clock=clock, new_id=_new_id)
+    return Approvals(store, grants, audit, ttl_s=told.ttl_s, clock=clock, new_id=_new_id), grants
 
 
 def _compiled_folder(settings: Settings) -> Path | None:
@@ -200,10 +224,6 @@ def _rankers(settings: Settings) -> RankerFactory:
     match settings.ranker:
         case LexicalRanker():
             return LexicalRankers()
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _new_id() -> str:

@@ -1,22 +1,33 @@
-"""Approvals: asked for where a policy wants a person's yes, decided by people, used once. `core.approval` has the rules."""
+"""Approvals: asked for where a policy wants a person's yes and no grant covers the call, decided by people, used once.
+`core.approval` has the rules."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
 from gateway.core.approval import Approval, State, Unfit, digest_of, groups_of, say_no, say_yes
 from gateway.core.audit import AuditEntry, administered
 from gateway.core.decision import Decision
+from gateway.core.diff import fingerprint
+from gateway.core.grant import Call, Terms
 from gateway.core.principal import Owner, Principal
 from gateway.core.tool import Tool
 from gateway.errors import ApprovalNeeded, Conflict, Forbidden, NotFound
+from gateway.grants import Grants, GrantUse
 from gateway.stores.base import ApprovalStore
 
 PENDING_MAX = 100
 REASON_CHARACTERS_MAX = 500
+
+
+class Used(Struct, frozen=True):
+    """What a call was let through by: the id of an approval, or of a grant and what was counted of it."""
+
+    id: str
+    grant: GrantUse | None = None
 
 
 class Approvals:
@@ -25,6 +36,7 @@ class Approvals:
     def __init__(
         self,
         store: ApprovalStore,
+        grants: Grants,
         audit: AuditLog,
         *,
         ttl_s: float,
@@ -32,6 +44,7 @@ class Approvals:
         new_id: Callable[[], str],
     ) -> None:
         self._store = store
+        self._grants = grants
         self._audit = audit
         self._ttl_s = ttl_s
         self._clock = clock
@@ -39,19 +52,29 @@ class Approvals:
 
     async def use(
         self, principal: Principal, tool: Tool, arguments: Mapping[str, object], shown: Raw, decision: Decision
-    ) -> Approval:
-        """The approval of exactly this call, which is thereby used up. Raises ApprovalNeeded where there is none: it has been
-        asked for then, once for the same call, however often that comes."""
+    ) -> Used:
+        """The yes for a call: the approval of exactly this one, which is thereby used up, or a grant that covers it, of
+        which one use is counted. Raises ApprovalNeeded where there is neither: an approval has been asked for then, once
+        for the same call, however often that comes."""
         now = self._clock()
         digest = digest_of(principal, tool, arguments)
         used = await self._store.use_approval(digest, now)
         if used is not None:
-            return used
+            return Used(used.id)
         latest = await self._store.latest_approval(digest)
         state = latest.at(now).state if latest is not None else ""
+        no = (latest.decided_at or latest.expires_at) if latest is not None and state == "denied" else None
+        granted = await self._grants.use(Call(principal, tool, arguments, digest, decision), no)
+        if isinstance(granted, GrantUse):
+            return Used(granted.grant, granted)
         if latest is None or state in ("used", "expired"):
             latest = await self._ask(principal, tool, digest, shown, decision, now)
-        raise _needed(latest)
+        raise _needed(latest, granted)
+
+    async def give_back(self, used: Used) -> None:
+        """For a call of which nothing has left: the use of a grant is not counted. An approval stays used."""
+        if used.grant is not None:
+            await self._grants.give_back(used.grant)
 
     async def _ask(
         self, principal: Principal, tool: Tool, digest: str, shown: Raw, decision: Decision, now: datetime
@@ -76,6 +99,8 @@ class Approvals:
             four_eyes=decision.four_eyes,
             created_at=now,
             expires_at=now + timedelta(seconds=self._ttl_s),
+            actors=principal.actors,
+            fingerprint=fingerprint(tool),
         )
         await self._store.add_approval(approval)
         return approval
@@ -94,9 +119,19 @@ class Approvals:
             raise NotFound(f"There is no approval {approval_id[:40]!r}.")
         return found.at(self._clock())
 
-    async def approve(self, approver: Principal, approval_id: str) -> Approval:
-        """One yes. Raises NotFound, Conflict where it is decided already, or Forbidden where it is not theirs to give."""
-        return await self._decide(approver, approval_id, lambda one: say_yes(one, approver, self._clock()))
+    async def approve(self, approver: Principal, approval_id: str, terms: Terms | None = None) -> Approval:
+        """One yes; with `terms` to such calls in future too, by a grant. Raises NotFound, Conflict where it is decided
+        already, Forbidden where it is not theirs to give, or BadRequest where the terms do not hold."""
+        if terms is None:
+            return await self._decide(approver, approval_id, lambda one: say_yes(one, approver, self._clock()))
+        grant = self._grants.along_with(await self.find(approver.tenant, approval_id), terms)
+        decided = await self._decide(
+            approver,
+            approval_id,
+            lambda one: structs.replace(say_yes(one, approver, self._clock()), grant=grant.id),
+        )
+        await self._grants.give(approver, grant)
+        return decided
 
     async def deny(self, approver: Principal, approval_id: str, reason: str) -> Approval:
         """A no, with a reason for whoever asked. Raises the same."""
@@ -128,8 +163,9 @@ class Approvals:
         )
 
 
-def _needed(approval: Approval) -> ApprovalNeeded:
-    why = " ".join(approval.reasons)
+def _needed(approval: Approval, reasons: Sequence[str]) -> ApprovalNeeded:
+    """`reasons` are why grants do not cover it."""
+    why = " ".join((*approval.reasons, *reasons))
     match approval.state:
         case "denied":
             because = f": {approval.reason}" if approval.reason else "."

@@ -7,7 +7,7 @@ scopes would do; policies after them, because they may depend on the arguments.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,7 +16,7 @@ import httpx
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from gateway.approvals import Approvals
+from gateway.approvals import Approvals, Used
 from gateway.audit import AuditLog
 from gateway.core.accept import accept_only, is_declared
 from gateway.core.answer_check import AnswerCheck
@@ -55,6 +55,7 @@ from gateway.errors import (
     PolicyDenied,
     QuotaReached,
     ScopeMissing,
+    TooLarge,
     UpstreamFailed,
 )
 from gateway.follow import Followed, Look, PageBounds, Send, find_look, gather_pages, wait_until_done
@@ -159,7 +160,8 @@ class Calls:
                 await self._audit.record(record.entry("sending"))
                 record.write_has_left = True
             send = partial(self._send, manifest, credential, use)
-            received = record.response = await send(request, safe=tool.effect == "read")
+            first = partial(send, request, safe=tool.effect == "read")
+            received = record.response = await self._send_first(record, first)
             judge = partial(self._judge, connector, prepared, credential.secrets)
             response = await blot(await judge(received), record.decision.redact)
             look = (
@@ -179,14 +181,26 @@ class Calls:
             return self._read(record.principal, prepared, credential.secrets, followed, reading, redact, is_own=is_own)
 
     async def _approve(self, record: "_Record") -> None:
-        """Use up the approval of exactly this call, where policies want one. Raises ApprovalNeeded."""
+        """Use the yes for exactly this call, or a use of a grant that covers it, where policies want one. Raises
+        ApprovalNeeded."""
         assert record.decision is not None
         assert record.tool is not None
         if not record.decision.allowed:
-            used = await self._approvals.use(
+            record.used = await self._approvals.use(
                 record.principal, record.tool, record.arguments, record.logged, record.decision
             )
-            record.approval = used.id
+
+    async def _send_first(self, record: "_Record", send: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
+        """The request of the call itself. A write that cannot have left gives back what it was counted as: it was sent
+        again, if at all, only where no connection came about. A read may have been carried out by then."""
+        assert record.tool is not None
+        try:
+            return await send()
+        except (UpstreamFailed, TooLarge) as error:
+            has_left = isinstance(error, UpstreamFailed) and error.may_have_happened
+            if record.used is not None and record.tool.effect != "read" and not has_left:
+                await self._approvals.give_back(record.used)
+            raise
 
     def _read(
         self,
@@ -442,7 +456,7 @@ class _Record:
         self.logged = Raw(b"{}")
         self.decision: Decision | None = None
         self.identity = ""
-        self.approval = ""
+        self.used: Used | None = None
         self.request_bytes = 0
         self.write_has_left = False
         self.response: HttpResponse | None = None
@@ -478,7 +492,7 @@ class _Record:
             request_bytes=self.request_bytes,
             response_bytes=len(self.response.body) if self.response else 0,
             identity=self.identity,
-            approval=self.approval,
+            approval=self.used.id if self.used else "",
         )
 
 

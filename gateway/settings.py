@@ -113,9 +113,11 @@ class AuditSettings(_Part, frozen=True):
 
 
 class ApprovalSettings(_Part, frozen=True):
-    """`ttl_s` is for how long an approval is good: from when it is asked for, through its yes, to when it is used."""
+    """`ttl_s` is for how long an approval is good: from when it is asked for, through its yes, to when it is used.
+    `grant_ttl_s_max` is for how long a grant may be good at most."""
 
     ttl_s: Seconds = 3_600.0
+    grant_ttl_s_max: Annotated[int, Meta(ge=1, le=366 * 86_400)] = 30 * 86_400
 
 
 class ResultSettings(_Part, frozen=True):

@@ -152,10 +152,13 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(folder: Path, secrets: Mapping[str, str] | None = None, **settings: Any) -> AsyncIterator[Door]:
+async def open_door(
+    folder: Path, secrets: Mapping[str, str] | None = None, clock: Callable[[], datetime] | None = None, **settings: Any
+) -> AsyncIterator[Door]:
     chosen = {"store": SqliteStore(durability="process"), **settings}
     told = Settings(data_dir=str(folder), connectors_dir=str(folder / "connectors"), **chosen)
-    async with open_gateway(told, Secrets(secrets or {})) as gateway:
+    timed = {} if clock is None else {"clock": clock}
+    async with open_gateway(told, Secrets(secrets or {}), **timed) as gateway:
         transport = httpx.ASGITransport(app=asgi_app(gateway))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield Door(gateway, client)

@@ -1,20 +1,18 @@
 """Calls that wait for a person's yes: list, approve, deny."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import get_args
 
-import msgspec
 import rich_click as click
 
-from gateway.app import open_store
-from gateway.approvals import Approvals
-from gateway.audit import AuditLog
-from gateway.cli.owner import now, settings_here
+from gateway.app import open_decisions, open_store
+from gateway.cli.grants import bounds, read_terms, terminal, until
+from gateway.cli.owner import now, open_here, settings_here
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out, table
 from gateway.core.approval import State
-from gateway.core.principal import OPERATOR, Principal
+from gateway.core.grant import USES_MAX
+from gateway.errors import BadRequest
 from gateway.serve import run
 
 APPROVALS_SHOWN = 200
@@ -45,14 +43,38 @@ async def _show_approvals(tenant: str, state: State) -> None:
 
 @approvals.command("approve")
 @click.argument("approval_id")
+@click.option("--grant-uses", type=click.IntRange(1, USES_MAX), help="Yes to so many such calls in future too.")
+@until
+@bounds
 @click.pass_obj
 @asynchronous
-async def approve_call(tenant: str, approval_id: str) -> None:
-    """Say yes to exactly that call, for everybody whose yes it needs: whoever owns the store may."""
-    async with _approvals() as held:
-        found = await held.find(tenant, approval_id)
-        await held.approve(_owner(tenant, found.groups), approval_id)
-    out.print(f"{approval_id} is approved: {found.tool} may be called once, with those arguments, for {found.subject}")
+async def approve_call(
+    tenant: str,
+    approval_id: str,
+    grant_uses: int | None,
+    until: datetime | None,
+    arguments: str | None,
+    amount: str | None,
+) -> None:
+    """Say yes to exactly that call, for everybody whose yes it needs: whoever owns the store may. With --grant-uses and
+    --until also to such calls in future: without --arguments, to the very same one."""
+    if grant_uses is None:
+        if until or arguments or amount:
+            raise BadRequest("--until, --arguments and --amount bound a grant; say --grant-uses too.")
+        async with open_decisions(settings_here()) as (held, _):
+            found = await held.find(tenant, approval_id)
+            await held.approve(terminal(tenant, found.groups), approval_id)
+        out.print(
+            f"{approval_id} is approved: {found.tool} may be called once, with those arguments, for {found.subject}"
+        )
+        return
+    terms = read_terms(grant_uses, until, arguments, amount)
+    async with open_here() as gateway:
+        found = await gateway.approvals.find(tenant, approval_id)
+        decided = await gateway.approvals.approve(terminal(tenant, found.groups), approval_id, terms)
+    out.print(
+        f"{approval_id} is approved, and the grant {decided.grant} lets {found.subject} call {found.tool} so again"
+    )
 
 
 @approvals.command("deny")
@@ -62,19 +84,7 @@ async def approve_call(tenant: str, approval_id: str) -> None:
 @asynchronous
 async def deny_call(tenant: str, approval_id: str, reason: str) -> None:
     """Say no."""
-    async with _approvals() as held:
+    async with open_decisions(settings_here()) as (held, _):
         found = await held.find(tenant, approval_id)
-        await held.deny(_owner(tenant, found.groups), approval_id, reason)
+        await held.deny(terminal(tenant, found.groups), approval_id, reason)
     out.print(f"{approval_id} is denied")
-
-
-@asynccontextmanager
-async def _approvals() -> AsyncIterator[Approvals]:
-    settings = settings_here()
-    async with open_store(settings) as store, AuditLog(store) as log:
-        yield Approvals(store, log, ttl_s=settings.approvals.ttl_s, clock=now, new_id=lambda: "")
-
-
-def _owner(tenant: str, groups: tuple[str, ...]) -> Principal:
-    """A person at the terminal: another client than that of `factotum call`."""
-    return msgspec.structs.replace(OPERATOR, tenant=tenant, client="terminal", groups=frozenset(groups))

@@ -20,18 +20,20 @@ ANYBODY = frozenset({"", "anybody", "a person"})
 
 
 class Yes(Struct, frozen=True):
-    """One person's yes, for the groups that it counts for."""
+    """One person's yes, for the groups that it counts for. `issuer` vouches for the person."""
 
     subject: str
     groups: tuple[str, ...]
     at: datetime
+    issuer: str = ""
 
 
 class Approval(Struct, frozen=True):
     """What is asked for, and what became of it.
 
     `arguments` are redacted, for people to look at; `digest` is over the real ones. `groups` are those of which each has to
-    say yes; () is anybody who may decide. `four_eyes`: not the one for whom it is asked.
+    say yes; () is anybody who may decide. `four_eyes`: not the one for whom it is asked. `fingerprint` is of the tool as it
+    was (core.diff). `grant` is the one that was given along with a yes.
     """
 
     id: str
@@ -54,6 +56,10 @@ class Approval(Struct, frozen=True):
     given: tuple[Yes, ...] = ()
     denied_by: str = ""
     reason: str = ""
+    decided_at: datetime | None = None
+    actors: tuple[str, ...] = ()
+    fingerprint: str = ""
+    grant: str = ""
 
     @property
     def owner(self) -> Owner:
@@ -93,9 +99,9 @@ def say_yes(approval: Approval, approver: Principal, now: datetime) -> Approval:
     counts = tuple(group for group in approval.lacking if group in approver.groups)
     if approval.groups and not counts:
         raise Unfit(f"It is for {' and '.join(approval.lacking)} to decide.")
-    given = (*approval.given, Yes(approver.subject, counts, now))
+    given = (*approval.given, Yes(approver.subject, counts, now, approver.issuer))
     said = structs.replace(approval, given=given)
-    return said if said.lacking else structs.replace(said, state="approved")
+    return said if said.lacking else structs.replace(said, state="approved", decided_at=now)
 
 
 def say_no(approval: Approval, approver: Principal, reason: str, now: datetime) -> Approval:
@@ -103,7 +109,7 @@ def say_no(approval: Approval, approver: Principal, reason: str, now: datetime) 
     _check(approval, approver, now)
     if approval.groups and not approver.groups & set(approval.groups):
         raise Unfit(f"It is for {' and '.join(approval.groups)} to decide.")
-    return structs.replace(approval, state="denied", denied_by=approver.subject, reason=reason)
+    return structs.replace(approval, state="denied", denied_by=approver.subject, reason=reason, decided_at=now)
 
 
 def _check(approval: Approval, approver: Principal, now: datetime) -> None:

@@ -22,7 +22,7 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     `failed` no usable answer and nothing can have happened; `uncertain` no answer and a write may have happened;
     `cancelled` the caller went away; `previewed` a dry run; `administered` a change to the gateway itself.
     `arguments` are redacted JSON. `identity` is who reached the backend; `issuer` vouched for the subject, and `actors` act
-    for it; `approval` is the one that was used. `sequence` is given by the store.
+    for it; `approval` is the approval or the grant (`g-...`) that was used. `sequence` is given by the store.
     """
 
     at: datetime

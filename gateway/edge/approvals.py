@@ -10,8 +10,9 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct, structs
 
 from gateway.core.approval import Approval, State
+from gateway.core.grant import Terms
 from gateway.core.principal import Principal
-from gateway.core.roles import AdminAction, scope_of
+from gateway.core.roles import AdminAction, RoleBook, scope_of
 from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
@@ -33,6 +34,12 @@ class ApprovalList(Struct, frozen=True):
     approvals: tuple[ApprovalShown, ...]
 
 
+class Consent(Struct, frozen=True, forbid_unknown_fields=True):
+    """A yes to the call; with `grant` also to such calls in future. Without `arguments` in it, to the very same one."""
+
+    grant: Terms | None = None
+
+
 class Denial(Struct, frozen=True, forbid_unknown_fields=True):
     """Why not: whoever asked is told."""
 
@@ -41,16 +48,7 @@ class Denial(Struct, frozen=True, forbid_unknown_fields=True):
 
 def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
-    desk, approvals, roles = gateway.desk, gateway.approvals, gateway.roles
-
-    def sees_all(principal: Principal) -> bool:
-        either: tuple[AdminAction, ...] = ("approvals.read", "approvals.decide")
-        return any(roles.allow_admin(principal, one).allowed for one in either)
-
-    async def decider(request: AnyRequest) -> Principal:
-        principal = await desk.principal(request.scope)
-        require(roles, principal, "approvals.decide")
-        return principal
+    desk, approvals = gateway.desk, gateway.approvals
 
     @get("/v1/approvals")
     async def list_approvals(
@@ -60,7 +58,7 @@ def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     ) -> ApprovalList:
         """All of the tenant for those who may see or decide them, and else one's own."""
         principal = await desk.principal(request.scope)
-        owner = None if sees_all(principal) else principal.owner
+        owner = None if sees_all(gateway.roles, principal) else principal.owner
         found = await approvals.list(principal.tenant, wanted, max(1, min(limit, APPROVALS_MAX)), owner)
         return ApprovalList(tuple(map(_shown, found)))
 
@@ -68,22 +66,21 @@ def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def show_approval(request: AnyRequest, name: FromPath[str]) -> ApprovalShown:
         principal = await desk.principal(request.scope)
         found = await approvals.find(principal.tenant, name)
-        if found.owner != principal.owner and not sees_all(principal):
+        if found.owner != principal.owner and not sees_all(gateway.roles, principal):
             raise NotFound(f"There is no approval {name[:40]!r}.")
         return _shown(found)
 
     @post("/v1/approvals/{name:str}/approve", status_code=200)
     async def approve_call(request: AnyRequest, name: FromPath[str]) -> ApprovalShown:
-        return _shown(await approvals.approve(await decider(request), name))
+        approver = await read_decider(gateway, request)
+        told = await read_json(gateway, request, Consent)
+        return _shown(await approvals.approve(approver, name, told.grant))
 
     @post("/v1/approvals/{name:str}/deny", status_code=200)
     async def deny_call(request: AnyRequest, name: FromPath[str]) -> ApprovalShown:
-        principal, bounds = await decider(request), gateway.settings.http
-        body = await read_body(
-            request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
-        )
-        denial = _decode(body) if body else Denial()
-        return _shown(await approvals.deny(principal, name, denial.reason))
+        principal = await read_decider(gateway, request)
+        told = await read_json(gateway, request, Denial)
+        return _shown(await approvals.deny(principal, name, told.reason))
 
     return [list_approvals, show_approval, approve_call, deny_call]
 
@@ -92,8 +89,29 @@ def _shown(approval: Approval) -> ApprovalShown:
     return ApprovalShown(**structs.asdict(approval))
 
 
-def _decode(body: bytes) -> Denial:
+def sees_all(roles: RoleBook, principal: Principal) -> bool:
+    """Whether a caller sees what waits for a yes, and what has one, of everybody in the tenant."""
+    either: tuple[AdminAction, ...] = ("approvals.read", "approvals.decide")
+    return any(roles.allow_admin(principal, one).allowed for one in either)
+
+
+async def read_decider(gateway: Gateway, request: AnyRequest) -> Principal:
+    """Who asks, and may decide. Raises AdminRefused."""
+    principal = await gateway.desk.principal(request.scope)
+    require(gateway.roles, principal, "approvals.decide")
+    return principal
+
+
+async def read_json(gateway: Gateway, request: AnyRequest, kind: type[Any]) -> Any:
+    """The body, where there is one. Raises BadRequest."""
+    bounds = gateway.settings.http
+    body = await read_body(
+        request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
+    )
     try:
-        return msgspec.json.decode(body, type=Denial)
-    except msgspec.DecodeError as error:
-        raise BadRequest('The body is {"reason": "..."}, or none.') from error
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        # msgspec's text names the place and the type that was expected, and no value.
+        raise BadRequest(f"The body does not fit: {error}. /openapi.json says what does.") from error
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise BadRequest("The body is not JSON.") from error

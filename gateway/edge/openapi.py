@@ -6,7 +6,8 @@ import msgspec
 
 from gateway import __version__
 from gateway.core.approval import State
-from gateway.edge import admin, approvals, tools
+from gateway.core.grant import GrantState, NewGrant
+from gateway.edge import admin, approvals, grants, tools
 
 BEARER = "apiKey"
 REF = "#/components/schemas/{name}"
@@ -98,7 +99,12 @@ _STRUCTS: tuple[Any, ...] = (
     admin.LetGo,
     approvals.ApprovalList,
     approvals.ApprovalShown,
+    approvals.Consent,
     approvals.Denial,
+    grants.GrantList,
+    grants.GrantShown,
+    grants.Revocation,
+    NewGrant,
     admin.AuditPage,
     admin.Health,
 )
@@ -254,6 +260,7 @@ def _paths() -> Json:
                 "Say yes to exactly this call",
                 {"200": _answer("What it is now: others may have to say yes too.", "ApprovalShown")},
                 [approval],
+                body="Consent",
                 scope=approvals.DECIDE,
             )
         },
@@ -267,6 +274,7 @@ def _paths() -> Json:
                 scope=approvals.DECIDE,
             )
         },
+        **_grant_paths(),
         "/v1/audit": {
             "get": _operation(
                 "readAudit",
@@ -286,6 +294,51 @@ def _paths() -> Json:
         },
         "/healthz": {"get": _probe("healthz", "The process answers")},
         "/readyz": {"get": _probe("readyz", "The store answers too")},
+    }
+
+
+def _grant_paths() -> Json:
+    grant = _parameter("name", "path", {"type": "string"}, "The grant's id.")
+    return {
+        "/v1/grants": {
+            "get": _operation(
+                "listGrants",
+                "List standing yeses to bounded classes of calls, and what became of them",
+                {"200": _answer("The newest first; without the scope to give them, your own.", "GrantList")},
+                parameters=[
+                    _parameter("state", "query", {"enum": list(get_args(GrantState))}, "Only those in this state."),
+                    _parameter("limit", "query", {"type": "integer", "minimum": 1}, "At most so many."),
+                ],
+            ),
+            "post": _operation(
+                "addGrant",
+                "Say yes to a bounded class of calls",
+                {"201": _answer("What it is now: others may have to say yes too.", "GrantShown")},
+                body="NewGrant",
+                scope=approvals.DECIDE,
+            ),
+        },
+        "/v1/grants/{name}": {
+            "get": _operation("showGrant", "Show one", {"200": _answer("It.", "GrantShown")}, [grant])
+        },
+        "/v1/grants/{name}/approve": {
+            "post": _operation(
+                "approveGrant",
+                "Say yes too, where several groups have to",
+                {"200": _answer("What it is now.", "GrantShown")},
+                [grant],
+                scope=approvals.DECIDE,
+            )
+        },
+        "/v1/grants/{name}/revoke": {
+            "post": _operation(
+                "revokeGrant",
+                "Take it back",
+                {"200": _answer("It is revoked.", "GrantShown")},
+                [grant],
+                body="Revocation",
+            )
+        },
     }
 
 

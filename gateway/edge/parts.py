@@ -8,6 +8,7 @@ from gateway.call import Calls
 from gateway.core.roles import RoleBook
 from gateway.discover import Discovery
 from gateway.edge.sign_in import SignInDesk
+from gateway.grants import Grants
 from gateway.ingest import Ingestion
 from gateway.published import Published
 from gateway.results import KeptResults
@@ -25,6 +26,7 @@ class Gateway(Struct, frozen=True):
     results: KeptResults
     approvals: Approvals
     roles: RoleBook
+    grants: Grants
     ingestion: Ingestion
     desk: SignInDesk
     audit: AuditLog

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from gateway.edge.admin import admin_routes
 from gateway.edge.approvals import approval_routes
 from gateway.edge.asgi import Reply, send_reply
+from gateway.edge.grants import grant_routes
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import MEDIA_TYPE, problem
@@ -58,7 +59,13 @@ def _rest_app(gateway: Gateway) -> Litestar:
         return tell_error(request, GatewayError("Something went wrong in the gateway; its log says what."))
 
     return Litestar(
-        route_handlers=[own_openapi, *tool_routes(gateway), *admin_routes(gateway), *approval_routes(gateway)],
+        route_handlers=[
+            own_openapi,
+            *tool_routes(gateway),
+            *admin_routes(gateway),
+            *approval_routes(gateway),
+            *grant_routes(gateway),
+        ],
         exception_handlers={GatewayError: tell_error, HTTPException: _tell_http_error, Exception: tell_nothing},
         request_max_body_size=gateway.settings.documents.bytes_max,
         openapi_config=None,

@@ -5,6 +5,7 @@ Every method raises `StoreFailed` when the store cannot be reached. Times are aw
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, Protocol
 
 from msgspec import Struct, structs
@@ -13,6 +14,7 @@ from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.audit_chain import AuditTail, Checkpoint, Link
 from gateway.core.diff import Change
+from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
 
@@ -176,8 +178,29 @@ class ApprovalStore(Protocol):
         """Take one that is approved, not used and not over: it is used then, and given to nobody else."""
 
 
-class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, Protocol):
-    """All four, as opened by `app.py`, which also closes it."""
+class GrantStore(Protocol):
+    async def add_grant(self, grant: Grant) -> None: ...
+
+    async def find_grant(self, grant_id: str) -> Grant | None: ...
+
+    async def grants(
+        self, tenant: str, state: GrantState | None, now: datetime, limit: int, owner: Owner | None = None
+    ) -> Sequence[Grant]:
+        """Those of a tenant, of one caller where it is named, in a state at `now`, or in any; the newest first."""
+
+    async def change_grant(self, before: Grant, after: Grant) -> bool:
+        """Put one in place of what it was; False where it is something else by now."""
+
+    async def use_grant(self, grant_id: str, amount: Decimal, now: datetime) -> Grant | None:
+        """Count one use, and what it takes, where there is so much left; nobody else can count the same. None where there
+        is not, or the grant is not good at `now`."""
+
+    async def give_back_use(self, grant_id: str, amount: Decimal) -> None:
+        """Take back one use that was counted, and what it took."""
+
+
+class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, GrantStore, Protocol):
+    """All of them, as opened by `app.py`, which also closes it."""
 
     async def ready(self) -> bool:
         """True where the store answers."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -128,6 +128,20 @@ approvals = sa.Table(
     sa.Column("approval", sa.LargeBinary, nullable=False),
     sa.Index("approval_digest", "digest", "number"),
     sa.Index("approval_tenant", "tenant", "number"),
+    sqlite_autoincrement=True,
+)
+grants = sa.Table(
+    "approval_grant",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("owner", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("entry", sa.LargeBinary, nullable=False),
+    sa.Index("approval_grant_tenant", "tenant", "number"),
+    sa.Index("approval_grant_owner", "owner", "state"),
     sqlite_autoincrement=True,
 )
 checkpoints = sa.Table(
