@@ -40,6 +40,7 @@ from gateway.edge.sign_in import ProtectedResource, SignInDesk
 from gateway.fetch import Bounds, DocumentReader
 from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
+from gateway.policies import PolicyDesk
 from gateway.policy_files import load_roles_in_force, read_policies
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
@@ -105,6 +106,7 @@ async def open_gateway(
             ),
             results=results,
             approvals=approvals,
+            policies=PolicyDesk(published, store, clock=_now),
             roles=roles,
             grants=grants,
             ingestion=ingestion,

@@ -21,7 +21,7 @@ from gateway.audit import AuditLog
 from gateway.core.accept import accept_only, is_declared
 from gateway.core.answer_check import AnswerCheck
 from gateway.core.arguments import ArgumentProblem, Validator, check_arguments, compile_arguments
-from gateway.core.audit import AuditEntry, Phase
+from gateway.core.audit import AuditEntry, Phase, claims_of
 from gateway.core.blot import blot_response
 from gateway.core.catalog import Catalog, Connector
 from gateway.core.decision import Decision
@@ -137,6 +137,7 @@ class Calls:
 
     async def _perform(self, record: "_Record") -> Result:
         edition, asked = self._published.current, record.asked
+        record.policy_version = edition.policies.version
         tool = record.tool = find(edition.catalog, asked.tool)
         connector = edition.catalog.connectors[tool.connector]
         manifest = connector.manifest
@@ -454,6 +455,7 @@ class _Record:
         self.tool: Tool | None = None
         self.arguments: Mapping[str, object] = {}
         self.logged = Raw(b"{}")
+        self.policy_version = ""
         self.decision: Decision | None = None
         self.identity = ""
         self.used: Used | None = None
@@ -493,6 +495,12 @@ class _Record:
             response_bytes=len(self.response.body) if self.response else 0,
             identity=self.identity,
             approval=self.used.id if self.used else "",
+            policy_version=self.policy_version,
+            source=self.asked.source if self.asked.source != "call" else "",
+            intent=self.asked.intent,
+            labels=tuple(sorted(self.asked.labels)),
+            redact=decision.redact if decision else (),
+            **claims_of(self.principal),
         )
 
 

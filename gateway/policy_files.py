@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import structs
 
 from gateway.core.policy import PolicyBroken, load_policies
 from gateway.core.policy_cases import CaseTable, run_cases, table_catalog
@@ -31,6 +32,14 @@ def read_policies(settings: Settings) -> dict[str, str]:
             f"Two policy files in force are named {twice[0]}; give yours another name than the pack's."
         )
     return {path.name: _read(path) for path in paths}
+
+
+def read_others(settings: Settings, path: Path) -> dict[str, str]:
+    """What would be in force with other files: those of a folder in place of `policies_dir`, or one file beside those there are,
+    in place of the one of its name. Raises SettingsBroken."""
+    if path.is_dir():
+        return read_policies(structs.replace(settings, policies_dir=str(path)))
+    return {**read_policies(settings), path.name: _read(path)}
 
 
 def policy_paths(settings: Settings) -> list[Path]:

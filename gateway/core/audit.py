@@ -12,6 +12,8 @@ Phase = Literal[
     "sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"
 ]
 
+GROUPS_MAX, SCOPES_MAX = 64, 32
+
 
 class AuditEntry(Struct, frozen=True, omit_defaults=True):
     """What happened to one call.
@@ -23,6 +25,11 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     `cancelled` the caller went away; `previewed` a dry run; `administered` a change to the gateway itself.
     `arguments` are redacted JSON. `identity` is who reached the backend; `issuer` vouched for the subject, and `actors` act
     for it; `approval` is the approval or the grant (`g-...`) that was used. `sequence` is given by the store.
+
+    What else policies were told of a call: `policy_version` is that of the policies that were in force ("" in lines from before it
+    was written, which say nothing of the rest), `groups` and `scopes` those of the caller, sorted, `method` how it signed in;
+    `left_out` are those of them that were more than is kept (GROUPS_MAX, SCOPES_MAX). `source`, `intent` and `labels` are where it
+    came from; `redact` are the fields of the answer that were blotted out.
     """
 
     at: datetime
@@ -49,6 +56,27 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     actors: tuple[str, ...] = ()
     approval: str = ""
     sequence: int = 0
+    policy_version: str = ""
+    groups: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    method: str = ""
+    left_out: tuple[str, ...] = ()
+    source: str = ""
+    intent: str = ""
+    labels: tuple[str, ...] = ()
+    redact: tuple[str, ...] = ()
+
+
+def claims_of(principal: Principal) -> dict[str, Any]:
+    """Those of the fields that say what policies were told of the caller, beside its name."""
+    told: dict[str, Any] = {"method": principal.method}
+    left_out = []
+    for name, held, most in (("groups", principal.groups, GROUPS_MAX), ("scopes", principal.scopes, SCOPES_MAX)):
+        if len(held) > most:
+            left_out.append(name)
+        elif held:
+            told[name] = tuple(sorted(held))
+    return told | {"left_out": tuple(left_out)} if left_out else told
 
 
 def administered(principal: Principal, at: datetime, what: str, **told: Any) -> AuditEntry:

@@ -19,7 +19,13 @@ def to_ocsf(entry: AuditEntry, product_version: str) -> dict[str, Any]:
     """The event. What OCSF has no attribute for is in `unmapped`."""
     activity = _ACTIVITY.get(entry.effect, 99)
     status = 2 if entry.phase == "done" and entry.status >= 400 else _STATUS.get(entry.phase, 2)
-    user = {"uid": entry.subject, "name": entry.subject, "domain": entry.issuer or entry.tenant, "type_id": 1}
+    user: dict[str, Any] = {
+        "uid": entry.subject,
+        "name": entry.subject,
+        "domain": entry.issuer or entry.tenant,
+        "type_id": 1,
+    }
+    user |= {"groups": [{"name": group} for group in entry.groups]} if entry.groups else {}
     event: dict[str, Any] = {
         "class_uid": API_ACTIVITY,
         "category_uid": APPLICATION_ACTIVITY,
@@ -47,6 +53,13 @@ def to_ocsf(entry: AuditEntry, product_version: str) -> dict[str, Any]:
         "arguments": msgspec.json.decode(entry.arguments),
         "verdict": entry.verdict,
         "policies": entry.policies,
+        "policy_version": entry.policy_version,
+        "scopes": entry.scopes,
+        "method": entry.method,
+        "source": entry.source,
+        "intent": entry.intent,
+        "labels": entry.labels,
+        "redacted": entry.redact,
         "identity": entry.identity,
         "request_bytes": entry.request_bytes,
         "response_bytes": entry.response_bytes,

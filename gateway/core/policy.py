@@ -75,8 +75,8 @@ def load_policies(files: Mapping[str, str], catalog: Catalog) -> "PolicyBook":
 class PolicyBook:
     """The policies in force over one catalog. Immutable: what it keeps beside them are caches.
 
-    `version` is a digest of the files. `warnings` are sentences for the operator. `tools` are those of the catalog, the
-    only ones that anything but a deny is decided about.
+    `version` is a digest of the files, `count` how many policies there are. `warnings` are sentences for the operator. `tools`
+    are those of the catalog, the only ones that anything but a deny is decided about.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class PolicyBook:
         self.version = version
         self.warnings = warnings
         self._policies = policies
+        self.count = len(policies)
         self.tools = catalog.tools
         self._shelves = _sort(policies.values(), catalog)
         self._named = frozenset(who for who, _ in self._shelves) - {ANYBODY}
@@ -105,6 +106,22 @@ class PolicyBook:
             return self._unjudgeable(tool, error.argument)
         except (ValueError, TypeError, OverflowError):
             return Decision("deny", (f"The call of {tool.name} could not be put to the policies, so it is denied.",))
+
+    def considered(self, principal: Principal, connector: str) -> tuple[Policy, ...]:
+        """The policies that a call of this caller at this connector looks at, by id: the scopes of all others are about other
+        callers or other connectors."""
+        held = self._slice(principal, connector)
+        return tuple(self._policies[one] for one in sorted(held.ids))
+
+    def about(self, connector: str) -> tuple[Policy, ...]:
+        """The policies that can matter at this connector for some caller, by id."""
+        found = {
+            one.id: one
+            for (_, where), shelf in self._shelves.items()
+            if where in (ANYWHERE, connector)
+            for one in shelf
+        }
+        return tuple(found[name] for name in sorted(found))
 
     def _decide(
         self, held: _Slice, principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts

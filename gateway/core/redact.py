@@ -20,6 +20,7 @@ LEVELS_MAX = 8
 ARGUMENTS_BYTES_MAX = 16 << 10
 NAMES_LOGGED_MAX = 20
 SECRET_CHARACTERS_MIN = 4
+_MORE, _TOO_LARGE = "[more]", "[too large to log]"
 _SHAPED_CHARACTERS_MIN = 12
 _LOOKED_AT_CHARACTERS_MAX = 4 * TEXT_CHARACTERS_MAX
 
@@ -40,6 +41,8 @@ _SECRET_SHAPE = re.compile(
     r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*",
     re.DOTALL,
 )
+# All that may stand in place of what was left out.
+_MARK = re.compile(r"\[(?:redacted|deeper|\d+ (?:more|bytes|characters))\]")
 _SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|api[_-]?key|x-auth|signature|credential", re.IGNORECASE)
 
 
@@ -57,8 +60,29 @@ def redact_arguments(arguments: Mapping[str, object], secrets: frozenset[str]) -
     encoded = msgspec.json.encode(_redact_members(arguments, secrets, LEVELS_MAX))
     if len(encoded) > ARGUMENTS_BYTES_MAX:
         names = [_name(name) for name in list(arguments)[:NAMES_LOGGED_MAX]]
-        encoded = msgspec.json.encode({"[too large to log]": names})
+        encoded = msgspec.json.encode({_TOO_LARGE: names})
     return Raw(encoded)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether nothing was left out of a value of redacted arguments. A text that only looks as if is taken for one that is not
+    whole."""
+    match value:
+        case str():
+            return not _MARK.search(value)
+        case list():
+            return all(map(is_whole, value))
+        case dict():
+            return _MORE not in value and all(map(is_whole, value.values()))
+        case _:
+            return True
+
+
+def is_told(name: str, redacted: Mapping[str, object]) -> bool:
+    """Whether redacted arguments say what the argument of that name was, or that there was none."""
+    if name in redacted:
+        return is_whole(redacted[name])
+    return not ({_MORE, _TOO_LARGE} & redacted.keys()) and len(name) <= NAME_CHARACTERS_MAX
 
 
 def redact_request(request: HttpRequest, secrets: Iterable[str]) -> HttpRequest:
@@ -136,7 +160,7 @@ def _redact_pair(pair: str) -> str:
 def _redact_members(value: Mapping[Any, Any], secrets: frozenset[str], left: int) -> dict[str, Any]:
     shown = {_name(key): _redact(key, member, secrets, left) for key, member in list(value.items())[:ITEMS_MAX]}
     if len(value) > ITEMS_MAX:
-        shown["[more]"] = len(value) - ITEMS_MAX
+        shown[_MORE] = len(value) - ITEMS_MAX
     return shown
 
 

@@ -7,7 +7,9 @@ import msgspec
 from gateway import __version__
 from gateway.core.approval import State
 from gateway.core.grant import GrantState, NewGrant
-from gateway.edge import admin, approvals, grants, tools
+from gateway.core.policy_replay import Simulation
+from gateway.edge import admin, approvals, grants, policies, tools
+from gateway.policies import Explanation
 
 BEARER = "apiKey"
 REF = "#/components/schemas/{name}"
@@ -105,6 +107,10 @@ _STRUCTS: tuple[Any, ...] = (
     grants.GrantShown,
     grants.Revocation,
     NewGrant,
+    policies.ExplainBody,
+    Explanation,
+    policies.SimulateBody,
+    Simulation,
     admin.AuditPage,
     admin.Health,
 )
@@ -275,6 +281,24 @@ def _paths() -> Json:
             )
         },
         **_grant_paths(),
+        "/v1/policies:explain": {
+            "post": _operation(
+                "explainCall",
+                "Say how a call would be decided, and why; it is not made",
+                {"200": _answer("The decision and every policy that was looked at.", "Explanation")},
+                body="ExplainBody",
+                scope=policies.READ_POLICIES,
+            )
+        },
+        "/v1/policies:simulate": {
+            "post": _operation(
+                "simulatePolicies",
+                "Say what other policies would have decided about the calls in your tenant's log",
+                {"200": _answer("What would change, and what cannot be told.", "Simulation")},
+                body="SimulateBody",
+                scope=policies.READ_POLICIES,
+            )
+        },
         "/v1/audit": {
             "get": _operation(
                 "readAudit",

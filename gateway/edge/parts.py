@@ -10,6 +10,7 @@ from gateway.discover import Discovery
 from gateway.edge.sign_in import SignInDesk
 from gateway.grants import Grants
 from gateway.ingest import Ingestion
+from gateway.policies import PolicyDesk
 from gateway.published import Published
 from gateway.results import KeptResults
 from gateway.settings import Settings
@@ -25,6 +26,7 @@ class Gateway(Struct, frozen=True):
     calls: Calls
     results: KeptResults
     approvals: Approvals
+    policies: PolicyDesk
     roles: RoleBook
     grants: Grants
     ingestion: Ingestion

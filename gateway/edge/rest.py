@@ -14,6 +14,7 @@ from gateway.edge.asgi import Reply, send_reply
 from gateway.edge.grants import grant_routes
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
+from gateway.edge.policies import policy_routes
 from gateway.edge.problem import MEDIA_TYPE, problem
 from gateway.edge.sign_in import WELL_KNOWN, ProtectedResource
 from gateway.edge.tools import tool_routes
@@ -65,6 +66,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *admin_routes(gateway),
             *approval_routes(gateway),
             *grant_routes(gateway),
+            *policy_routes(gateway),
         ],
         exception_handlers={GatewayError: tell_error, HTTPException: _tell_http_error, Exception: tell_nothing},
         request_max_body_size=gateway.settings.documents.bytes_max,
