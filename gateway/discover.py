@@ -1,8 +1,10 @@
-"""STORY  What a caller may see: list, describe, search. Calls nothing, and shows no tool whose scopes the caller lacks."""
+"""STORY  What a caller may see: list, describe, search. Calls nothing, and shows no tool whose scopes the caller lacks, but to
+whoever asks to see what more scopes would give."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -22,13 +24,15 @@ SEARCH_LIMIT_MAX = 50
 class View(Struct, frozen=True, eq=False):
     """The tools that one set of scopes may call, by name, in the order of their names, at one version of the catalog.
 
-    `pinned` are those that their connector's manifest wants listed always. Two views are the same view only if they
+    `pinned` are those that their connector's manifest wants listed always. With step-up, the tools that the scopes do not
+    suffice for are among them, and `missing` has all the scopes that each of these needs. Two views are the same view only if they
     are the same object: an edge may cache what it encodes under it.
     """
 
     version: str
     tools: Mapping[str, Tool]
     pinned: tuple[Tool, ...]
+    missing: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Found(Struct, frozen=True):
@@ -45,15 +49,16 @@ class Discovery:
     def __init__(self, published: Published, rankers: RankerFactory) -> None:
         self._published = published
         self._rankers = rankers
-        self._views: OrderedDict[tuple[str, frozenset[str]], View] = OrderedDict()
+        self._views: OrderedDict[tuple[str, frozenset[str], bool], View] = OrderedDict()
         self._indexes: OrderedDict[View, asyncio.Future[Ranker]] = OrderedDict()
 
-    def view(self, principal: Principal) -> View:
-        """Everything this caller may call. The same object for the same scopes until the catalog changes."""
+    def view(self, principal: Principal, *, step_up: bool = False) -> View:
+        """Everything this caller may call; with `step_up` also what it could with more scopes. The same object for the same
+        scopes until the catalog changes."""
         catalog = self._published.current.catalog
-        key = (catalog.version, principal.scopes)
+        key = (catalog.version, principal.scopes, step_up)
         if key not in self._views:
-            self._views[key] = _look(catalog, principal.scopes)
+            self._views[key] = _look(catalog, principal.scopes, step_up)
             _forget_oldest(self._views)
         return self._views[key]
 
@@ -88,21 +93,25 @@ class Discovery:
         return await asyncio.shield(building)
 
 
+def say_missing(scopes: tuple[str, ...]) -> str:
+    """The first words of the description of a tool that these scopes are lacked for; "" where none are."""
+    return f"You lack scopes for this: it needs {' and '.join(scopes)}. " if scopes else ""
+
+
 def is_of(tool: Tool | None, connector: str) -> bool:
     """Whether it is a tool of that connector: of two that claim a name, one has it."""
     return tool is not None and tool.connector == connector
 
 
-def _look(catalog: Catalog, scopes: frozenset[str]) -> View:
+def _look(catalog: Catalog, scopes: frozenset[str], step_up: bool) -> View:
     # Most tools of a connector need the same.
-    lacks = {
-        needed: bool(missing_scopes(needed, scopes)) for needed in {tool.scopes for tool in catalog.tools.values()}
-    }
-    seen = {name: tool for name, tool in catalog.tools.items() if not lacks[tool.scopes]}
+    lacks = {needed: missing_scopes(needed, scopes) for needed in {tool.scopes for tool in catalog.tools.values()}}
+    seen = {name: tool for name, tool in catalog.tools.items() if step_up or not lacks[tool.scopes]}
+    missing = {name: lacks[tool.scopes] for name, tool in seen.items() if lacks[tool.scopes]}
     pinned = tuple(
         seen[name] for connector in catalog.connectors.values() for name in connector.manifest.pinned if name in seen
     )
-    return View(catalog.version, seen, pinned)
+    return View(catalog.version, seen, pinned, missing)
 
 
 def _forget_oldest(cache: OrderedDict) -> None:  # type: ignore[type-arg]

@@ -19,6 +19,7 @@ from gateway.core.option import ACCEPT, PAGES, SELECT, WAIT
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
+from gateway.discover import View, say_missing
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
@@ -33,11 +34,14 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class ToolSummary(Struct, frozen=True):
+    """`missing_scopes` are all that the tool needs where the caller lacks some of them, and asked to see it all the same."""
+
     name: str
     title: str
     connector: str
     effect: Effect
     description: str
+    missing_scopes: tuple[str, ...] = ()
 
 
 class ToolPage(Struct, frozen=True):
@@ -140,12 +144,14 @@ class CallAnswer(Struct, frozen=True):
 
 
 class ListQuery(Struct, frozen=True):
-    """What to list. `openai`, `openai-strict` and `gemini` give function definitions in the form of those providers."""
+    """What to list. `openai`, `openai-strict` and `gemini` give function definitions in the form of those providers. With
+    `step_up` also what the caller could call with more scopes."""
 
     connector: str = ""
     format: Literal["factotum", "openai", "openai-strict", "gemini"] = "factotum"
     after: str = ""
     limit: Annotated[int, Meta(ge=1, le=PAGE_TOOLS_MAX)] = 100
+    step_up: bool = False
 
 
 class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,13 +182,16 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     async def list_tools(scope: HTTPScope) -> Reply:
         principal = await desk.principal(scope)
         asked = _query(scope)
-        seen = gateway.discovery.view(principal).tools
-        chosen = [tool for tool in seen.values() if tool.name > asked.after and asked.connector in ("", tool.connector)]
+        view = gateway.discovery.view(principal, step_up=asked.step_up)
+        chosen = [
+            tool for tool in view.tools.values() if tool.name > asked.after and asked.connector in ("", tool.connector)
+        ]
         shown = chosen[: asked.limit]
         if asked.format != "factotum":
-            return Reply(200, msgspec.json.encode([_function(tool, asked.format) for tool in shown]))
+            told = [_function(tool, asked.format, view.missing.get(tool.name, ())) for tool in shown]
+            return Reply(200, msgspec.json.encode(told))
         following = shown[-1].name if len(chosen) > len(shown) else ""
-        return Reply(200, msgspec.json.encode(ToolPage(tuple(_summary(tool) for tool in shown), following)))
+        return Reply(200, msgspec.json.encode(ToolPage(tuple(_summary(tool, view) for tool in shown), following)))
 
     @post("/v1/tools:search", status_code=200)
     async def search_tools(request: AnyRequest) -> Response[bytes]:
@@ -275,8 +284,8 @@ def _told(tool: Tool) -> tuple[str, str, str, Effect, str]:
     return tool.name, tool.title, tool.connector, tool.effect, tool.description
 
 
-def _summary(tool: Tool) -> ToolSummary:
-    return ToolSummary(*_told(tool))
+def _summary(tool: Tool, view: View) -> ToolSummary:
+    return ToolSummary(*_told(tool), view.missing.get(tool.name, ()))
 
 
 def _shown(tool: Tool, related: Related | None) -> ToolShown:
@@ -301,9 +310,15 @@ def _open(tool: Tool, place: str) -> SchemaPart:
     return SchemaPart(tool.name, place, part)
 
 
-def _function(tool: Tool, form: Literal["openai", "openai-strict", "gemini"]) -> dict[str, object]:
+def _function(
+    tool: Tool, form: Literal["openai", "openai-strict", "gemini"], missing: tuple[str, ...]
+) -> dict[str, object]:
     schema = in_dialect(tool.compact, "plain" if form == "openai" else form).schema
-    function: dict[str, object] = {"name": tool.name, "description": tool.description, "parameters": schema}
+    function: dict[str, object] = {
+        "name": tool.name,
+        "description": say_missing(missing) + tool.description,
+        "parameters": schema,
+    }
     if form == "gemini":
         return function
     return {"type": "function", "function": function | ({"strict": True} if form == "openai-strict" else {})}

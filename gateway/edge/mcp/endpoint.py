@@ -137,7 +137,7 @@ class _Endpoint:
         if not wanted or header_values(scope, b"mcp-protocol-version") == [modern.VERSION]:
             return Reply(405, headers=((b"allow", b"POST"),))
         self._listening.require_room()
-        return EventStream(self._listening.notifications(principal))
+        return EventStream(self._listening.notifications(principal, step_up=_asking(scope).step_up))
 
     async def _answer(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply | EventStream:
         if body.lstrip()[:1] == b"[":
@@ -157,7 +157,8 @@ class _Endpoint:
             if message.method == modern.LISTEN:
                 params = self._modern.listen_params(scope, message, meta)
                 self._listening.require_room()
-                return EventStream(self._listening.subscription(principal, message.id, params))
+                step_up = _asking(scope).step_up
+                return EventStream(self._listening.subscription(principal, message.id, params, step_up=step_up))
             result = await self._modern.result(scope, message, meta, principal, _asking(scope))
             return Reply(200, encode_result(message.id, result))
         except Fault as fault:
@@ -232,14 +233,14 @@ def _legacy_version(scope: HTTPScope) -> str:
 
 
 def _asking(scope: HTTPScope) -> Asking:
-    """`?tools=all`, `?dialect=openai-strict`. Raises Fault."""
+    """`?tools=all`, `?dialect=openai-strict`, `?step_up=true`. Raises Fault."""
     if not scope["query_string"]:
         return PLAIN
     asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
     dialect = asked.get("dialect", ["plain"])[-1]
     if dialect not in DIALECTS:
         raise Fault(INVALID_PARAMS, f"dialect must be one of {', '.join(DIALECTS)}.")
-    return Asking(every=asked.get("tools") == ["all"], dialect=DIALECTS[dialect])
+    return Asking(asked.get("tools") == ["all"], DIALECTS[dialect], asked.get("step_up") == ["true"])
 
 
 def _refuse(status: int, text: str) -> Reply:

@@ -41,12 +41,14 @@ class Listening:
         if self._open >= STREAMS_MAX:
             raise Fault(INTERNAL_ERROR, f"{STREAMS_MAX} streams are open; ask again later.")
 
-    async def subscription(self, principal: Principal, message_id: Id, params: ListenParams) -> AsyncGenerator[bytes]:
+    async def subscription(
+        self, principal: Principal, message_id: Id, params: ListenParams, *, step_up: bool = False
+    ) -> AsyncGenerator[bytes]:
         """The events of one `subscriptions/listen`: what is agreed to first, its result at the end."""
         meta = {"_meta": {SUBSCRIPTION: message_id}}
         agreed = {"toolsListChanged": True} if params.notifications.tools is True else {}
         yield _event("notifications/subscriptions/acknowledged", {**meta, "notifications": agreed})
-        async for changed in self._changes(principal):
+        async for changed in self._changes(principal, step_up):
             if not changed:
                 yield COMMENT
             elif agreed:
@@ -54,18 +56,18 @@ class Listening:
         result = Raw(msgspec.json.encode({"resultType": "complete", **meta}))
         yield _framed(encode_result(message_id, result))
 
-    async def notifications(self, principal: Principal) -> AsyncGenerator[bytes]:
+    async def notifications(self, principal: Principal, *, step_up: bool = False) -> AsyncGenerator[bytes]:
         """The events of one GET stream."""
         yield COMMENT
-        async for changed in self._changes(principal):
+        async for changed in self._changes(principal, step_up):
             yield _event("notifications/tools/list_changed", None) if changed else COMMENT
 
-    async def _changes(self, principal: Principal) -> AsyncGenerator[bool]:
+    async def _changes(self, principal: Principal, step_up: bool) -> AsyncGenerator[bool]:
         """True where the caller's tools are others now; False now and then, so that the connection stays."""
         self._open += 1
         try:
             ends_at = asyncio.get_running_loop().time() + LIFETIME_S
-            seen = self._discovery.view(principal)
+            seen = self._discovery.view(principal, step_up=step_up)
             while not self._published.stopped and asyncio.get_running_loop().time() < ends_at:
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_S):
@@ -73,7 +75,7 @@ class Listening:
                 except TimeoutError:
                     yield False
                     continue
-                now = self._discovery.view(principal)
+                now = self._discovery.view(principal, step_up=step_up)
                 if not _same(seen, now):
                     yield True
                 seen = now
@@ -83,8 +85,10 @@ class Listening:
 
 def _same(one: View, other: View) -> bool:
     """Whether a list of one looks like a list of the other. Tools that did not change are the same objects."""
-    return one.tools.keys() == other.tools.keys() and all(
-        tool is other.tools[name] or tool == other.tools[name] for name, tool in one.tools.items()
+    return (
+        one.tools.keys() == other.tools.keys()
+        and one.missing == other.missing
+        and all(tool is other.tools[name] or tool == other.tools[name] for name, tool in one.tools.items())
     )
 
 

@@ -21,7 +21,7 @@ from gateway.core.prose import cut
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Annotations, Tool
-from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View
+from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View, say_missing
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.related import show_related
 from gateway.errors import (
@@ -45,21 +45,24 @@ ANYTHING = Annotations(read_only_hint=False, destructive_hint=True, idempotent_h
 
 
 class Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """One entry of tools/list. `_meta` carries the effect, which the hints can only approach."""
+    """One entry of tools/list. `_meta` carries the effect, which the hints can only approach, and the scopes that the caller
+    lacks for it, where it is shown all the same."""
 
     name: str
     title: str
     description: str
     input_schema: Raw
     annotations: Annotations
-    meta: dict[str, str] = field(name="_meta", default_factory=dict)
+    meta: dict[str, str | tuple[str, ...]] = field(name="_meta", default_factory=dict)
 
 
 class Asking(Struct, frozen=True):
-    """What the endpoint's query asks for: `every` tool in the list however many there are, and the schemas in a dialect."""
+    """What the endpoint's query asks for: `every` tool in the list however many there are, the schemas in a dialect, and with
+    `step_up` what the caller could call with more scopes."""
 
     every: bool = False
     dialect: Dialect = "plain"
+    step_up: bool = False
 
 
 class ListParams(Struct, frozen=True):
@@ -166,7 +169,7 @@ class Toolbox:
         """One page, encoded: `"tools":[...]` and the next cursor, as the inside of an object. A caller who may see more
         than `list_tools_max` tools gets the three that stand for all, and the pinned ones, unless every one is asked for.
         Raises Fault where the cursor is none of ours."""
-        view = self._discovery.view(principal)
+        view = self._discovery.view(principal, step_up=asking.step_up)
         key = (view, asking.every or len(view.tools) <= self._list_tools_max, asking.dialect)
         if key not in self._pages:
             self._pages[key] = list(self._encode_pages(view, asking.dialect, whole=key[1]))
@@ -179,7 +182,10 @@ class Toolbox:
         return pages[number]
 
     def _encode_pages(self, view: View, dialect: Dialect, *, whole: bool) -> list[bytes]:
-        shown = [define(tool, dialect) for tool in (view.tools.values() if whole else view.pinned)]
+        shown = [
+            define(tool, dialect, view.missing.get(tool.name, ()))
+            for tool in (view.tools.values() if whole else view.pinned)
+        ]
         listed = ([*shown, READ] if shown else []) if whole else [*OWN, *shown]
         size = self._page_tools_max
         pages = [listed[start : start + size] for start in range(0, len(listed), size)] or [[]]
@@ -232,12 +238,13 @@ class Toolbox:
                 return _told(await self._calls.call(principal, call), structured)
 
 
-def define(tool: Tool, dialect: Dialect) -> Definition:
-    """What a list shows of a tool."""
-    meta: dict[str, str] = {"io.factotum/effect": tool.effect}
-    return Definition(
-        tool.name, tool.title, tool.description, in_dialect(tool.compact, dialect).schema, tool.annotations, meta
-    )
+def define(tool: Tool, dialect: Dialect, missing: tuple[str, ...] = ()) -> Definition:
+    """What a list shows of a tool; `missing` are the scopes that the caller lacks for it."""
+    meta: dict[str, str | tuple[str, ...]] = {"io.factotum/effect": tool.effect}
+    if missing:
+        meta["io.factotum/missingScopes"] = missing
+    schema = in_dialect(tool.compact, dialect).schema
+    return Definition(tool.name, tool.title, say_missing(missing) + tool.description, schema, tool.annotations, meta)
 
 
 def _summarise(found: Found) -> dict[str, Any]:
