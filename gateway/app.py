@@ -18,15 +18,24 @@ from gateway import __version__
 from gateway.approvals import Approvals
 from gateway.audit import AuditLog
 from gateway.audit_seal import AuditSeal, signing_key
-from gateway.auth.access_token import AccessTokens
+from gateway.auth.access_token import AccessTokens, OwnIssuer
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.auth.issuer_http import IssuerHttp, may_ask
 from gateway.auth.issuer_keys import KeyTimes
 from gateway.auth.sign_in import SignIn
+from gateway.authorization.clients import Clients
+from gateway.authorization.families import Families
+from gateway.authorization.grants import Parts
+from gateway.authorization.lines import Lines
+from gateway.authorization.logins import Logins
+from gateway.authorization.server import AuthorizationServer
+from gateway.authorization.signing import ALGORITHM, open_signer
+from gateway.authorization.users import Users
 from gateway.call import Calls
 from gateway.compiled import CompiledFiles
 from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
+from gateway.core.issuer import Issuer
 from gateway.core.policy import load_policies
 from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
@@ -50,7 +59,7 @@ from gateway.results import KeptResults
 from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
-from gateway.upstream import open_upstream
+from gateway.upstream import Upstream, open_upstream
 
 
 def _now() -> datetime:
@@ -84,7 +93,10 @@ async def open_gateway(
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s), seal.keep()):
             opened.push_async_callback(_end, asyncio.create_task(endless))
-        desk = await _open_desk(settings, secrets, store, published, opened)
+        authorization = _open_authorization(settings, secrets, store, published, audit, upstream)
+        if authorization is not None:
+            opened.push_async_callback(_end, asyncio.create_task(authorization.forget_what_is_over()))
+        desk = await _open_desk(settings, secrets, store, published, authorization, opened)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
         approvals, grants = _decisions(settings, store, published, audit, clock)
@@ -113,6 +125,7 @@ async def open_gateway(
             desk=desk,
             audit=audit,
             store=store,
+            authorization=authorization,
         )
 
 
@@ -190,13 +203,20 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
 
 
 async def _open_desk(
-    settings: Settings, secrets: Secrets, store: Store, published: Published, opened: AsyncExitStack
+    settings: Settings,
+    secrets: Secrets,
+    store: Store,
+    published: Published,
+    authorization: AuthorizationServer | None,
+    opened: AsyncExitStack,
 ) -> SignInDesk:
     """API keys alone, and the tokens of issuers where there are some. Raises SettingsBroken."""
     api_keys, told = ApiKeyAuthenticator(store), settings.auth
-    if not told.issuers:
+    own = None if authorization is None else authorization.origin
+    names = tuple(filter(None, (own, *(one.issuer for one in told.issuers))))
+    if not names:
         return SignInDesk(api_keys, published)
-    resource = ProtectedResource(_origin(settings), tuple(one.issuer for one in told.issuers), told.scopes)
+    resource = ProtectedResource(_origin(settings), names, told.scopes)
     http = IssuerHttp()
     opened.push_async_callback(http.close)
     tokens = AccessTokens(
@@ -207,15 +227,59 @@ async def _open_desk(
         times=KeyTimes(told.keys_fresh_s, told.keys_floor_s, told.keys_stale_s),
         cache_s=told.cache_s,
         clock=time.monotonic,
+        own=None if authorization is None else _own_issuer(authorization),
     )
     return SignInDesk(SignIn(api_keys, tokens), published, resource, told.certificate_header)
 
 
+def _open_authorization(
+    settings: Settings,
+    secrets: Secrets,
+    store: Store,
+    published: Published,
+    audit: AuditLog,
+    upstream: Upstream,
+) -> AuthorizationServer | None:
+    """The gateway's own authorisation server; None where it is not wanted. Raises SettingsBroken."""
+    wanted, told = settings.auth.server, settings.auth
+    is_on = wanted.mode in ("on", True) or (wanted.mode == "auto" and not told.issuers and _knows_origin(settings))
+    if not is_on:
+        return None
+    origin, lines = _origin(settings), Lines(audit, _now)
+    if any(one.issuer == origin for one in told.issuers):
+        raise SettingsBroken("auth.issuers names the gateway itself, whose own authorisation server is on anyway.")
+    users = Users(store, lines, _now)
+    signer = open_signer(secrets, Path(settings.data_dir))
+    families = Families(store, users, published, lines, signer, wanted, origin, _now)
+    clients = Clients(store, upstream, lines, wanted, _now, time.monotonic)
+    issuer = Issuer(origin, algorithms=(ALGORITHM,))
+    resources = ProtectedResource(origin).audiences
+    parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, _now)
+    logins = Logins(store, users, published, lines, wanted, _now, time.monotonic)
+    return AuthorizationServer(parts, logins, published, lines, origin)
+
+
+def _own_issuer(authorization: AuthorizationServer) -> OwnIssuer:
+    parts = authorization.parts
+    return OwnIssuer(parts.issuer, parts.signer, parts.families.confirm)
+
+
+def _knows_origin(settings: Settings) -> bool:
+    return bool(settings.http.public_url) or (settings.port != 0 and may_ask(_loopback_url(settings)))
+
+
+def _loopback_url(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
 def _origin(settings: Settings) -> str:
     """What tokens have to be made for. Raises SettingsBroken."""
-    url = settings.http.public_url.rstrip("/")
+    url = settings.http.public_url.rstrip("/") or (_loopback_url(settings) if settings.port else "")
     if not may_ask(url) or urlsplit(url).path or urlsplit(url).query:
-        raise SettingsBroken("auth.issuers need http.public_url, an https origin such as https://gateway.example.com.")
+        raise SettingsBroken(
+            "auth.issuers and auth.server need http.public_url, an https origin such as https://gateway.example.com."
+        )
     for one in settings.auth.issuers:
         if not may_ask(one.issuer):
             raise SettingsBroken(f"The issuer {one.issuer!r} of auth.issuers is no https URL.")

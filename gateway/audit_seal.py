@@ -5,7 +5,6 @@ first start, for its owner alone. Whoever can write the store but not read the k
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gateway.core.audit_chain import Checkpoint, Finding, Verifier, sign
 from gateway.errors import StoreFailed
+from gateway.key_file import make_key_file
 from gateway.settings import AuditSettings, SettingsBroken
 from gateway.stores.base import AuditStore
 
@@ -93,7 +93,7 @@ def signing_key(secrets: Mapping[str, str], data_dir: Path) -> Ed25519PrivateKey
     path = data_dir / FILE
     try:
         if SECRET not in secrets and not path.exists():
-            _make_key(path)
+            make_key_file(path, _new_key())
         pem = secrets[SECRET].encode() if SECRET in secrets else path.read_bytes()
         key = load_pem_private_key(pem, None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -105,16 +105,5 @@ def signing_key(secrets: Mapping[str, str], data_dir: Path) -> Ed25519PrivateKey
     return key
 
 
-def _make_key(path: Path) -> None:
-    """Whole or not at all, and never in place of another process's."""
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    begun = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(begun, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(pem)
-    try:
-        os.link(begun, path)
-    except FileExistsError:
-        return
-    finally:
-        begun.unlink()
+def _new_key() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

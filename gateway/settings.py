@@ -76,6 +76,33 @@ class HttpSettings(_Part, frozen=True):
     public_url: str = ""
 
 
+class AuthorizationServerSettings(_Part, frozen=True):
+    """The gateway's own authorisation server. `mode` auto is on where no issuer is named and the gateway knows its address:
+    `http.public_url`, or a loopback `host` with a port. (YAML reads a bare on and off as true and false.)
+
+    Lifetimes in seconds: of tokens, codes, sign-ins at a browser, of a yes that is remembered. A client that registered
+    itself is forgotten after `client_unused_s` without a sign-in, and `client_idle_s` after its last. `login_attempts_max`
+    wrong passwords in `login_window_s` for one name, ten times as many from one address. `allow_addresses` are networks, not
+    public, where the documents of clients may be."""
+
+    mode: Literal["auto", "on", "off"] | bool = "auto"
+    access_token_s: Annotated[float, Meta(ge=30, le=86_400)] = 600.0
+    refresh_token_s: Seconds = 2_592_000
+    code_s: Annotated[float, Meta(ge=1, le=600)] = 60.0
+    login_s: Seconds = 43_200.0
+    device_s: Annotated[float, Meta(ge=30, le=3_600)] = 600.0
+    consent_s: Seconds = 7_776_000
+    client_unused_s: Seconds = 86_400.0
+    client_idle_s: Seconds = 7_776_000
+    client_document_fresh_s: Seconds = 300.0
+    clients_max: Annotated[int, Meta(ge=1, le=10_000)] = 5_000
+    registrations_per_hour_max: Count = 200
+    login_attempts_max: Count = 10
+    login_window_s: Seconds = 300.0
+    allow_addresses: tuple[str, ...] = ()
+    assertion_issuers: tuple[Issuer, ...] = ()
+
+
 class AuthSettings(_Part, frozen=True):
     """Whose access tokens are taken, beside the gateway's own keys. `scopes` are what a client should ask its issuer for
     first. `certificate_header` is where a proxy that ends TLS tells the client's certificate, and takes it from nobody else.
@@ -89,6 +116,7 @@ class AuthSettings(_Part, frozen=True):
     keys_fresh_s: Seconds = 300.0
     keys_floor_s: Annotated[float, Meta(ge=0)] = 10.0
     keys_stale_s: Seconds = 3_600.0
+    server: AuthorizationServerSettings = AuthorizationServerSettings()
 
 
 class DocumentSettings(_Part, frozen=True):
@@ -234,7 +262,7 @@ def _put(tree: dict[str, Any], path: list[str], value: str, variable: str) -> No
     tree[path[-1]] = value.split(",") if path[-1] in _LISTS else value
 
 
-_LISTS = {"policy_packs", "allowed_hosts", "allowed_origins", "scopes"}
+_LISTS = {"policy_packs", "allowed_hosts", "allowed_origins", "allow_addresses", "scopes"}
 
 
 def _convert(tree: dict[str, Any]) -> Settings:

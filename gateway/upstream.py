@@ -236,11 +236,19 @@ class Fetching:
         self._lane = lane
 
     async def fetch(
-        self, url: str, *, bytes_max: int, timeout_s: float, etag: str = "", modified: str = ""
+        self,
+        url: str,
+        *,
+        bytes_max: int,
+        timeout_s: float,
+        etag: str = "",
+        modified: str = "",
+        follow_redirects: bool = True,
     ) -> Fetched | None:
         """A document by URL, under the same guard as a call; None where it is still the one with this tag, or of this date.
         Raises TooLarge, or UpstreamFailed where it cannot be had."""
-        self._lane.limits = Limits(timeout_s=timeout_s, response_bytes_max=bytes_max)
+        limits = Limits(timeout_s=timeout_s, response_bytes_max=bytes_max)
+        self._lane.limits = limits if follow_redirects else structs.replace(limits, redirects_max=0)
         conditions = (("If-None-Match", etag), ("If-Modified-Since", modified))
         headers = (("Accept", DOCUMENT_TYPES), *(one for one in conditions if one[1]))
         try:

@@ -5,9 +5,11 @@ revoked token, is refused within that time. A token that is bound to a key is go
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Protocol
 
-from msgspec import Struct
+from joserfc.jwk import Key
+from msgspec import Struct, structs
 
 from gateway.auth.base import Presented
 from gateway.auth.issuer_http import IssuerHttp
@@ -42,12 +44,34 @@ class _Known(Struct, frozen=True):
     until: float
 
 
-class _Trusted(Struct, frozen=True):
-    """One issuer, and how it is asked."""
+class KeySource(Protocol):
+    async def keys(self, key_id: str) -> tuple[Key, ...]:
+        """All keys of an issuer, where there is need to look anew because a token names this one. Raises IssuerFailed."""
+
+
+Confirm = Callable[[Claims, Principal], Awaitable[Principal]]
+
+
+async def _as_told(claims: Claims, principal: Principal) -> Principal:
+    return principal
+
+
+class OwnIssuer(Struct, frozen=True):
+    """The gateway's own authorisation server: its keys are at hand, and `confirm` gives who a token speaks for as it is now.
+    Raises Rejected."""
 
     issuer: Issuer
-    metadata: Metadata
-    keys: IssuerKeys
+    keys: KeySource
+    confirm: Confirm
+
+
+class _Trusted(Struct, frozen=True):
+    """One issuer, and how it is asked. Its metadata are None where there is no need to."""
+
+    issuer: Issuer
+    keys: KeySource
+    metadata: Metadata | None = None
+    confirm: Confirm = _as_told
 
 
 class AccessTokens:
@@ -64,8 +88,11 @@ class AccessTokens:
         times: KeyTimes,
         cache_s: float,
         clock: Callable[[], float],
+        own: OwnIssuer | None = None,
     ) -> None:
         self._trusted = {one.issuer: _trust(one, http, times, clock) for one in issuers}
+        if own is not None:
+            self._trusted[own.issuer.issuer] = _Trusted(own.issuer, own.keys, confirm=own.confirm)
         self._cache_s = cache_s
         self._opaque = next((one for one in self._trusted.values() if one.issuer.introspection), None)
         self._audiences = frozenset(audiences)
@@ -102,7 +129,8 @@ class AccessTokens:
         if trusted is None:
             raise Rejected("no issuer of that name is trusted here")
         claims = verify(token, await trusted.keys.keys(said.key_id), trusted.issuer, self._audiences, now)
-        return _known(claims, trusted.issuer, now, self._cache_s)
+        known = _known(claims, trusted.issuer, now, self._cache_s)
+        return structs.replace(known, principal=await trusted.confirm(claims, known.principal))
 
     async def _introspect(self, token: str, now: float) -> _Known:
         """Ask the issuer that gives such tokens. Raises Rejected, or IssuerFailed."""
@@ -119,6 +147,7 @@ class AccessTokens:
 
     async def _ask(self, how: Introspection, token: str) -> Claims:
         assert self._opaque is not None
+        assert self._opaque.metadata is not None
         secret = self._secrets.get(how.secret)
         if secret is None:
             raise IssuerFailed(f"There is no secret {how.secret}, with which tokens are to be introspected.")
@@ -152,7 +181,7 @@ class AccessTokens:
 
 def _trust(issuer: Issuer, http: IssuerHttp, times: KeyTimes, clock: Callable[[], float]) -> _Trusted:
     metadata = Metadata(issuer.issuer, http)
-    return _Trusted(issuer, metadata, IssuerKeys(issuer, metadata, http, times, clock))
+    return _Trusted(issuer, IssuerKeys(issuer, metadata, http, times, clock), metadata)
 
 
 def _known(claims: Claims, issuer: Issuer, now: float, cache_s: float) -> _Known:

@@ -6,13 +6,25 @@ Commands work on the store of `data_dir` directly, as its owner; a gateway that 
 
 import sys
 
-from gateway.cli import approvals, audit, checks, connectors, grants, keys, policies, tools
+from gateway.cli import approvals, audit, checks, clients, connectors, grants, keys, policies, tools, users
 from gateway.cli.root import cli
 from gateway.cli.terminal import err
 from gateway.errors import GatewayError
 from gateway.settings import SettingsBroken
 
-__all__ = ["approvals", "audit", "checks", "connectors", "grants", "keys", "main", "policies", "tools"]
+__all__ = [
+    "approvals",
+    "audit",
+    "checks",
+    "clients",
+    "connectors",
+    "grants",
+    "keys",
+    "main",
+    "policies",
+    "tools",
+    "users",
+]
 
 
 def main() -> None:

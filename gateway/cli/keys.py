@@ -52,8 +52,8 @@ async def create_key(
             name=name,
             tenant=tenant,
             subject=subject or name,
-            scopes=_granted(scopes, gateway.published.current.catalog),
-            groups=_groups(groups, roles, gateway.roles),
+            scopes=granted(scopes, gateway.published.current.catalog),
+            groups=groups_asked(groups, roles, gateway.roles),
             now=now(),
             expires_at=now() + timedelta(days=days),
             random_bytes=os.urandom(48),
@@ -64,7 +64,7 @@ async def create_key(
     err.print(f"Key {key.id}, good until {key.expires_at:%Y-%m-%d}, {held}. It is not shown again.")
 
 
-def _groups(groups: tuple[str, ...], roles: tuple[str, ...], book: RoleBook) -> frozenset[str]:
+def groups_asked(groups: tuple[str, ...], roles: tuple[str, ...], book: RoleBook) -> frozenset[str]:
     if taken := next(filter(is_reserved, groups), ""):
         raise BadRequest(f"The group {taken!r} stands for a role; give roles with --role.")
     if unknown := next((role for role in roles if role not in book.roles), ""):
@@ -72,7 +72,8 @@ def _groups(groups: tuple[str, ...], roles: tuple[str, ...], book: RoleBook) -> 
     return frozenset(groups) | {role_group(role) for role in roles}
 
 
-def _granted(asked: tuple[str, ...], catalog: Catalog) -> frozenset[str]:
+def granted(asked: tuple[str, ...], catalog: Catalog) -> frozenset[str]:
+    """The scopes that were asked for, by name or `home:*`. Raises BadRequest."""
     try:
         return expand_scopes(asked, all_scopes(catalog))
     except ValueError as error:

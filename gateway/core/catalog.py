@@ -101,3 +101,13 @@ def _version(connectors: Iterable[Connector]) -> str:
 def hash_manifest(manifest: Manifest) -> str:
     """A digest of a manifest's content."""
     return sha256(msgspec.json.encode(manifest, order="deterministic")).hexdigest()[:16]
+
+
+def reading_scopes(catalog: Catalog) -> frozenset[str]:
+    """The scopes with which nothing can be changed: those that only tools that read ask for, and that hold none with which
+    something can."""
+    changing = frozenset(
+        one for tool in catalog.tools.values() if tool.effect != "read" for held in tool.scopes for one in held
+    )
+    reading = all_scopes(catalog) | catalog.implied.keys()
+    return frozenset(one for one in reading - changing if changing.isdisjoint(catalog.implied.get(one, ())))

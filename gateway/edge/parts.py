@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from gateway.approvals import Approvals
 from gateway.audit import AuditLog
+from gateway.authorization.server import AuthorizationServer
 from gateway.call import Calls
 from gateway.core.roles import RoleBook
 from gateway.discover import Discovery
@@ -18,7 +19,8 @@ from gateway.stores.base import Store
 
 
 class Gateway(Struct, frozen=True):
-    """The parts, opened by `app.open_gateway`, which also closes them."""
+    """The parts, opened by `app.open_gateway`, which also closes them. `authorization` is None where the gateway is not
+    its own authorisation server."""
 
     settings: Settings
     published: Published
@@ -33,3 +35,4 @@ class Gateway(Struct, frozen=True):
     desk: SignInDesk
     audit: AuditLog
     store: Store
+    authorization: AuthorizationServer | None = None

@@ -1,5 +1,6 @@
 """Every door on one ASGI app: MCP, which is the hot one, straight; everything else through Litestar."""
 
+from contextlib import suppress
 from typing import cast
 
 import msgspec
@@ -10,7 +11,8 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from gateway.edge.admin import admin_routes
 from gateway.edge.approvals import approval_routes
-from gateway.edge.asgi import Reply, send_reply
+from gateway.edge.asgi import Disconnected, Reply, send_reply
+from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.grants import grant_routes
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
@@ -30,12 +32,17 @@ AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     """The app of one gateway. It opens and closes nothing. MCP goes past Litestar's routing: 7 % of a call's time."""
     rest = _rest_app(gateway)
+    server, settings = gateway.authorization, gateway.settings
+    own = None if server is None else AuthorizationDoor(server, settings.http, settings.host)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == MCP_PATH:
             await mcp(scope, receive, send)
         elif scope["path"].startswith(WELL_KNOWN):
             await send_reply(send, _metadata(gateway.desk.resource, cast(HTTPScope, scope)))
+        elif own is not None and scope["path"] in own.paths:
+            with suppress(Disconnected):
+                await send_reply(send, await own(cast(HTTPScope, scope), receive))
         else:
             await rest(scope, receive, send)
 

@@ -6,19 +6,23 @@ Every method raises `StoreFailed` when the store cannot be reached. Times are aw
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
 from gateway.core.approval import Approval, State
 from gateway.core.audit import AuditEntry, Phase
 from gateway.core.audit_chain import AuditTail, Checkpoint, Link
+from gateway.core.authorization import Kept
 from gateway.core.diff import Change
 from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
 
 VERSIONS_MAX = 50
+RECORDS_MAX = 10_000
+
+R = TypeVar("R", bound=Kept)
 
 
 class StoredDocument(Struct, frozen=True):
@@ -199,7 +203,27 @@ class GrantStore(Protocol):
         """Take back one use that was counted, and what it took."""
 
 
-class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, GrantStore, Protocol):
+class AuthorizationStore(Protocol):
+    """What the gateway's own authorisation server keeps. A record is changed in one way only: from what it was to what it
+    shall be, which fails where it is something else by then."""
+
+    async def find_record(self, kind: type[R], key: str) -> R | None:
+        """The one of this kind and key, over or not."""
+
+    async def records(self, kind: type[R], owner: str | None = None, limit: int = RECORDS_MAX) -> Sequence[R]:
+        """Those of a kind, of one owner or of all, by key; RECORDS_MAX at most."""
+
+    async def count_records(self, kind: type[Kept], owner: str | None = None) -> int: ...
+
+    async def swap_record(self, before: R | None, after: R | None) -> bool:
+        """Put one in place of what it was, both with one key. None before: it is new; None after: it goes. False, and
+        nothing changed, where it was something else."""
+
+    async def drop_records(self, now: datetime) -> int:
+        """Forget those that are over. Gives how many went."""
+
+
+class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, GrantStore, AuthorizationStore, Protocol):
     """All of them, as opened by `app.py`, which also closes it."""
 
     async def ready(self) -> bool:

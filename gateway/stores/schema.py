@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0006"
+SCHEMA = "0007"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -143,6 +143,18 @@ grants = sa.Table(
     sa.Index("approval_grant_tenant", "tenant", "number"),
     sa.Index("approval_grant_owner", "owner", "state"),
     sqlite_autoincrement=True,
+)
+authorization_records = sa.Table(
+    "authorization_record",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("record", sa.LargeBinary, nullable=False),
+    sa.Index("authorization_record_owner", "kind", "owner"),
+    sa.Index("authorization_record_expires", "expires_at"),
 )
 checkpoints = sa.Table(
     "audit_checkpoint",

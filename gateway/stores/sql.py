@@ -10,6 +10,7 @@ from gateway.stores.base import Store
 from gateway.stores.schema import create, migrate
 from gateway.stores.sql_approvals import SqlApprovals
 from gateway.stores.sql_audit import SqlAudit
+from gateway.stores.sql_authorization import SqlAuthorization
 from gateway.stores.sql_connectors import SqlConnectors
 from gateway.stores.sql_grants import SqlGrants
 from gateway.stores.sql_keys import SqlKeys
@@ -49,7 +50,7 @@ async def open_memory(*, audit_lines_max: int = AUDIT_LINES_MAX) -> Store:
     return store
 
 
-class SqlStore(SqlConnectors, SqlKeys, SqlAudit, SqlApprovals, SqlGrants):
+class SqlStore(SqlConnectors, SqlKeys, SqlAudit, SqlApprovals, SqlGrants, SqlAuthorization):
     """A Store. `open_sql` and `open_memory` open one; whoever opened it closes it."""
 
     async def bring_up_to_date(self) -> None:

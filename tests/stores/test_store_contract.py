@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec import Raw, structs
 
 from gateway.core.audit import AuditEntry
+from gateway.core.authorization import AuthorizationCode, Login, TokenFamily, User
 from gateway.core.manifest import BearerAuth, Limits, Manifest
 from gateway.errors import Conflict
 from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
@@ -236,6 +237,69 @@ async def test_many_who_write_at_once_lose_nothing(store: Store) -> None:
     assert sorted(await call_ids(store)) == sorted(f"{writer}-{number}" for writer in range(20) for number in range(5))
     assert (len(await store.connectors()), len(await store.keys())) == (20, 20)
     assert await store.generation() == before + 40
+
+
+# What the gateway's own authorisation server keeps
+
+
+def user(name: str = "ada", **other: Any) -> User:
+    told: dict[str, Any] = {"tenant": "red", "password": "a hash", "created_at": NOON, **other}
+    return User(name=name, **told)
+
+
+def login(digest: str, owner: str = "ada", **other: Any) -> Login:
+    return Login(tenant="red", digest=digest, user=owner, **other)
+
+
+async def test_a_record_comes_back_as_it_was_put_in_and_is_new_once(store: Store) -> None:
+    ada = user(scopes=frozenset({"a:read", "b:read", "c:read"}), groups=frozenset({"x", "y"}))
+    assert await store.find_record(User, "ada") is None
+    assert [await store.swap_record(None, ada), await store.swap_record(None, user())] == [True, False]
+    assert await store.find_record(User, "ada") == ada
+
+
+async def test_a_record_is_changed_only_from_what_it_is(store: Store) -> None:
+    before, after = user(), user(disabled=True)
+    await store.swap_record(None, before)
+    assert await store.swap_record(before, after)
+    assert not await store.swap_record(before, user(password="another"))
+    assert not await store.swap_record(before, None)
+    assert await store.find_record(User, "ada") == after
+    assert await store.swap_record(after, None)
+    assert await store.find_record(User, "ada") is None
+
+
+async def test_of_many_who_use_a_code_at_once_one_does(store: Store) -> None:
+    told: dict[str, Any] = {
+        "user": "ada",
+        "client": "c",
+        "redirect_uri": "",
+        "scopes": frozenset({"a", "b"}),
+        "resource": "",
+    }
+    code = AuthorizationCode(tenant="red", digest="d", challenge="", family="f", good_until=NOON, **told)
+    await store.swap_record(None, code)
+    took = await asyncio.gather(*(store.swap_record(code, structs.replace(code, used=True)) for _ in range(8)))
+    assert sorted(took) == [False] * 7 + [True]
+
+
+async def test_records_of_one_kind_and_one_owner_are_found_together(store: Store) -> None:
+    for one in (login("1"), login("2"), login("3", "bob"), user()):
+        await store.swap_record(None, one)
+    assert [one.digest for one in await store.records(Login, "ada")] == ["1", "2"]
+    assert [one.digest for one in await store.records(Login)] == ["1", "2", "3"]
+    assert [one.digest for one in await store.records(Login, limit=1)] == ["1"]
+    assert [await store.count_records(Login), await store.count_records(Login, "bob")] == [3, 1]
+    assert list(await store.records(TokenFamily)) == []
+
+
+async def test_records_that_are_over_are_forgotten(store: Store) -> None:
+    minute = timedelta(minutes=1)
+    for one in (login("over", expires_at=NOON), login("good", expires_at=NOON + minute), user()):
+        await store.swap_record(None, one)
+    assert await store.drop_records(NOON) == 1
+    assert [one.digest for one in await store.records(Login)] == ["good"]
+    assert await store.find_record(User, "ada") is not None
 
 
 # Round trips of whatever may come
