@@ -19,6 +19,8 @@ from gateway.core.quota import Quota
 PREFIX = "FACTOTUM_"
 SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
 SECRET_BYTES_MAX = 64 << 10
+# Where the settings are, and which other gateway the command line is about.
+NO_SETTINGS = frozenset({"FACTOTUM_CONFIG", "FACTOTUM_GATEWAY"})
 
 Count = Annotated[int, Meta(ge=1)]
 Bytes = Annotated[int, Meta(ge=1)]
@@ -209,7 +211,7 @@ def load_settings(environ: Mapping[str, str], working_dir: Path) -> Settings:
     """Read the file and the environment. Raises SettingsBroken."""
     tree = _read_file(environ, working_dir)
     for name, value in sorted(environ.items()):
-        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name != "FACTOTUM_CONFIG":
+        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name not in NO_SETTINGS:
             _put(tree, name.removeprefix(PREFIX).lower().split("__"), value, name)
     return _convert(tree)
 

@@ -1,12 +1,12 @@
 """The command line: parse, call, print. No logic: what a command does stands in the stories.
 
 Commands work on the store of `data_dir` directly, as its owner; a gateway that runs on the same store notices within
-`follow_s`.
+`follow_s`. With `--gateway URL` those that users need ask the gateway there over REST, as whoever is signed in.
 """
 
 import sys
 
-from gateway.cli import approvals, audit, checks, clients, connectors, grants, keys, policies, tools, users
+from gateway.cli import approvals, audit, checks, clients, connectors, grants, keys, login, policies, tools, users
 from gateway.cli.root import cli
 from gateway.cli.terminal import err
 from gateway.errors import GatewayError
@@ -20,6 +20,7 @@ __all__ = [
     "connectors",
     "grants",
     "keys",
+    "login",
     "main",
     "policies",
     "tools",

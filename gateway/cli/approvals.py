@@ -1,5 +1,6 @@
 """Calls that wait for a person's yes: list, approve, deny."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import get_args
 
@@ -7,12 +8,15 @@ import rich_click as click
 
 from gateway.app import open_decisions, open_store
 from gateway.cli.grants import bounds, read_terms, terminal, until
+from gateway.cli.login import remote_here
 from gateway.cli.owner import now, open_here, settings_here
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out, table
-from gateway.core.approval import State
+from gateway.core.approval import Approval, State
 from gateway.core.grant import USES_MAX
+from gateway.edge.approvals import ApprovalList, ApprovalShown
 from gateway.errors import BadRequest
+from gateway.remote.gateway import segment
 from gateway.serve import run
 
 APPROVALS_SHOWN = 200
@@ -30,8 +34,12 @@ def approvals(context: click.Context, tenant: str, state: State) -> None:
 
 
 async def _show_approvals(tenant: str, state: State) -> None:
-    async with open_store(settings_here()) as store:
-        found = await store.approvals(tenant, state, now(), APPROVALS_SHOWN)
+    found: Sequence[Approval]
+    if (remote := remote_here()) is not None:
+        found = remote.get("/v1/approvals", ApprovalList, state=state, limit=APPROVALS_SHOWN).approvals
+    else:
+        async with open_store(settings_here()) as store:
+            found = await store.approvals(tenant, state, now(), APPROVALS_SHOWN)
     shown = table("approval", "for", "tool", "arguments", "needs", "until")
     for one in found:
         arguments = bytes(one.arguments).decode()
@@ -58,6 +66,12 @@ async def approve_call(
 ) -> None:
     """Say yes to exactly that call, for everybody whose yes it needs: whoever owns the store may. With --grant-uses and
     --until also to such calls in future: without --arguments, to the very same one."""
+    if (remote := remote_here()) is not None:
+        if grant_uses is not None:
+            raise BadRequest("A grant for further uses is given where the store is.")
+        one = remote.post(f"/v1/approvals/{segment(approval_id)}/approve", ApprovalShown)
+        out.print(f"{one.id} is {one.state}" + (f": it waits for {' and '.join(one.lacking)}" if one.lacking else ""))
+        return
     if grant_uses is None:
         if until or arguments or amount:
             raise BadRequest("--until, --arguments and --amount bound a grant; say --grant-uses too.")
@@ -84,6 +98,10 @@ async def approve_call(
 @asynchronous
 async def deny_call(tenant: str, approval_id: str, reason: str) -> None:
     """Say no."""
+    if (remote := remote_here()) is not None:
+        remote.post(f"/v1/approvals/{segment(approval_id)}/deny", ApprovalShown, {"reason": reason})
+        out.print(f"{approval_id} is denied")
+        return
     async with open_decisions(settings_here()) as (held, _):
         found = await held.find(tenant, approval_id)
         await held.deny(terminal(tenant, found.groups), approval_id, reason)

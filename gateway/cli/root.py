@@ -9,15 +9,31 @@ from gateway import __version__
 from gateway.app import open_gateway
 from gateway.cli.owner import settings_here
 from gateway.cli.terminal import asynchronous, err
+from gateway.errors import BadRequest
 from gateway.serve import run, serve_forever
 from gateway.settings import load_secrets
 from gateway.telemetry import set_up_logging
 
+# What can be asked of another gateway too.
+REMOTE = frozenset({"approvals", "call", "search", "show", "tools", "whoami"})
+
 
 @click.group()
 @click.version_option(__version__, prog_name="factotum")
-def cli() -> None:
+@click.option(
+    "--gateway",
+    metavar="URL",
+    envvar="FACTOTUM_GATEWAY",
+    default="",
+    help="Ask the gateway there, where you are signed in (factotum login), and not the store of this directory.",
+)
+@click.pass_context
+def cli(context: click.Context, gateway: str) -> None:
     """An agent gateway: OpenAPI documents in, governed agent tools out."""
+    if gateway and context.invoked_subcommand not in REMOTE:
+        raise BadRequest(
+            f"{context.invoked_subcommand} works on the store of its own directory, and at no other gateway."
+        )
 
 
 @cli.command()

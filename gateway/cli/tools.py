@@ -1,20 +1,37 @@
 """Tools: list, show, search, call."""
 
 import sys
+from collections.abc import Collection, Iterable
 
 import msgspec
 import rich_click as click
+from msgspec import Raw
+from rich.table import Table
 
 from gateway.call import Asked
+from gateway.cli.login import remote_here
 from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.core.catalog import Catalog
 from gateway.core.option import ACCEPT, PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.result import Blob, Media, Result, Text
-from gateway.core.tool import Tool
+from gateway.core.tool import OtherAnswer, Tool
 from gateway.edge.related import say_related
+from gateway.edge.tools import (
+    PAGE_TOOLS_MAX,
+    BlobBlock,
+    CallAnswer,
+    MediaBlock,
+    SearchAnswer,
+    TextBlock,
+    ToolPage,
+    ToolShown,
+)
 from gateway.errors import BadRequest, NotFound
+from gateway.remote.gateway import RemoteGateway, segment
+
+REMOTE_PAGES_MAX = 200
 
 
 @cli.command()
@@ -22,12 +39,28 @@ from gateway.errors import BadRequest, NotFound
 @asynchronous
 async def tools(connector: str) -> None:
     """List the tools."""
+    if (remote := remote_here()) is not None:
+        out.print(_listed(remote, connector))
+        return
     async with open_here() as gateway:
         catalog = gateway.published.current.catalog
     shown = table("tool", "effect", "title", "scopes")
     for tool in _tools_of(catalog, connector):
-        shown.add_row(tool.name, tool.effect, tool.title, _scopes(tool))
+        shown.add_row(tool.name, tool.effect, tool.title, _said(tool.scopes))
     out.print(shown)
+
+
+def _listed(remote: RemoteGateway, connector: str) -> Table:
+    """All pages of those that one may call there."""
+    shown, after = table("tool", "effect", "title", "connector"), ""
+    for _ in range(REMOTE_PAGES_MAX):
+        page = remote.get("/v1/tools", ToolPage, connector=connector, limit=PAGE_TOOLS_MAX, after=after)
+        for one in page.tools:
+            shown.add_row(one.name, one.effect, one.title, one.connector)
+        after = page.next
+        if not after:
+            break
+    return shown
 
 
 def _tools_of(catalog: Catalog, connector: str) -> list[Tool]:
@@ -42,25 +75,48 @@ def _tools_of(catalog: Catalog, connector: str) -> list[Tool]:
 @asynchronous
 async def show(tool: str) -> None:
     """Show one tool: what it does, what it takes, what it needs, and how it follows on others."""
+    if (remote := remote_here()) is not None:
+        told = remote.get(f"/v1/tools/{segment(tool)}", ToolShown)
+        out.print(f"{told.name}  ({told.effect})  {told.operation}")
+        _print_tool(told.description, told.scopes, (), told.input_schema, told.output_schema, told.other_answers)
+        return
     async with open_here() as gateway:
         found = gateway.published.current.catalog.tools.get(tool)
         related = gateway.discovery.related(operator(gateway), found) if found is not None else None
     if found is None:
         raise NotFound(f"There is no tool named {tool!r}; `factotum tools` lists those there are.")
     out.print(f"{found.name}  ({found.effect})  {found.operation.key}")
-    out.print(found.description)
-    out.print(f"scopes: {_scopes(found)}")
-    for line in say_related(related):
+    _print_tool(
+        found.description,
+        found.scopes,
+        say_related(related),
+        found.input_schema,
+        found.output_schema,
+        found.other_answers,
+    )
+
+
+def _print_tool(
+    description: str,
+    scopes: Iterable[Collection[str]],
+    related: Iterable[str],
+    inputs: Raw,
+    output: Raw | None,
+    other_answers: Iterable[OtherAnswer],
+) -> None:
+    out.print(description)
+    out.print(f"scopes: {_said(scopes)}")
+    for line in related:
         out.print(line)
-    out.print("arguments:", msgspec.json.format(bytes(found.input_schema), indent=2).decode())
-    if found.output_schema:
-        out.print("result:", msgspec.json.format(bytes(found.output_schema), indent=2).decode())
-    for one in found.other_answers:
+    out.print("arguments:", msgspec.json.format(bytes(inputs), indent=2).decode())
+    if output and bytes(output) != b"null":
+        out.print("result:", msgspec.json.format(bytes(output), indent=2).decode())
+    for one in other_answers:
         out.print(f"or {one.status} {one.media_type} {one.description}".rstrip())
 
 
-def _scopes(tool: Tool) -> str:
-    return " or ".join(" and ".join(sorted(alternative)) for alternative in tool.scopes)
+def _said(scopes: Iterable[Collection[str]]) -> str:
+    return " or ".join(" and ".join(sorted(alternative)) for alternative in scopes)
 
 
 @cli.command()
@@ -69,11 +125,16 @@ def _scopes(tool: Tool) -> str:
 @asynchronous
 async def search(query: str, limit: int) -> None:
     """Find the tools that fit a wish."""
-    async with open_here() as gateway:
-        found = await gateway.discovery.search(operator(gateway), query, limit)
     shown = table("tool", "score", "title", "matched")
-    for one in found:
-        shown.add_row(one.tool.name, f"{one.score:.2f}", one.tool.title, " ".join(one.matched))
+    if (remote := remote_here()) is not None:
+        answer = remote.post("/v1/tools:search", SearchAnswer, {"query": query, "limit": limit})
+        rows = [(hit.name, hit.score, hit.title, hit.matched) for hit in answer.tools]
+    else:
+        async with open_here() as gateway:
+            found = await gateway.discovery.search(operator(gateway), query, limit)
+        rows = [(one.tool.name, one.score, one.tool.title, one.matched) for one in found]
+    for name, score, title, matched in rows:
+        shown.add_row(name, f"{score:.2f}", title, " ".join(matched))
     out.print(shown)
 
 
@@ -89,10 +150,14 @@ async def search(query: str, limit: int) -> None:
 async def call(tool: str, arguments: str, dry_run: bool, select: str, pages: int, wait: float, accept: str) -> None:
     """Call a tool with ARGUMENTS, a JSON object."""
     told = {SELECT: select, PAGES: pages if pages > 1 else None, WAIT: wait, ACCEPT: accept}
-    options = {name: value for name, value in told.items() if value}
+    asked = {**_json_object(arguments), **{name: value for name, value in told.items() if value}}
+    if (remote := remote_here()) is not None:
+        body = {"arguments": asked, "dry_run": dry_run}
+        answer = remote.post(f"/v1/tools/{segment(tool)}:call", CallAnswer, body)
+        _print_answer(answer)
+        sys.exit(1 if answer.is_error else 0)
     async with open_here() as gateway:
-        asked = Asked(tool, {**_json_object(arguments), **options}, "cli", dry_run)
-        result = await gateway.calls.call(operator(gateway), asked)
+        result = await gateway.calls.call(operator(gateway), Asked(tool, asked, "cli", dry_run))
     _print_result(result)
     if result.is_error:
         sys.exit(1)
@@ -113,4 +178,15 @@ def _print_result(result: Result) -> None:
             case Media(media_type=media_type, data=data) | Blob(media_type=media_type, data=data):
                 out.print(f"[{media_type}, {len(data)} bytes]")
     for note in result.notes:
+        err.print(note)
+
+
+def _print_answer(answer: CallAnswer) -> None:
+    for block in answer.content:
+        match block:
+            case TextBlock(text=text):
+                out.print(text)
+            case MediaBlock() | BlobBlock():
+                out.print(f"[{block.media_type}, {len(block.data)} bytes]")
+    for note in answer.notes:
         err.print(note)

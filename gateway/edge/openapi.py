@@ -8,7 +8,7 @@ from gateway import __version__
 from gateway.core.approval import State
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
-from gateway.edge import admin, approvals, grants, policies, tools
+from gateway.edge import admin, approvals, grants, me, policies, tools
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -86,6 +86,7 @@ OPENAI_TOOLS: Json = {
 }
 
 _STRUCTS: tuple[Any, ...] = (
+    me.Me,
     tools.ToolPage,
     tools.ToolShown,
     tools.SchemaPart,
@@ -127,6 +128,9 @@ def _paths() -> Json:
     connector = _parameter("name", "path", {"type": "string"}, "The connector's name.")
     approval = _parameter("name", "path", {"type": "string"}, "The approval's id.")
     return {
+        "/v1/me": {
+            "get": _operation("showMe", "Show who you are here, and what you may do", {"200": _answer("You.", "Me")})
+        },
         "/v1/tools": {
             "get": _operation(
                 "listTools",

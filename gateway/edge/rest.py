@@ -14,6 +14,7 @@ from gateway.edge.approvals import approval_routes
 from gateway.edge.asgi import Disconnected, Reply, send_reply
 from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.grants import grant_routes
+from gateway.edge.me import me_routes
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
 from gateway.edge.policies import policy_routes
@@ -70,6 +71,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
         route_handlers=[
             own_openapi,
             *tool_routes(gateway),
+            *me_routes(gateway),
             *admin_routes(gateway),
             *approval_routes(gateway),
             *grant_routes(gateway),

@@ -29,6 +29,7 @@ from gateway.results import SCHEME
 
 PAGE_TOOLS_MAX = 1_000
 CALL = ":call"
+NULL = Raw(b"null")
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -62,7 +63,7 @@ class ToolShown(Struct, frozen=True):
     effect: Effect
     description: str
     input_schema: Raw
-    output_schema: Raw | None
+    output_schema: Raw
     other_answers: tuple[OtherAnswer, ...]
     annotations: Annotations
     scopes: tuple[tuple[str, ...], ...]
@@ -137,7 +138,7 @@ class CallAnswer(Struct, frozen=True):
     is_error: bool
     truncated: bool
     content: tuple[TextBlock | MediaBlock | BlobBlock, ...]
-    structured: Raw | None
+    structured: Raw
     retry: Retry | None
     notes: tuple[str, ...] = ()
     handle: str = ""
@@ -292,7 +293,7 @@ def _shown(tool: Tool, related: Related | None) -> ToolShown:
     return ToolShown(
         *_told(tool),
         input_schema=tool.open_schema("#") or tool.inputs,
-        output_schema=tool.open_schema("output#"),
+        output_schema=tool.open_schema("output#") or NULL,
         other_answers=tool.other_answers,
         annotations=tool.annotations,
         scopes=tuple(tuple(sorted(alternative)) for alternative in tool.scopes),
@@ -330,7 +331,7 @@ def _answer(result: Result) -> CallAnswer:
         is_error=result.is_error,
         truncated=result.truncated,
         content=tuple(_block(one) for one in result.content),
-        structured=result.structured or None,
+        structured=result.structured or NULL,
         retry=result.retry,
         notes=result.notes,
         handle=result.handle,

@@ -35,6 +35,7 @@ function start() {
     extraTokenClaims: () => ({ groups: ["staff"] }),
     features: {
       clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true },
       dPoP: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
       registration: { enabled: true },
