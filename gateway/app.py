@@ -88,7 +88,7 @@ async def open_gateway(
         )
         bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s, documents.read_timeout_s)
         reader = DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
-        ingestion = Ingestion(published, store, reader, audit, policies=policies, clock=clock)
+        ingestion = Ingestion(published, store, reader, audit, policies=policies, tenants=settings.tenants, clock=clock)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s), seal.keep()):

@@ -110,7 +110,7 @@ class Calls:
         self._clock = clock
         self._new_id = new_id
         self._strict = StrictAnswers()
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[tuple[str, str], _Prepared] = {}
 
     async def call(self, principal: Principal, asked: Asked) -> Result:
         """The answer of the backend, an error of its own among them (`Result.is_error`).
@@ -136,7 +136,7 @@ class Calls:
         return result
 
     async def _perform(self, record: "_Record") -> Result:
-        edition, asked = self._published.current, record.asked
+        edition, asked = self._published.of(record.principal.tenant), record.asked
         record.policy_version = edition.policies.version
         tool = record.tool = find(edition.catalog, asked.tool)
         connector = edition.catalog.connectors[tool.connector]
@@ -281,7 +281,8 @@ class Calls:
 
     def _prepare(self, tool: Tool) -> "_Prepared":
         """What is worked out once for a tool, on its first call."""
-        known = self._prepared.get(tool.name)
+        key = tool.connector, tool.name
+        known = self._prepared.get(key)
         if known is not None and known.tool is tool:
             return known
         if len(self._prepared) >= PREPARED_TOOLS_MAX:
@@ -289,7 +290,7 @@ class Calls:
         fresh = _Prepared(
             tool, compile_arguments(tool.input_schema), AnswerCheck(tool), secret_names(tool.input_schema)
         )
-        self._prepared[tool.name] = fresh
+        self._prepared[key] = fresh
         return fresh
 
 

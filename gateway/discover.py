@@ -54,8 +54,8 @@ class Discovery:
 
     def view(self, principal: Principal, *, step_up: bool = False) -> View:
         """Everything this caller may call; with `step_up` also what it could with more scopes. The same object for the same
-        scopes until the catalog changes."""
-        catalog = self._published.current.catalog
+        scopes until what the tenant sees changes."""
+        catalog = self._published.of(principal.tenant).catalog
         key = (catalog.version, principal.scopes, step_up)
         if key not in self._views:
             self._views[key] = _look(catalog, principal.scopes, step_up)

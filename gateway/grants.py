@@ -118,7 +118,7 @@ class Grants:
 
     def suspended(self, grant: Grant) -> str:
         """Why a grant covers nothing, or not everything that it did, as a sentence: tools have changed since. "" otherwise."""
-        catalog = self._published.current.catalog
+        catalog = self._published.of(grant.tenant).catalog
         if grant.tool:
             tool = catalog.tools.get(grant.tool)
             if tool is None or tool.connector != grant.connector:
@@ -133,7 +133,7 @@ class Grants:
         """A new grant with one yes. Raises BadRequest, NotFound, Forbidden or Conflict."""
         if wanted.arguments is None:
             raise BadRequest("arguments is missing: a JSON Schema over the arguments, or {} for any.")
-        catalog = self._published.current.catalog
+        catalog = self._published.of(giver.tenant).catalog
         tools = _tools_of(catalog, wanted)
         prints = await asyncio.to_thread(lambda: frozenset(map(fingerprint, tools)))
         holder, now = wanted.holder, self._clock()
@@ -160,7 +160,7 @@ class Grants:
     def along_with(self, approval: Approval, terms: Terms) -> Grant:
         """A grant of such calls as an approval is of, and with the yeses that it needs, but as yet with none. Without
         `arguments` it is for that very call alone. Raises BadRequest, NotFound or Conflict."""
-        tool = self._published.current.catalog.tools.get(approval.tool)
+        tool = self._published.of(approval.tenant).catalog.tools.get(approval.tool)
         if tool is None:
             raise NotFound(f"There is no tool {approval.tool!r} any more.")
         if fingerprint(tool) != approval.fingerprint:

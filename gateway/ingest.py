@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 import structlog
-from msgspec import Raw, structs
+from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry, administered
@@ -22,12 +22,13 @@ from gateway.core.compilation import refuse_name
 from gateway.core.diff import Change, diff_connectors, fingerprint
 from gateway.core.manifest import Manifest
 from gateway.core.policy import PolicyBroken, load_policies
-from gateway.core.principal import SCHEDULE, Principal
+from gateway.core.principal import DEFAULT_TENANT, SCHEDULE, Principal
 from gateway.core.quarantine import fingerprints_of, hold_back
+from gateway.core.tenancy import SHARED, TenantPowers, exceeded, is_seen
 from gateway.core.yaml_tree import parse_yaml
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
 from gateway.fetch import DocumentReader, Offered, Read
-from gateway.published import Edition, Published
+from gateway.published import Edition, Editions, Published
 from gateway.stores.base import Cause, ConnectorStore, ConnectorVersion, StoredConnector, StoredDocument
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Ingestion:
         audit: AuditLog,
         *,
         policies: Mapping[str, str],
+        tenants: Mapping[str, TenantPowers],
         clock: Callable[[], datetime],
     ) -> None:
         self._published = published
@@ -54,8 +56,12 @@ class Ingestion:
         self._reader = reader
         self._audit = audit
         self._policies = policies
+        self._tenants = tenants
         self._clock = clock
         self._local: dict[str, Connector] = {}
+        # The tenants of those that the folder has, those that could not be read among them.
+        self._offered: Mapping[str, str] = {}
+        self._making: Mapping[str, _Made] = {}
         self._stored: dict[str, Connector] = {}
         # Those of the store whose names the folder may have too: they are back when the folder has them no longer.
         self._shadowed: frozenset[str] = frozenset()
@@ -63,6 +69,8 @@ class Ingestion:
         self._documents: dict[str, StoredDocument] = {}
         self._looked_at: dict[str, datetime] = {}
         self._problems: dict[str, str] = {}
+        # The tenant of every connector that is known of, those that could not be read among them.
+        self._owners: dict[str, str] = {}
         self._generation = -1
         self._one_at_a_time = asyncio.Lock()
 
@@ -70,6 +78,27 @@ class Ingestion:
     def problems(self) -> Mapping[str, str]:
         """Why a connector is not in the catalog, by its name or by its folder."""
         return MappingProxyType(self._problems)
+
+    @property
+    def connectors(self) -> Mapping[str, Connector]:
+        """All of them, of whichever tenant: for the local operator."""
+        return MappingProxyType({**self._stored, **self._local})
+
+    def problems_of(self, tenant: str) -> dict[str, str]:
+        """Those of a tenant's own connectors; what all share is the installation's own."""
+        return {
+            name: why
+            for name, why in self._problems.items()
+            if (self._owners.get(name, SHARED) or DEFAULT_TENANT) == tenant
+        }
+
+    def owner(self, name: str, tenant: str) -> str:
+        """The tenant that a connector belongs to, "" where all share it. Raises NotFound where there is none that this tenant
+        sees."""
+        owner = self._owners.get(name)
+        if owner is None or not is_seen(owner, tenant):
+            raise NotFound(f"There is no connector named {name[:64]!r}.")
+        return owner
 
     @property
     def generation(self) -> int:
@@ -84,6 +113,7 @@ class Ingestion:
             self._problems.update(problems)
             stored = await self._store.manifests()
             kept = {one.manifest.name: one for one in stored if one.from_folder}
+            self._offered = {offered.manifest.name: offered.manifest.tenant for offered in offers}
             self._shadowed = frozenset(one.manifest.name for one in stored if not one.from_folder)
             for offered in offers:
                 await self._open_local(offered, kept.get(offered.manifest.name))
@@ -93,24 +123,28 @@ class Ingestion:
             await self._reader.forget_others(known | self._stored.keys())
 
     async def add(self, principal: Principal, offered: Offered, *, replace: bool = False) -> Connector:
-        """Take one in, keep it in the store, and put its tools in force.
+        """Take one in, keep it in the store, and put its tools in force. Its manifest says whose it is.
 
         Raises Conflict, DocumentRejected, BadRequest, UpstreamFailed or StoreFailed; then nothing has changed.
         """
-        if offered.manifest.name and (why := refuse_name(offered.manifest.name)):
+        if why := (offered.manifest.name and refuse_name(offered.manifest.name)) or self._exceeded(offered.manifest):
             raise BadRequest(why)
         read = await self._reader.read(offered, self._clock())
         connector, manifest = read.connector, read.connector.manifest
         async with self._one_at_a_time:
-            self._refuse_taken(manifest.name, replace)
+            await self._refuse_taken(manifest, principal, replace)
             before = self._stored.get(manifest.name)
-            edition = await self._check([*self._others(manifest.name), connector])
+            editions = await self._check([*self._others(manifest.name), connector])
             await self._audit.record(self._line(principal, "add", manifest))
+            if before is None:
+                # Nothing is left of another of that name, which may have been another tenant's.
+                await self._store.delete_connector(manifest.name)
             await self._keep(read, connector, "replaced" if before else "added", before)
             await self._approve_all(connector)
             self._stored[manifest.name] = connector
+            self._owners[manifest.name] = manifest.tenant
             self._problems.pop(manifest.name, None)
-            self._published.publish(edition)
+            self._published.publish(editions)
         log.info(
             "connector added", connector=manifest.name, tools=len(connector.tools), refusals=len(connector.refusals)
         )
@@ -120,7 +154,7 @@ class Ingestion:
         """Look at a connector's document again, and put what changed in force; () where nothing did. Where that cannot
         be, the version there is stays, `problems` says why, and so does what is raised: NotFound, BadRequest,
         DocumentRejected, UpstreamFailed or StoreFailed."""
-        current, known = self._find(name), self._documents[name]
+        current, known = self._find(name, principal), self._documents[name]
         self._looked_at[name] = self._clock()
         try:
             read = await self._reader.read_again(current.manifest, known, self._clock())
@@ -131,22 +165,22 @@ class Ingestion:
             self._problems.pop(name, None)
             return ()
         async with self._one_at_a_time:
-            before = self._find(name)
+            before = self._find(name, principal)
             fresh = await self._with_held(read.connector)
             changes = await asyncio.to_thread(diff_connectors, before, fresh)
-            edition = await self._check([*self._others(name), fresh])
+            editions = await self._check([*self._others(name), fresh])
             await self._audit.record(self._line(principal, "refresh", fresh.manifest))
             await self._keep(read, fresh, "refreshed", before, changes)
             (self._local if name in self._local else self._stored)[name] = fresh
             self._problems.pop(name, None)
-            self._published.publish(edition)
+            self._published.publish(editions)
         log.info("connector refreshed", connector=name, changes=len(changes), held=len(fresh.held))
         return changes
 
     async def approve(self, principal: Principal, name: str, tools: Sequence[str] = ()) -> tuple[str, ...]:
         """Let held tools go, these or all, as they are now; their names. Raises NotFound or StoreFailed."""
         async with self._one_at_a_time:
-            current = self._find(name)
+            current = self._find(name, principal)
             held = {tool.name: tool for tool in current.held}
             if unknown := next((one for one in tools if one not in held), ""):
                 raise NotFound(f"No tool {unknown[:80]!r} of {name} is held back.")
@@ -154,29 +188,33 @@ class Ingestion:
             approved = await self._store.approved(name) or frozenset()
             approved |= {fingerprint(held[one]) for one in names}
             settled = await asyncio.to_thread(hold_back, current, approved)
-            edition = await self._check([*self._others(name), settled])
+            editions = await self._check([*self._others(name), settled])
             await self._audit.record(self._line(principal, "approve", current.manifest))
             await self._store.put_approved(name, approved)
             changes = tuple(Change(one, "added", detail="it was approved.") for one in names)
             await self._store.add_version(ConnectorVersion(name, self._clock(), current.digest, "approved", changes))
             (self._local if name in self._local else self._stored)[name] = settled
-            self._published.publish(edition)
+            self._published.publish(editions)
         return names
 
     async def remove(self, principal: Principal, name: str) -> None:
         """Take one out. Raises NotFound, Conflict (it comes from the folder) or StoreFailed."""
         async with self._one_at_a_time:
+            if principal.method != "local":
+                self.owner(name, principal.tenant)
             if name in self._local:
                 raise Conflict(f"{name} comes from the connectors folder; take its folder away and restart.")
-            edition = await self._check(self._others(name))
-            await self._audit.record(self._line(principal, "remove", Manifest(name=name)))
+            editions = await self._check(self._others(name))
+            removed = Manifest(name=name, tenant=self._owners.get(name, SHARED))
+            await self._audit.record(self._line(principal, "remove", removed))
             if not await self._store.delete_connector(name):
                 raise NotFound(f"There is no connector named {name[:64]!r}.")
             await self._reader.forget(name)
             self._stored.pop(name, None)
+            self._owners.pop(name, None)
             self._documents.pop(name, None)
             self._problems.pop(name, None)
-            self._published.publish(edition)
+            self._published.publish(editions)
 
     async def follow(self, every_s: float) -> None:
         """Notice what another process changed in the store, for ever. Cancel it to end it."""
@@ -213,12 +251,15 @@ class Ingestion:
         """One of the folder, as it is now; where it cannot be read, as it last was."""
         name = offered.manifest.name
         try:
+            if why := self._exceeded(offered.manifest):
+                raise BadRequest(why)
             read = await self._reader.read(offered, self._clock())
         except GatewayError as error:
             self._problems[name] = error.detail
-            log.warning("connector not read", connector=name, reason=error.detail, falls_back=kept is not None)
-            if kept is not None:
-                await self._open_kept(kept, error)
+            falls_back = kept if not self._exceeded(offered.manifest) else None
+            log.warning("connector not read", connector=name, reason=error.detail, falls_back=falls_back is not None)
+            if falls_back is not None:
+                await self._open_kept(falls_back, error, offered.manifest.tenant)
             return
         self._documents[name] = _without_bytes(read.document)
         self._local[name] = await self._with_held(read.connector)
@@ -230,12 +271,14 @@ class Ingestion:
                 read, read.connector, "refreshed" if before else "added", before.connector if before else None
             )
 
-    async def _open_kept(self, kept: StoredConnector, error: GatewayError) -> None:
+    async def _open_kept(self, kept: StoredConnector, error: GatewayError, tenant: str) -> None:
+        """As it last was, for the tenant whose it is now."""
         reopened = await self._reopen(kept)
         if reopened is not None:
             name, document = reopened.connector.name, reopened.document
             self._documents[name] = _without_bytes(document)
-            self._local[name] = await self._with_held(reopened.connector)
+            own = structs.replace(reopened.connector.manifest, tenant=tenant)
+            self._local[name] = await self._with_held(structs.replace(reopened.connector, manifest=own))
             self._problems[name] = _say_stale(document, error)
 
     async def _reopen(self, kept: StoredConnector) -> Read | None:
@@ -262,6 +305,8 @@ class Ingestion:
         wanted = {stored.manifest.name: stored for stored in await self._store.manifests() if not stored.from_folder}
         for name in self._stored.keys() - wanted.keys():
             del self._stored[name]
+        others = {name: stored.manifest.tenant for name, stored in wanted.items() if name not in self._local}
+        self._owners = {**self._offered, **others}
         for name, stored in wanted.items():
             if name not in self._local and not _same(self._stored.get(name), stored):
                 await self._open_stored(name, stored)
@@ -275,6 +320,9 @@ class Ingestion:
 
     async def _open_stored(self, name: str, stored: StoredConnector) -> None:
         try:
+            if why := self._exceeded(stored.manifest):
+                self._stored.pop(name, None)
+                raise DocumentRejected(why)
             read = await self._read_stored(stored)
             self._stored[name] = await self._with_held(read.connector)
             self._documents[name] = _without_bytes(read.document)
@@ -318,33 +366,55 @@ class Ingestion:
         self._documents[name] = _without_bytes(document)
         self._looked_at[name] = now
 
-    async def _check(self, connectors: Sequence[Connector]) -> Edition:
-        """A catalog of these, and the policies checked against it. Raises BadRequest where they no longer fit."""
+    async def _check(self, connectors: Sequence[Connector]) -> Editions:
+        """The catalogs that these make, and the policies checked against each. Raises BadRequest where they no longer fit."""
         enabled = [connector for connector in connectors if connector.manifest.enabled]
-        return await asyncio.to_thread(_make_edition, enabled, self._policies)
+        self._making = await asyncio.to_thread(_make_all, enabled, self._policies, self._making)
+        return Editions(
+            self._making[SHARED].edition,
+            MappingProxyType({tenant: one.edition for tenant, one in self._making.items() if tenant != SHARED}),
+        )
 
     async def _publish(self) -> None:
         self._published.publish(await self._check([*self._local.values(), *self._stored.values()]))
 
-    def _find(self, name: str) -> Connector:
+    def _find(self, name: str, principal: Principal) -> Connector:
+        """One that the caller sees; whoever owns the store sees all."""
         connector = self._local.get(name) or self._stored.get(name)
-        if connector is None:
+        sees = principal.method == "local" or is_seen(self._owners.get(name, ""), principal.tenant)
+        if connector is None or not sees:
             raise NotFound(f"There is no connector named {name[:64]!r}.")
         return connector
 
     def _others(self, name: str) -> list[Connector]:
         return [one for one in (*self._local.values(), *self._stored.values()) if one.name != name]
 
-    def _refuse_taken(self, name: str, replace: bool) -> None:
+    async def _refuse_taken(self, manifest: Manifest, principal: Principal, replace: bool) -> None:
+        """Raises Conflict. Of what another tenant has, no more is told than that the name is taken."""
+        name, owner = manifest.name, self._owners.get(manifest.name)
+        for kept in await self._store.connectors([name]) if owner is None else ():
+            # Another process has just added it.
+            owner = None if kept.from_folder else kept.manifest.tenant
+        if owner is None:
+            return
+        sees = principal.method == "local" or is_seen(owner, principal.tenant)
+        if not sees or (owner != manifest.tenant and principal.method != "local"):
+            raise Conflict(f"The name {name} is taken; choose another name.")
         if name in self._local:
             raise Conflict(f"The connectors folder has a connector named {name}; choose another name.")
-        if name in self._stored and not replace:
+        if not replace:
             raise Conflict(f"There is a connector named {name} already; replace it, or choose another name.")
 
+    def _exceeded(self, manifest: Manifest) -> str:
+        """What the manifest wants that its tenant may not use; "" where there is nothing."""
+        return exceeded(manifest, self._tenants.get(manifest.tenant, TenantPowers()))
+
     def _line(self, principal: Principal, verb: str, manifest: Manifest) -> AuditEntry:
+        """It is a line of the tenant whose connector it is, whoever did it."""
         encoded = Raw(msgspec.json.encode(manifest))
-        what = f"connectors.{verb}"
-        return administered(principal, self._clock(), what, connector=manifest.name, arguments=encoded)
+        what, owner = f"connectors.{verb}", manifest.tenant or principal.tenant
+        line = administered(principal, self._clock(), what, connector=manifest.name, arguments=encoded)
+        return structs.replace(line, tenant=owner)
 
 
 def read_folder(folder: Path) -> tuple[list[Offered], dict[str, str]]:
@@ -378,6 +448,31 @@ def read_manifest(path: Path) -> Manifest:
     except DocumentBroken as error:
         place = f" at {error.place}" if error.place else ""
         raise BadRequest(f"{path} cannot be read as YAML{place}: {error.detail}") from error
+
+
+class _Made(Struct, frozen=True):
+    """An edition, and of what it was made."""
+
+    connectors: tuple[Connector, ...]
+    policies: Mapping[str, str]
+    edition: Edition
+
+
+def _make_all(
+    connectors: Sequence[Connector], policies: Mapping[str, str], before: Mapping[str, _Made]
+) -> dict[str, _Made]:
+    """An edition of what all share, and one for each tenant that has more; those that stay the same are taken from before."""
+    made: dict[str, _Made] = {}
+    for tenant in sorted({SHARED, *(one.manifest.tenant for one in connectors)}):
+        seen = tuple(one for one in connectors if is_seen(one.manifest.tenant, tenant))
+        known = before.get(tenant)
+        same = known is not None and known.policies is policies and _are_same(known.connectors, seen)
+        made[tenant] = known if same and known is not None else _Made(seen, policies, _make_edition(seen, policies))
+    return made
+
+
+def _are_same(some: Sequence[Connector], others: Sequence[Connector]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 def _make_edition(connectors: Sequence[Connector], policies: Mapping[str, str]) -> Edition:

@@ -16,7 +16,7 @@ from gateway.core.policy import Facts, PolicyBroken, load_policies
 from gateway.core.policy_context import Source
 from gateway.core.policy_explain import Considered, explain_policies
 from gateway.core.policy_replay import Simulation, simulate
-from gateway.core.principal import Principal
+from gateway.core.principal import DEFAULT_TENANT, Principal
 from gateway.core.scope import missing_scopes, with_implied
 from gateway.core.tool import Tool
 from gateway.errors import BadRequest, NotFound
@@ -76,7 +76,7 @@ class PolicyDesk:
 
     def explain(self, principal: Principal, asked: Question) -> Explanation:
         """Sends nothing, asks for no approval and leaves no trace. Raises NotFound where there is no such tool."""
-        edition = self._published.current
+        edition = self._published.of(principal.tenant)
         tool, is_held = _find(edition.catalog, asked.tool)
         who = structs.replace(principal, scopes=with_implied(principal.scopes, edition.catalog.implied))
         missing = missing_scopes(tool.scopes, who.scopes)
@@ -107,8 +107,9 @@ class PolicyDesk:
         self, files: Mapping[str, str], since: timedelta, lines_max: int = LINES_MAX, tenant: str | None = None
     ) -> Simulation:
         """What these policies, all that would be in force, would have decided about the calls of that time, of one tenant or of
-        all. Raises BadRequest where they are broken, or StoreFailed."""
-        catalog = self._published.current.catalog
+        all, as far as they are of tools that this tenant, or the installation's own, sees. Raises BadRequest where the policies
+        are broken, or StoreFailed."""
+        catalog = self._published.of(tenant or DEFAULT_TENANT).catalog
         try:
             book = await asyncio.to_thread(load_policies, files, catalog)
         except PolicyBroken as error:

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from gateway.core.issuer import Issuer
 from gateway.core.quota import Quota
+from gateway.core.tenancy import TenantPowers
 
 PREFIX = "FACTOTUM_"
 SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
@@ -183,6 +184,7 @@ class Settings(_Part, frozen=True):
     documents: DocumentSettings = DocumentSettings()
     audit: AuditSettings = AuditSettings()
     quotas: tuple[Quota, ...] = ()
+    tenants: dict[str, TenantPowers] = {}
     approvals: ApprovalSettings = ApprovalSettings()
     results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()

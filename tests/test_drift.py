@@ -264,3 +264,14 @@ async def test_a_folder_that_has_a_name_of_the_store_costs_the_store_nothing(
     (tmp_path / "connectors" / "bank" / "connector.yaml").unlink()
     async with opens() as door:
         assert tools(door) == ["bank_old"]
+
+
+async def test_a_list_shows_a_tool_as_soon_as_it_is_approved(door: Door, publisher: Publisher) -> None:
+    await add(door, publisher, quarantine="writes")
+    publisher.change(description="Pays anybody.")
+    await refresh(door)
+    token = await door.key("bank:read", "bank:write")
+    listed = [one["name"] for one in (await door.get("/v1/tools", token)).json()["tools"]]
+    await door.gateway.ingestion.approve(OPERATOR, "bank")
+    now = [one["name"] for one in (await door.get("/v1/tools", token)).json()["tools"]]
+    assert (listed, now) == (["bank_balance"], ["bank_balance", "bank_pay"])

@@ -13,7 +13,7 @@ from gateway.core.audit import AuditEntry
 from gateway.core.catalog import build_catalog
 from gateway.core.policy import load_policies
 from gateway.core.policy_replay import calls_in
-from gateway.published import Edition
+from gateway.published import Edition, Editions
 from gateway.stores.base import AuditFilter
 from tests.conftest import Backend, Door
 
@@ -126,7 +126,7 @@ async def test_a_held_tool_is_explained_as_held(bank: Callable[..., Any]) -> Non
         current = door.gateway.published.current
         bank_as_it_is = current.catalog.connectors["bank"]
         catalog = build_catalog([structs.replace(bank_as_it_is, tools=(), held=bank_as_it_is.tools)])
-        door.gateway.published.publish(Edition(catalog, load_policies({"a.cedar": POLICIES}, catalog)))
+        door.gateway.published.publish(Editions(Edition(catalog, load_policies({"a.cedar": POLICIES}, catalog))))
         told = await explain(door, {}, {"amount": 5})
         assert (told["verdict"], told["held"]) == ("deny", True)
         assert "held back" in told["reasons"][0]

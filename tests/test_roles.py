@@ -34,6 +34,8 @@ DOORS: dict[tuple[str, str], tuple[str, set[str]]] = {
     ("POST", "/v1/connectors/none/approve"): ("connectors.approve", {"approver", "owner"}),
     ("POST", "/v1/approvals/none/approve"): ("approvals.decide", {"approver", "owner"}),
     ("POST", "/v1/approvals/none/deny"): ("approvals.decide", {"approver", "owner"}),
+    ("POST", "/v1/grants"): ("approvals.decide", {"approver", "owner"}),
+    ("POST", "/v1/grants/none/approve"): ("approvals.decide", {"approver", "owner"}),
     ("GET", "/v1/audit"): ("audit.read", {"viewer", "policy-admin", "owner"}),
 }
 

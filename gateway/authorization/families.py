@@ -174,13 +174,13 @@ class Families:
             user = await self._users.find(family.subject)
             if user is None or user.tenant != family.tenant:
                 return None
-            return with_implied(user.scopes, self._published.current.catalog.implied), user.groups
+            return with_implied(user.scopes, self._published.of(user.tenant).catalog.implied), user.groups
         if family.kind == "client":
             client = await self._store.find_record(Client, family.client)
             return (
                 None
                 if client is None
-                else (with_implied(client.scopes, self._published.current.catalog.implied), frozenset())
+                else (with_implied(client.scopes, self._published.of(client.tenant).catalog.implied), frozenset())
             )
         return family.scopes, family.groups
 

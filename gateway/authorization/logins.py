@@ -98,7 +98,7 @@ class Logins:
 
     def principal_of(self, user: User) -> Principal:
         """The person at a browser, with all that their scopes hold."""
-        held = with_implied(user.scopes, self._published.current.catalog.implied)
+        held = with_implied(user.scopes, self._published.of(user.tenant).catalog.implied)
         return Principal(
             tenant=user.tenant,
             subject=user.name,

@@ -128,7 +128,7 @@ class AuthorizationServer:
             return self._with_issuer(_denied(form, "The person who signed in holds none of these scopes."))
         consent = await self.parts.store.find_record(Consent, f"{signed_in.user.name} {client.id}")
         agreed = consent.scopes if consent is not None and not consent.is_over(self.parts.clock()) else frozenset()
-        writing = offered - _reading(offered, self._published.current.catalog)
+        writing = offered - _reading(offered, self._published.of(signed_in.user.tenant).catalog)
         return Offer(
             form=form,
             client=client,

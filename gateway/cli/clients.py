@@ -36,7 +36,7 @@ async def add_client(name: str, scopes: tuple[str, ...], redirect_uris: tuple[st
         if why := refuse_redirect_uri(uri):
             raise BadRequest(f"{uri[:100]!r} is refused: {why}.")
     async with open_here() as gateway:
-        held = granted(scopes, gateway.published.current.catalog)
+        held = granted(scopes, gateway.published.of(tenant).catalog)
         client, secret = await _server(gateway).clients.add(OPERATOR, name, tenant, held, redirect_uris)
     out.print(client.id)
     out.print(secret)

@@ -102,7 +102,7 @@ async def refresh(name: str) -> None:
     """Look at a connector's document again, and say what changed."""
     async with open_here() as gateway:
         changes = await gateway.ingestion.refresh(OPERATOR, name)
-        held = gateway.published.current.catalog.connectors[name].held
+        held = gateway.ingestion.connectors[name].held
     _print_changes(changes)
     if held:
         out.print(f"{len(held)} tools are held back: factotum approve {name} lets them go")
@@ -148,13 +148,15 @@ async def approve(name: str, tools: tuple[str, ...]) -> None:
 async def connectors() -> None:
     """List the connectors."""
     async with open_here() as gateway:
-        catalog, problems = gateway.published.current.catalog, gateway.ingestion.problems
-    shown = table("connector", "title", "tools", "held", "refusals", "repairs", "problem")
-    for connector in catalog.connectors.values():
+        editions, problems = gateway.published.editions, gateway.ingestion.problems
+    shown = table("connector", "title", "tools", "held", "refusals", "repairs", "tenant", "problem")
+    seen = {name: one for each in editions.every() for name, one in each.catalog.connectors.items()}
+    for name, connector in sorted(seen.items()):
         counts = (len(connector.tools), len(connector.held), len(connector.refusals), len(connector.repairs))
-        shown.add_row(connector.name, connector.title, *map(str, counts), problems.get(connector.name, ""))
-    for name in sorted(problems.keys() - catalog.connectors.keys()):
-        shown.add_row(name, "", "", "", "", "", problems[name])
+        owner = connector.manifest.tenant or "(shared)"
+        shown.add_row(name, connector.title, *map(str, counts), owner, problems.get(name, ""))
+    for name in sorted(problems.keys() - seen.keys()):
+        shown.add_row(name, "", "", "", "", "", "", problems[name])
     out.print(shown)
 
 
@@ -164,7 +166,7 @@ async def connectors() -> None:
 async def refusals(connector: str) -> None:
     """List what could not become a tool, with its place and reason, and what was repaired."""
     async with open_here() as gateway:
-        found = gateway.published.current.catalog.connectors.get(connector)
+        found = gateway.published.editions.connector(connector)
     if found is None:
         raise NotFound(f"There is no connector named {connector!r}; `factotum connectors` lists those there are.")
     shown = table("operation", "reason", "place", "detail")

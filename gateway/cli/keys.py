@@ -52,7 +52,7 @@ async def create_key(
             name=name,
             tenant=tenant,
             subject=subject or name,
-            scopes=granted(scopes, gateway.published.current.catalog),
+            scopes=granted(scopes, gateway.published.of(tenant).catalog),
             groups=groups_asked(groups, roles, gateway.roles),
             now=now(),
             expires_at=now() + timedelta(days=days),

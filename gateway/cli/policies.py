@@ -57,7 +57,7 @@ async def explain_call(
         if key:
             principal = await gateway.policies.principal_of(key)
         else:
-            held = _expanded(scopes, gateway)
+            held = _expanded(scopes, gateway, tenant)
             method = "oauth" if issuer else "api_key"
             principal = Principal(tenant, who, "cli", held, frozenset(groups), method, issuer)  # type: ignore[arg-type]
         explanation = gateway.policies.explain(principal, asked)
@@ -88,9 +88,9 @@ def _time(told: str | None) -> datetime | None:
     return at
 
 
-def _expanded(scopes: tuple[str, ...], gateway: Gateway) -> frozenset[str]:
+def _expanded(scopes: tuple[str, ...], gateway: Gateway, tenant: str) -> frozenset[str]:
     try:
-        return expand_scopes(scopes, all_scopes(gateway.published.current.catalog))
+        return expand_scopes(scopes, all_scopes(gateway.published.of(tenant).catalog))
     except ValueError as error:
         raise BadRequest(str(error)) from error
 

@@ -15,7 +15,7 @@ from gateway.cli.keys import granted, groups_asked
 from gateway.cli.owner import now, open_here, settings_here
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out, table
-from gateway.core.principal import OPERATOR
+from gateway.core.principal import DEFAULT_TENANT, OPERATOR
 
 
 @cli.group()
@@ -46,10 +46,10 @@ class Held(Struct, frozen=True):
     groups: frozenset[str]
 
 
-async def asked_for(scopes: tuple[str, ...], groups: tuple[str, ...], roles: tuple[str, ...]) -> Held:
+async def asked_for(scopes: tuple[str, ...], groups: tuple[str, ...], roles: tuple[str, ...], tenant: str) -> Held:
     """Raises BadRequest where there is no such scope or role."""
     async with open_here() as gateway:
-        return Held(granted(scopes, gateway.published.current.catalog), groups_asked(groups, roles, gateway.roles))
+        return Held(granted(scopes, gateway.published.of(tenant).catalog), groups_asked(groups, roles, gateway.roles))
 
 
 @users.command("add")
@@ -57,13 +57,13 @@ async def asked_for(scopes: tuple[str, ...], groups: tuple[str, ...], roles: tup
 @click.option("--scope", "scopes", multiple=True, help="Repeatable. `home:*` is every scope home has now.")
 @click.option("--group", "groups", multiple=True, help="Repeatable: groups that policies may name.")
 @click.option("--role", "roles", multiple=True, help="Repeatable: what they may administer at a browser.")
-@click.option("--tenant", default="default", show_default=True)
+@click.option("--tenant", default=DEFAULT_TENANT, show_default=True)
 @asynchronous
 async def add_user(
     name: str, scopes: tuple[str, ...], groups: tuple[str, ...], roles: tuple[str, ...], tenant: str
 ) -> None:
     """Add somebody, who may let clients have any of these scopes. Asks for the password, or reads it from standard input."""
-    password, held = read_password(), await asked_for(scopes, groups, roles)
+    password, held = read_password(), await asked_for(scopes, groups, roles, tenant)
     async with open_users() as people:
         user = await people.add(OPERATOR, name, password, tenant, held.scopes, held.groups)
     out.print(f"{user.name} can sign in, with {len(user.scopes)} scopes")
@@ -114,7 +114,9 @@ async def change_user(
     disabled: bool | None,
 ) -> None:
     """Change what somebody may do. It holds for tokens that were given before, too."""
-    held = await asked_for(scopes, groups, roles)
+    async with open_users() as people:
+        known = await people.find(name)
+    held = await asked_for(scopes, groups, roles, known.tenant if known is not None else DEFAULT_TENANT)
     async with open_users() as people:
         user = await people.change(
             OPERATOR,

@@ -49,9 +49,9 @@ EMPTY = Catalog(version="empty", connectors=MappingProxyType({}), tools=MappingP
 
 
 def build_catalog(connectors: Iterable[Connector]) -> Catalog:
-    """Put connectors together. Where two of them claim one tool name, the connector whose name sorts first keeps it,
-    and the other's operation becomes a refusal that says so."""
-    ordered = sorted(connectors, key=lambda connector: connector.name)
+    """Put the connectors that one tenant sees together. Where two of them claim one tool name, one that all tenants share keeps
+    it, or else the one whose name sorts first, and the other's operation becomes a refusal that says so."""
+    ordered = sorted(connectors, key=lambda connector: (bool(connector.manifest.tenant), connector.name))
     tools: dict[str, Tool] = {}
     merged: dict[str, Connector] = {}
     for connector in ordered:
@@ -94,7 +94,8 @@ def _claim_names(connector: Connector, taken: Mapping[str, Tool]) -> tuple[tuple
 def _version(connectors: Iterable[Connector]) -> str:
     digest = sha256()
     for connector in connectors:
-        digest.update(f"{connector.name} {connector.digest} {hash_manifest(connector.manifest)}\n".encode())
+        held = " ".join(sorted(tool.name for tool in connector.held))
+        digest.update(f"{connector.name} {connector.digest} {hash_manifest(connector.manifest)} {held}\n".encode())
     return digest.hexdigest()[:16]
 
 

@@ -94,6 +94,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
 
     `document` is a URL, or a path relative to the manifest; "" only where the document comes with it. `base_url`
     takes the place of the document's servers.
+    `tenant` is the one that the connector belongs to and that alone sees it; "" is shared by all.
     `prefix` starts the name of every tool; None means the connector's name, "" means no prefix.
     `allow_addresses` are networks (CIDR) that are not public and that this connector may reach all the same.
     `pinned` names tools that a list shows even where the catalog is too large to list.
@@ -111,6 +112,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     title: str = ""
     description: str = ""
     base_url: str = ""
+    tenant: Annotated[str, Meta(max_length=255)] = ""
     prefix: str | None = None
     enabled: bool = True
     auth: Auth = NoAuth()

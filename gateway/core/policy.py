@@ -87,6 +87,7 @@ class PolicyBook:
         self._policies = policies
         self.count = len(policies)
         self.tools = catalog.tools
+        self._owners = {name: one.manifest.tenant for name, one in catalog.connectors.items()}
         self._shelves = _sort(policies.values(), catalog)
         self._named = frozenset(who for who, _ in self._shelves) - {ANYBODY}
         self._slices: OrderedDict[object, _Slice] = OrderedDict()
@@ -202,7 +203,9 @@ class PolicyBook:
 
     def _entities_of(self, principal: Principal, tool: Tool) -> cedarpy.Entities:
         def parse() -> cedarpy.Entities:
-            return cedarpy.Entities.from_json_str(json.dumps(tell_entities(principal, tool)))
+            return cedarpy.Entities.from_json_str(
+                json.dumps(tell_entities(principal, tool, self._owners[tool.connector]))
+            )
 
         return _cached(self._entities, (principal, tool.name), parse)
 
@@ -246,12 +249,21 @@ def _connectors(policy: Policy, catalog: Catalog) -> set[str] | None:
             | pst.ScopeIn(pst.EntityUid() as uid)
             | pst.ScopeIsIn(_, pst.EntityUid() as uid)
         ):
-            is_tool = str(uid.type) == "Tool"
-            by_resource = {catalog.tools[uid.id].connector} if is_tool and uid.id in catalog.tools else set[str]()
-            by_resource |= set() if is_tool else {uid.id}
+            by_resource = _within(uid, catalog)
     if by_action is None or by_resource is None:
         return by_resource if by_action is None else by_action
     return by_action & by_resource
+
+
+def _within(uid: pst.EntityUid, catalog: Catalog) -> set[str]:
+    """The connectors of a tool, of a tenant, or that one itself."""
+    match str(uid.type):
+        case "Tool":
+            return {catalog.tools[uid.id].connector} if uid.id in catalog.tools else set()
+        case "Tenant":
+            return {name for name, one in catalog.connectors.items() if one.manifest.tenant == uid.id}
+        case _:
+            return {uid.id}
 
 
 def _build_slice(policies: list[Policy]) -> _Slice:

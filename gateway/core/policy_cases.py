@@ -22,7 +22,8 @@ A_MONDAY_AT_NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 class CaseTool(Struct, frozen=True, forbid_unknown_fields=True):
-    """A tool as far as policies know it. `arguments` maps a name to its JSON Schema, or to the word for its type."""
+    """A tool as far as policies know it. `arguments` maps a name to its JSON Schema, or to the word for its type; `tenant` is
+    that of the connector, "" where all tenants share it."""
 
     name: str
     connector: str
@@ -31,6 +32,7 @@ class CaseTool(Struct, frozen=True, forbid_unknown_fields=True):
     required: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     deprecated: bool = False
+    tenant: str = ""
 
 
 class CasePrincipal(Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,10 +89,14 @@ def table_catalog(table: CaseTable) -> Catalog:
     """The catalog that a table's policies are loaded with: the tools it declares, and those of its cases' own."""
     own = [case.tool for case in table.cases if isinstance(case.tool, CaseTool)]
     tools = {one.name: _tool(one) for one in (*table.tools, *own)}
-    names = sorted({one.connector for one in tools.values()})
+    declared = {one.connector: one.tenant for one in (*table.tools, *own)}
     return build_catalog(
-        Connector(Manifest(name), digest="", tools=tuple(one for one in tools.values() if one.connector == name))
-        for name in names
+        Connector(
+            Manifest(name, tenant=tenant),
+            digest="",
+            tools=tuple(one for one in tools.values() if one.connector == name),
+        )
+        for name, tenant in sorted(declared.items())
     )
 
 

@@ -133,8 +133,9 @@ def memberships(principal: Principal) -> list[Json]:
     return [agent(principal), *groups, {"type": "Tenant", "id": principal.tenant}]
 
 
-def tell_entities(principal: Principal, tool: Tool) -> list[Json]:
-    """The caller with its groups and tenant, the tool with its connector, and the action with that of its effect."""
+def tell_entities(principal: Principal, tool: Tool, owner: str = "") -> list[Json]:
+    """The caller with its groups and tenant, the tool with its connector and the tenant that owns it ("" where all share it),
+    and the action with that of its effect."""
     caller, *groups, tenant = memberships(principal)
     connector = {"type": "Connector", "id": tool.connector}
     return [
@@ -142,7 +143,8 @@ def tell_entities(principal: Principal, tool: Tool) -> list[Json]:
         *(_entity(group, [tenant]) for group in groups),
         _entity(tenant),
         _entity({"type": "Tool", "id": tool.name}, [connector], _tool_attributes(tool)),
-        _entity(connector),
+        _entity(connector, [{"type": "Tenant", "id": owner}] if owner else []),
+        *([_entity({"type": "Tenant", "id": owner})] if owner not in ("", principal.tenant) else []),
         _entity({"type": "Action", "id": tool.name}, [{"type": "Action", "id": tool.effect}]),
         _entity({"type": "Action", "id": "destructive"}, [{"type": "Action", "id": "write"}]),
     ]

@@ -36,8 +36,9 @@ entity Agent in [Group, Tenant] = {
   groups: Set<String>,
 };
 
-// Tool::"<tool name>" in Connector::"<connector name>". `effect` is "read", "write" or "destructive".
-entity Connector;
+// Tool::"<tool name>" in Connector::"<connector name>" in Tenant::"<tenant>"; a connector that all tenants share is in none.
+// `effect` is "read", "write" or "destructive".
+entity Connector in [Tenant];
 entity Tool in [Connector] = {
   connector: String,
   effect: String,

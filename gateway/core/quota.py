@@ -72,7 +72,7 @@ def _whose(whose: Whose, principal: Principal, tool: Tool) -> str:
         case "connector":
             return tool.connector
         case "tool":
-            return tool.name
+            return "\n".join((tool.connector, tool.name))
 
 
 def wait_s(quota: Quota, bucket: Bucket, now: float) -> float:

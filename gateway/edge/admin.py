@@ -1,5 +1,6 @@
 """REST for those who look after a gateway: connectors, the audit log, the probes. Knows the wire; the stories do the work."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
@@ -13,7 +14,8 @@ from gateway.core.catalog import Connector
 from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Principal
-from gateway.core.roles import AdminAction, scope_of
+from gateway.core.roles import AdminAction, AdminResource, scope_of
+from gateway.core.tenancy import SHARED
 from gateway.core.tool import Refusal, Repair
 from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
@@ -32,9 +34,9 @@ AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 
 
 class ConnectorSummary(Struct, frozen=True):
-    """One connector in a list. `held` tools wait for approval; `left_out` operations the manifest or the document does
-    not want as tools. `problem` says why it is not in the catalog, or not
-    refreshed."""
+    """One connector in a list. `tenant` is the one it belongs to, "" where all share it. `held` tools wait for approval;
+    `left_out` operations the manifest or the document does not want as tools. `problem` says why it is not in the catalog,
+    or not refreshed."""
 
     name: str
     title: str = ""
@@ -45,6 +47,7 @@ class ConnectorSummary(Struct, frozen=True):
     held: int = 0
     left_out: int = 0
     problem: str = ""
+    tenant: str = ""
 
 
 class ConnectorList(Struct, frozen=True):
@@ -62,10 +65,12 @@ class ConnectorReport(Struct, frozen=True):
 
 
 class NewConnector(Manifest, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A manifest, and the document's text where it does not come from a URL. Without a `name` the title gives one."""
+    """A manifest, and the document's text where it does not come from a URL. Without a `name` the title gives one. It belongs to
+    the tenant of whoever adds it, or is `shared` by all, which an owner of the installation's own tenant may say."""
 
     name: Annotated[str, Meta(pattern="^([a-z][a-z0-9-]{0,31})?$")] = ""
     content: str = ""
+    shared: bool = False
 
 
 class Changes(Struct, frozen=True):
@@ -105,59 +110,83 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         require(gateway.roles, principal, action)
         return principal
 
-    async def offered(request: AnyRequest) -> Offered:
+    def about(principal: Principal, name: str) -> AdminResource:
+        """Raises NotFound, for what is another tenant's too."""
+        return AdminResource(gateway.ingestion.owner(name, principal.tenant), name)
+
+    async def signed_in_for(request: AnyRequest, action: AdminAction, name: str) -> Principal:
+        """Who may do this to this connector. Whoever may do it to none does not learn whether there is one."""
+        principal = await signed_in(request, action)
+        require(gateway.roles, principal, action, about(principal, name))
+        return principal
+
+    def tenant_of(principal: Principal, new: NewConnector) -> str:
+        """Whose a connector will be that is added. Raises BadRequest or AdminRefused."""
+        if new.tenant not in ("", principal.tenant):
+            raise BadRequest("A connector belongs to the tenant of whoever adds it; leave `tenant` out.")
+        if not new.shared:
+            return principal.tenant
+        require(gateway.roles, principal, "connectors.write", AdminResource(SHARED, new.name or "new"))
+        return SHARED
+
+    async def read_new(request: AnyRequest) -> NewConnector:
         bounds = gateway.settings.documents
-        body = await read_body(request.scope, request.receive, bytes_max=bounds.bytes_max, timeout_s=bounds.timeout_s)
-        new = _decode(body)
-        manifest = Manifest(**{name: getattr(new, name) for name in Manifest.__struct_fields__})
-        return Offered(manifest, folder=None, content=new.content.encode() if new.content else None)
+        return _decode(
+            await read_body(request.scope, request.receive, bytes_max=bounds.bytes_max, timeout_s=bounds.timeout_s)
+        )
 
     @get("/v1/connectors")
     async def list_connectors(request: AnyRequest) -> ConnectorList:
-        await signed_in(request, "connectors.read")
-        catalog, problems = gateway.published.current.catalog, gateway.ingestion.problems
+        tenant = (await signed_in(request, "connectors.read")).tenant
+        catalog, problems = gateway.published.of(tenant).catalog, gateway.ingestion.problems_of(tenant)
         shown = {one.name: _summary(one, problems.get(one.name, "")) for one in catalog.connectors.values()}
         lost = {name: ConnectorSummary(name, problem=why) for name, why in problems.items() if name not in shown}
         return ConnectorList(tuple(one for _, one in sorted({**shown, **lost}.items())))
 
     @get("/v1/connectors/{name:str}")
     async def show_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
-        await signed_in(request, "connectors.read")
-        connector = gateway.published.current.catalog.connectors.get(name)
+        tenant = (await signed_in(request, "connectors.read")).tenant
+        connector = gateway.published.of(tenant).catalog.connectors.get(name)
         if connector is None:
             raise NotFound(f"There is no connector named {name[:64]!r}.")
-        return _report(connector, gateway.ingestion.problems.get(name, ""))
+        return _report(connector, gateway.ingestion.problems_of(tenant).get(name, ""))
 
     @post("/v1/connectors")
     async def add_connector(request: AnyRequest) -> ConnectorReport:
         principal = await signed_in(request, "connectors.write")
-        return _report(await gateway.ingestion.add(principal, await offered(request)))
+        new = await read_new(request)
+        return _report(await gateway.ingestion.add(principal, _offered(new, new.name, tenant_of(principal, new))))
 
     @put("/v1/connectors/{name:str}")
     async def replace_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
         principal = await signed_in(request, "connectors.write")
-        wanted = await offered(request)
-        if wanted.manifest.name not in ("", name):
+        new = await read_new(request)
+        if new.name not in ("", name):
             raise BadRequest("The name in the body is not the name in the path.")
-        named = msgspec.structs.replace(wanted, manifest=msgspec.structs.replace(wanted.manifest, name=name))
-        return _report(await gateway.ingestion.add(principal, named, replace=True))
+        tenant = tenant_of(principal, new)
+        with suppress(NotFound):
+            resource = about(principal, name)
+            require(gateway.roles, principal, "connectors.write", resource)
+            tenant = resource.tenant
+        return _report(await gateway.ingestion.add(principal, _offered(new, name, tenant), replace=True))
 
     @delete("/v1/connectors/{name:str}")
     async def remove_connector(request: AnyRequest, name: FromPath[str]) -> None:
-        await gateway.ingestion.remove(await signed_in(request, "connectors.write"), name)
+        await gateway.ingestion.remove(await signed_in_for(request, "connectors.write", name), name)
 
     @post("/v1/connectors/{name:str}/refresh", status_code=200)
     async def refresh_connector(request: AnyRequest, name: FromPath[str]) -> Changes:
-        return Changes(await gateway.ingestion.refresh(await signed_in(request, "connectors.write"), name))
+        principal = await signed_in_for(request, "connectors.write", name)
+        return Changes(await gateway.ingestion.refresh(principal, name))
 
     @get("/v1/connectors/{name:str}/versions")
     async def list_versions(request: AnyRequest, name: FromPath[str], limit: FromQuery[int] = 10) -> VersionList:
-        await signed_in(request, "connectors.read")
+        await signed_in_for(request, "connectors.read", name)
         return VersionList(tuple(await gateway.store.versions(name, limit)))
 
     @post("/v1/connectors/{name:str}/approve", status_code=200)
     async def approve_tools(request: AnyRequest, name: FromPath[str]) -> LetGo:
-        principal = await signed_in(request, "connectors.approve")
+        principal = await signed_in_for(request, "connectors.approve", name)
         bounds = gateway.settings.http
         body = await read_body(
             request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
@@ -204,6 +233,12 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     ]
 
 
+def _offered(new: NewConnector, name: str, tenant: str) -> Offered:
+    told = {field: getattr(new, field) for field in Manifest.__struct_fields__}
+    manifest = Manifest(**told | {"name": name, "tenant": tenant})
+    return Offered(manifest, folder=None, content=new.content.encode() if new.content else None)
+
+
 def _decode(body: bytes) -> NewConnector:
     try:
         return msgspec.json.decode(body, type=NewConnector)
@@ -232,6 +267,7 @@ def _summary(connector: Connector, problem: str = "") -> ConnectorSummary:
         held=len(connector.held),
         left_out=connector.left_out,
         problem=problem,
+        tenant=connector.manifest.tenant,
     )
 
 

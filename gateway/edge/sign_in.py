@@ -85,7 +85,7 @@ class SignInDesk(Struct, frozen=True):
             certificate=self._certificate(scope),
         )
         principal = await self.authenticator.authenticate(presented, datetime.now().timestamp())
-        held = with_implied(principal.scopes, self.published.current.catalog.implied)
+        held = with_implied(principal.scopes, self.published.of(principal.tenant).catalog.implied)
         return principal if held is principal.scopes else structs.replace(principal, scopes=held)
 
     def challenge(self, error: str = "", scopes: Sequence[str] = (), door: str = "/v1") -> tuple[bytes, bytes]:
