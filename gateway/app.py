@@ -50,7 +50,8 @@ from gateway.fetch import Bounds, DocumentReader
 from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
 from gateway.policies import PolicyDesk
-from gateway.policy_files import load_roles_in_force, read_policies
+from gateway.policy_files import read_in_force
+from gateway.policy_watch import PolicyWatch
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
 from gateway.rankers.base import RankerFactory
@@ -80,7 +81,7 @@ async def open_gateway(
         opened.push_async_callback(seal.sign)  # Once the log is closed, whose lines are all written then.
         audit = await opened.enter_async_context(AuditLog(store, queue_entries_max=settings.audit.queue_entries_max))
         upstream = await opened.enter_async_context(open_upstream())
-        policies, roles = read_policies(settings), load_roles_in_force(settings)
+        policies = read_in_force(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
         documents = settings.documents
         compiler = Compiler(
@@ -91,7 +92,10 @@ async def open_gateway(
         ingestion = Ingestion(published, store, reader, audit, policies=policies, tenants=settings.tenants, clock=clock)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
-        for endless in (ingestion.follow(settings.follow_s), ingestion.keep_fresh(settings.follow_s), seal.keep()):
+        watch = PolicyWatch(settings, published, ingestion, store, audit, policies, clock=clock)
+        await watch.begin()
+        every_s = settings.follow_s
+        for endless in (ingestion.follow(every_s), ingestion.keep_fresh(every_s), watch.follow(every_s), seal.keep()):
             opened.push_async_callback(_end, asyncio.create_task(endless))
         authorization = _open_authorization(settings, secrets, store, published, audit, upstream)
         if authorization is not None:
@@ -118,8 +122,8 @@ async def open_gateway(
             ),
             results=results,
             approvals=approvals,
-            policies=PolicyDesk(published, store, clock=_now),
-            roles=roles,
+            policies=PolicyDesk(published, store, clock=clock),
+            policy_watch=watch,
             grants=grants,
             ingestion=ingestion,
             desk=desk,

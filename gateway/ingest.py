@@ -5,7 +5,7 @@ costs no other connector anything. Knows no OpenAPI (that is core) and sends not
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +28,7 @@ from gateway.core.tenancy import SHARED, TenantPowers, exceeded, is_seen
 from gateway.core.yaml_tree import parse_yaml
 from gateway.errors import BadRequest, Conflict, DocumentRejected, GatewayError, NotFound
 from gateway.fetch import DocumentReader, Offered, Read
+from gateway.policy_files import PolicyFiles
 from gateway.published import Edition, Editions, Published
 from gateway.stores.base import Cause, ConnectorStore, ConnectorVersion, StoredConnector, StoredDocument
 
@@ -47,7 +48,7 @@ class Ingestion:
         reader: DocumentReader,
         audit: AuditLog,
         *,
-        policies: Mapping[str, str],
+        policies: PolicyFiles,
         tenants: Mapping[str, TenantPowers],
         clock: Callable[[], datetime],
     ) -> None:
@@ -216,6 +217,17 @@ class Ingestion:
             self._problems.pop(name, None)
             self._published.publish(editions)
 
+    async def put_policies(
+        self, policies: PolicyFiles, before_publishing: Callable[[Edition], Awaitable[None]]
+    ) -> None:
+        """Put other policies in force over the catalogs as they are; what is to be done first is given the edition that all
+        share. Raises BadRequest where they do not fit, or what the first step raises; then nothing has changed."""
+        async with self._one_at_a_time:
+            editions = await self._check([*self._local.values(), *self._stored.values()], policies)
+            await before_publishing(editions.shared)
+            self._policies = policies
+            self._published.publish(editions)
+
     async def follow(self, every_s: float) -> None:
         """Notice what another process changed in the store, for ever. Cancel it to end it."""
         while True:
@@ -366,10 +378,10 @@ class Ingestion:
         self._documents[name] = _without_bytes(document)
         self._looked_at[name] = now
 
-    async def _check(self, connectors: Sequence[Connector]) -> Editions:
-        """The catalogs that these make, and the policies checked against each. Raises BadRequest where they no longer fit."""
+    async def _check(self, connectors: Sequence[Connector], policies: PolicyFiles | None = None) -> Editions:
+        """The catalogs that these make, and the policies checked against each. Raises BadRequest where they do not fit one."""
         enabled = [connector for connector in connectors if connector.manifest.enabled]
-        self._making = await asyncio.to_thread(_make_all, enabled, self._policies, self._making)
+        self._making = await asyncio.to_thread(_make_all, enabled, policies or self._policies, self._making)
         return Editions(
             self._making[SHARED].edition,
             MappingProxyType({tenant: one.edition for tenant, one in self._making.items() if tenant != SHARED}),
@@ -454,13 +466,11 @@ class _Made(Struct, frozen=True):
     """An edition, and of what it was made."""
 
     connectors: tuple[Connector, ...]
-    policies: Mapping[str, str]
+    policies: PolicyFiles
     edition: Edition
 
 
-def _make_all(
-    connectors: Sequence[Connector], policies: Mapping[str, str], before: Mapping[str, _Made]
-) -> dict[str, _Made]:
+def _make_all(connectors: Sequence[Connector], policies: PolicyFiles, before: Mapping[str, _Made]) -> dict[str, _Made]:
     """An edition of what all share, and one for each tenant that has more; those that stay the same are taken from before."""
     made: dict[str, _Made] = {}
     for tenant in sorted({SHARED, *(one.manifest.tenant for one in connectors)}):
@@ -475,10 +485,10 @@ def _are_same(some: Sequence[Connector], others: Sequence[Connector]) -> bool:
     return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
-def _make_edition(connectors: Sequence[Connector], policies: Mapping[str, str]) -> Edition:
+def _make_edition(connectors: Sequence[Connector], policies: PolicyFiles) -> Edition:
     catalog = build_catalog(connectors)
     try:
-        return Edition(catalog, load_policies(policies, catalog))
+        return Edition(catalog, load_policies(policies.texts, catalog), policies.roles)
     except PolicyBroken as error:
         raise BadRequest(f"The policies do not fit the catalog: {error}") from error
 

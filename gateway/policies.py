@@ -16,7 +16,7 @@ from gateway.core.policy import Facts, PolicyBroken, load_policies
 from gateway.core.policy_context import Source
 from gateway.core.policy_explain import Considered, explain_policies
 from gateway.core.policy_replay import Simulation, simulate
-from gateway.core.principal import DEFAULT_TENANT, Principal
+from gateway.core.principal import Principal
 from gateway.core.scope import missing_scopes, with_implied
 from gateway.core.tool import Tool
 from gateway.errors import BadRequest, NotFound
@@ -107,16 +107,19 @@ class PolicyDesk:
         self, files: Mapping[str, str], since: timedelta, lines_max: int = LINES_MAX, tenant: str | None = None
     ) -> Simulation:
         """What these policies, all that would be in force, would have decided about the calls of that time, of one tenant or of
-        all, as far as they are of tools that this tenant, or the installation's own, sees. Raises BadRequest where the policies
-        are broken, or StoreFailed."""
-        catalog = self._published.of(tenant or DEFAULT_TENANT).catalog
+        all. Raises BadRequest where they are broken, or StoreFailed."""
+        editions = self._published.editions
+        seen = {name: one for name, one in editions.own.items() if tenant in (None, name)}
         try:
-            book = await asyncio.to_thread(load_policies, files, catalog)
+            shared = await asyncio.to_thread(load_policies, files, editions.shared.catalog)
+            own = {name: await asyncio.to_thread(load_policies, files, one.catalog) for name, one in seen.items()}
         except PolicyBroken as error:
             raise BadRequest(f"These policies are broken: {error}") from error
         newest = await self._store.read_audit(AuditFilter(tenant, limit=min(lines_max, LINES_MAX)))
         first = self._clock() - since
-        return await asyncio.to_thread(simulate, book, [line for line in newest if line.at >= first])
+        return await asyncio.to_thread(
+            simulate, lambda name: own.get(name, shared), [line for line in newest if line.at >= first]
+        )
 
 
 def _find(catalog: Catalog, name: str) -> tuple[Tool, bool]:

@@ -1,11 +1,12 @@
 """Policies where they lie: which files are in force, and what the case tables beside them say. Decides nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from gateway.core.policy import PolicyBroken, load_policies
 from gateway.core.policy_cases import CaseTable, run_cases, table_catalog
@@ -21,6 +22,30 @@ ROLES_FILE = "roles.cedar"
 _T = TypeVar("_T")
 
 
+# Where a file is, its inode and size, when it was written and when anything about it was last changed.
+Place = tuple[str, int, int, int, int]
+
+
+class PolicyFiles(Struct, frozen=True):
+    """The policies that are to be in force: Cedar texts by file name, and those over the gateway's own API."""
+
+    texts: Mapping[str, str]
+    roles: RoleBook
+    roles_file: str
+    roles_text: str
+
+    @property
+    def all_texts(self) -> dict[str, str]:
+        return {**self.texts, self.roles_file: self.roles_text}
+
+
+class Look(Struct, frozen=True):
+    """The policy files and case tables at one moment, and a digest of all they hold."""
+
+    places: tuple[Place, ...]
+    digest: str
+
+
 def read_policies(settings: Settings) -> dict[str, str]:
     """The policies in force by file name: those of `policies_dir` (the shipped default where none is set), and the
     shipped packs that `policy_packs` names. Raises SettingsBroken."""
@@ -32,6 +57,34 @@ def read_policies(settings: Settings) -> dict[str, str]:
             f"Two policy files in force are named {twice[0]}; give yours another name than the pack's."
         )
     return {path.name: _read(path) for path in paths}
+
+
+def read_in_force(settings: Settings) -> PolicyFiles:
+    """All that is to be in force. Raises SettingsBroken where a file cannot be read, or BadRequest where a case table does not
+    come out as written or the policies over the gateway's own API are broken; whether the others fit the catalog is not looked
+    at here."""
+    texts, path = read_policies(settings), roles_path(settings)
+    roles_text = _read(path)
+    failures = [f"{name}: {failure}" for name, _, failures in run_tables(settings) for failure in failures]
+    if failures:
+        more = f" ({len(failures)} cases in all)" if len(failures) > 1 else ""
+        raise BadRequest(f"A case came out otherwise than written{more}: {failures[0]}")
+    return PolicyFiles(texts, _load_roles(path.name, roles_text), path.name, roles_text)
+
+
+def look_at(settings: Settings, last: "Look | None" = None) -> "Look":
+    """What policy files and case tables there are now. They are read only where one is not as it was at the last look. Raises
+    SettingsBroken where one cannot be."""
+    folders = {path.parent for path in (*policy_paths(settings), roles_path(settings))}
+    folders.add(Path(settings.policies_dir) if settings.policies_dir else shipped("policies"))
+    paths = sorted(path for folder in folders for kind in ("*.cedar", f"*{CASES_SUFFIX}") for path in folder.glob(kind))
+    places = tuple(map(_place, paths))
+    if last is not None and last.places == places:
+        return last
+    digest = sha256()
+    for path in paths:
+        digest.update(msgspec.json.encode((str(path), _read(path))))
+    return Look(places, digest.hexdigest())
 
 
 def read_others(settings: Settings, path: Path) -> dict[str, str]:
@@ -62,11 +115,10 @@ def roles_path(settings: Settings) -> Path:
     return own if own is not None and own.is_file() else shipped("policies") / ROLES_FILE
 
 
-def load_roles_in_force(settings: Settings) -> RoleBook:
-    """Raises SettingsBroken where the file cannot be read, or BadRequest where it is broken."""
-    path = roles_path(settings)
+def _load_roles(file: str, text: str) -> RoleBook:
+    """Raises BadRequest where the text is broken."""
     try:
-        return load_roles(path.name, _read(path))
+        return load_roles(file, text)
     except PolicyBroken as error:
         raise BadRequest(f"The policies over the gateway's own API are broken: {error}") from error
 
@@ -84,7 +136,7 @@ def run_tables(settings: Settings) -> Iterator[tuple[str, int, tuple[str, ...]]]
     table_path = path.with_name(path.stem + CASES_SUFFIX)
     if table_path.is_file():
         roles = _convert_table(table_path, RoleTable)
-        failures = run_role_cases(load_roles_in_force(settings), roles.cases)
+        failures = run_role_cases(_load_roles(path.name, _read(path)), roles.cases)
         yield path.name, len(roles.cases), tuple(f"{one.case}: {one.detail}" for one in failures)
 
 
@@ -94,6 +146,14 @@ def _failures(files: dict[str, str], table: CaseTable) -> tuple[str, ...]:
     except PolicyBroken as error:
         return (f"the policies do not fit the tools that the table declares: {error}",)
     return tuple(f"{one.case}: {one.detail}" for one in run_cases(book, table.cases))
+
+
+def _place(path: Path) -> Place:
+    try:
+        told = path.stat()
+    except OSError as error:
+        raise SettingsBroken(f"The policy file {path} cannot be read.") from error
+    return str(path), told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns
 
 
 def _read(path: Path) -> str:

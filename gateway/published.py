@@ -10,13 +10,16 @@ from msgspec import Struct
 from gateway.core.catalog import Catalog, Connector
 from gateway.core.policy import PolicyBook
 from gateway.core.principal import DEFAULT_TENANT
+from gateway.core.roles import NO_ROLES, RoleBook
 
 
 class Edition(Struct, frozen=True):
-    """A catalog and the policies validated against it. Whoever starts with an edition ends with it."""
+    """A catalog, the policies validated against it, and those over the gateway's own API. Whoever starts with an edition ends
+    with it."""
 
     catalog: Catalog
     policies: PolicyBook
+    roles: RoleBook = NO_ROLES
 
     @property
     def version(self) -> str:

@@ -180,6 +180,45 @@ def test_the_policies_are_checked_with_their_case_tables(factotum, tmp_path: Pat
     assert (wrong.returncode, "nobody reads" in wrong.stdout) == (1, True)
 
 
+def test_policies_are_explained_tried_on_the_log_and_kept_by_version(factotum, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "ours.cedar").write_text('@id("all") permit (principal, action, resource);')
+    more = {"FACTOTUM_POLICIES_DIR": "policies"}
+    assert factotum("add", "openapi.json", "--base-url", "http://127.0.0.1:9", **more).returncode == 0
+    assert factotum("call", "shop_drop_order", '{"id": "7"}', "--dry-run", **more).returncode == 0
+    (tmp_path / "new.cedar").write_text(
+        '@id("none") forbid (principal, action == Action::"shop_drop_order", resource) when { principal.groups.isEmpty() };'
+    )
+    tried = factotum("policy", "simulate", "new.cedar", **more)
+    assert tried.stdout.splitlines()[1].split()[:6] == [
+        "shop_drop_order",
+        "default/operator",
+        "1",
+        "allow",
+        "deny",
+        "none",
+    ]
+    assert "1 calls" in tried.stderr
+    (tmp_path / "new.cedar").rename(tmp_path / "policies" / "new.cedar")
+    asked = ("policy", "explain", "ada", "shop_drop_order", '{"id": "7"}')
+    told = factotum(*asked, "--scope", "shop:*", "--group", "staff", **more)
+    assert told.stdout.splitlines() == [
+        "allow: The policy all (ours.cedar) permits it.",
+        "  permit all (ours.cedar) decides",
+        "  forbid none (new.cedar) does not apply. Not so: when { principal.groups.isEmpty() }.",
+    ]
+    assert factotum(*asked, **more).stdout.startswith("deny: shop_drop_order needs the scope shop:")
+    for wrong in (("ada",), ("ada", "shop_drop_order", "[]"), ("ada", "shop_drop_order", "--at", "noon")):
+        assert factotum("policy", "explain", *wrong, **more).returncode == 1
+    versions = [line.split() for line in factotum("policy", "versions", **more).stdout.splitlines()[1:]]
+    assert (len(versions), versions[0][-1]) == (2, "new.cedar")
+    assert '@id("all")' in factotum("policy", "show", versions[1][0], **more).stdout
+    assert factotum("policy", "show", versions[1][0], "--into", "old", **more).returncode == 0
+    assert sorted(path.name for path in (tmp_path / "old").iterdir()) == ["ours.cedar", "roles.cedar"]
+    assert "there already" in factotum("policy", "show", versions[1][0], "--into", "old", **more).stderr
+
+
 def test_the_published_schemas_are_what_the_code_says() -> None:
     from gateway.schemas import stale_schemas
 

@@ -126,7 +126,9 @@ async def test_a_held_tool_is_explained_as_held(bank: Callable[..., Any]) -> Non
         current = door.gateway.published.current
         bank_as_it_is = current.catalog.connectors["bank"]
         catalog = build_catalog([structs.replace(bank_as_it_is, tools=(), held=bank_as_it_is.tools)])
-        door.gateway.published.publish(Editions(Edition(catalog, load_policies({"a.cedar": POLICIES}, catalog))))
+        door.gateway.published.publish(
+            Editions(Edition(catalog, load_policies({"a.cedar": POLICIES}, catalog), current.roles))
+        )
         told = await explain(door, {}, {"amount": 5})
         assert (told["verdict"], told["held"]) == ("deny", True)
         assert "held back" in told["reasons"][0]

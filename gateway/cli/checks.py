@@ -34,11 +34,6 @@ def policy() -> None:
 async def check_policies() -> None:
     """Validate the policies against the catalog, and run the case tables beside them."""
     settings = settings_here()
-    async with open_here() as gateway:
-        book, every = gateway.published.current.policies, gateway.published.editions.every()
-    # What is there for one tenant is there.
-    for warning in sorted(set.intersection(*(set(one.policies.warnings) for one in every))):
-        err.print(f"warning: {warning}")
     failed = 0
     for name, count, failures in run_tables(settings):
         out.print(f"{name}: {count - len(failures)} of {count} cases hold")
@@ -47,5 +42,10 @@ async def check_policies() -> None:
         failed += len(failures)
     if failed:
         raise BadRequest(f"{failed} cases came out otherwise than written.")
+    async with open_here() as gateway:
+        book, every = gateway.published.current.policies, gateway.published.editions.every()
+    # What is there for one tenant is there.
+    for warning in sorted(set.intersection(*(set(one.policies.warnings) for one in every))):
+        err.print(f"warning: {warning}")
     names = ", ".join((*read_policies(settings), roles_path(settings).name))
     out.print(f"{names}: valid, version {book.version}")

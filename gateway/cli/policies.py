@@ -1,6 +1,7 @@
 """Policies: why a call is decided as it is, and what others would have changed."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 import rich_click as click
 
+from gateway.app import open_store
 from gateway.cli.checks import policy
 from gateway.cli.owner import open_here, settings_here
 from gateway.cli.terminal import asynchronous, err, out, table
@@ -16,9 +18,10 @@ from gateway.core.policy_replay import Simulation
 from gateway.core.principal import Principal
 from gateway.core.scope import expand_scopes
 from gateway.edge.parts import Gateway
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.policies import LINES_MAX, Explanation, Question
 from gateway.policy_files import read_others
+from gateway.stores.base import POLICY_VERSIONS_MAX
 
 _SPAN = re.compile(r"(\d{1,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -155,3 +158,52 @@ def _print_simulation(told: Simulation) -> None:
 
 def _say(verdict: str, redact: tuple[str, ...]) -> str:
     return f"{verdict} without {', '.join(redact)}" if redact else verdict
+
+
+@policy.command("versions")
+@click.option("--limit", type=click.IntRange(1, POLICY_VERSIONS_MAX), default=20, show_default=True)
+@asynchronous
+async def list_versions(limit: int) -> None:
+    """Which policies were in force since when, the newest first."""
+    async with open_store(settings_here()) as store:
+        versions = await store.policy_versions(POLICY_VERSIONS_MAX)
+    shown = table("version", "since", "roles", "changed")
+    for one, before in zip(versions[:limit], [*versions[1:], None], strict=False):
+        names = [] if before is None else _changed(before.files, one.files)
+        shown.add_row(one.version, f"{one.at:%Y-%m-%d %H:%M:%S}", one.roles, " ".join(names))
+    out.print(shown)
+
+
+@policy.command("show")
+@click.argument("version")
+@click.option("--into", type=click.Path(path_type=Path), default=None, help="Write the files to this new folder.")
+@asynchronous
+async def show_version(version: str, into: Path | None) -> None:
+    """Show the files of a version that was in force, the newest of that name."""
+    async with open_store(settings_here()) as store:
+        found = next((one for one in await store.policy_versions(POLICY_VERSIONS_MAX) if one.version == version), None)
+    if found is None:
+        raise NotFound(f"There is no version {version[:40]!r} among the newest {POLICY_VERSIONS_MAX}.")
+    if into is not None:
+        _write(into, found.files)
+        return
+    for name, text in sorted(found.files.items()):
+        out.print(f"// {name}")
+        out.print(text)
+
+
+def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    """Names come from files that lay in one folder once, and are looked at all the same."""
+    try:
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / Path(name).name).write_text(text, encoding="utf-8")
+    except FileExistsError as error:
+        raise Conflict(f"{folder} is there already; name a folder that is not.") from error
+    except OSError as error:
+        raise BadRequest(f"{folder} cannot be written.") from error
+    out.print(f"{len(files)} files are in {folder}")

@@ -108,6 +108,14 @@ class PolicyBook:
         except (ValueError, TypeError, OverflowError):
             return Decision("deny", (f"The call of {tool.name} could not be put to the policies, so it is denied.",))
 
+    @property
+    def files(self) -> dict[str, tuple[str, ...]]:
+        """The policies by file."""
+        found: dict[str, list[str]] = {}
+        for one in self._policies.values():
+            found.setdefault(one.file, []).append(one.id)
+        return {file: tuple(ids) for file, ids in sorted(found.items())}
+
     def considered(self, principal: Principal, connector: str) -> tuple[Policy, ...]:
         """The policies that a call of this caller at this connector looks at, by id: the scopes of all others are about other
         callers or other connectors."""

@@ -1,7 +1,7 @@
 """What other policies would have decided about calls that are in the audit log. Decides by the policies it is given, and
 guesses nothing: where a line does not say what they read, it says so."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -62,8 +62,8 @@ class Simulation(Struct, frozen=True):
     more: int = 0
 
 
-def simulate(book: PolicyBook, lines: Iterable[AuditEntry]) -> Simulation:
-    """Replay the calls in these lines, oldest first."""
+def simulate(book_of: Callable[[str], PolicyBook], lines: Iterable[AuditEntry]) -> Simulation:
+    """Replay the calls in these lines, oldest first, each with the policies as they are for its tenant."""
     changes: dict[tuple[Any, ...], list[Any]] = {}
     untold: dict[tuple[str, str], list[Any]] = {}
     calls = same = 0
@@ -71,7 +71,7 @@ def simulate(book: PolicyBook, lines: Iterable[AuditEntry]) -> Simulation:
     for line in calls_in(lines):
         calls += 1
         times.append(line.at)
-        after = replay(book, line)
+        after = replay(book_of(line.tenant), line)
         if isinstance(after, str):
             _count(untold, (line.tool, after), line)
         elif (after.verdict, after.redact) == (line.verdict, line.redact):

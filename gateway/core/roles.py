@@ -164,6 +164,10 @@ class RoleBook:
         return policy.annotations.get("reason") or f"The policy {policy.id} ({policy.file}) {does} it."
 
 
+NO_ROLES = RoleBook({}, cedar_set(()), "")
+"""No policies, so that nobody may administer."""
+
+
 def roles_of(groups: Iterable[str]) -> list[str]:
     """The roles among groups, by their exact names."""
     return sorted(one.removeprefix(ROLE_PREFIX) for one in groups if one.startswith(ROLE_PREFIX))

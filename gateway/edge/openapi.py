@@ -109,6 +109,7 @@ _STRUCTS: tuple[Any, ...] = (
     grants.Revocation,
     NewGrant,
     policies.ExplainBody,
+    policies.PoliciesShown,
     Explanation,
     policies.SimulateBody,
     Simulation,
@@ -286,6 +287,14 @@ def _paths() -> Json:
             )
         },
         **_grant_paths(),
+        "/v1/policies": {
+            "get": _operation(
+                "showPolicies",
+                "Show which policies are in force, and why the newest edit is not",
+                {"200": _answer("What is in force.", "PoliciesShown")},
+                scope=policies.READ_POLICIES,
+            )
+        },
         "/v1/policies:explain": {
             "post": _operation(
                 "explainCall",

@@ -12,6 +12,7 @@ from gateway.edge.sign_in import SignInDesk
 from gateway.grants import Grants
 from gateway.ingest import Ingestion
 from gateway.policies import PolicyDesk
+from gateway.policy_watch import PolicyWatch
 from gateway.published import Published
 from gateway.results import KeptResults
 from gateway.settings import Settings
@@ -29,10 +30,15 @@ class Gateway(Struct, frozen=True):
     results: KeptResults
     approvals: Approvals
     policies: PolicyDesk
-    roles: RoleBook
+    policy_watch: PolicyWatch
     grants: Grants
     ingestion: Ingestion
     desk: SignInDesk
     audit: AuditLog
     store: Store
     authorization: AuthorizationServer | None = None
+
+    @property
+    def roles(self) -> RoleBook:
+        """The policies over the gateway's own API that are in force now."""
+        return self.published.current.roles

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Meta, Struct
 
@@ -24,6 +24,26 @@ FILES_MAX = 500
 SINCE_DAYS_MAX = 3_650
 
 AnyRequest = Request[Any, Any, Any]
+
+
+class PolicyFile(Struct, frozen=True):
+    """A file, and the policies in it that decide about calls; none in `roles.cedar`, which is about the gateway's own API."""
+
+    name: str
+    policies: tuple[str, ...] = ()
+
+
+class PoliciesShown(Struct, frozen=True):
+    """What is in force since when. `version` is that of the policies about calls, `roles` of those about the gateway's own API.
+    `problem` says why the files as they are now are not in force, "" where they are, and `problem_at` since when."""
+
+    version: str
+    roles: str
+    since: datetime
+    files: tuple[PolicyFile, ...]
+    warnings: tuple[str, ...] = ()
+    problem: str = ""
+    problem_at: datetime | None = None
 
 
 class Caller(Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,6 +96,21 @@ def policy_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         )
         return _decode(told, kind)
 
+    @get("/v1/policies")
+    async def show_policies(request: AnyRequest) -> PoliciesShown:
+        principal = await signed_in(request)
+        edition, watch = gateway.published.of(principal.tenant), gateway.policy_watch
+        ids = edition.policies.files
+        return PoliciesShown(
+            version=edition.policies.version,
+            roles=edition.roles.version,
+            since=watch.since,
+            files=tuple(PolicyFile(name, ids.get(name, ())) for name in sorted(watch.files.all_texts)),
+            warnings=edition.policies.warnings,
+            problem=watch.problem.detail if watch.problem else "",
+            problem_at=watch.problem.at if watch.problem else None,
+        )
+
     @post("/v1/policies:explain", status_code=200)
     async def explain_call(request: AnyRequest) -> Response[bytes]:
         principal = await signed_in(request)
@@ -97,7 +132,7 @@ def policy_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         since = timedelta(days=asked.since_days)
         return _json(await policies.simulate(asked.files, since, asked.limit, principal.tenant))
 
-    return [explain_call, simulate_policies]
+    return [show_policies, explain_call, simulate_policies]
 
 
 def _principal(tenant: str, told: Caller) -> Principal:

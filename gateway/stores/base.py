@@ -21,6 +21,7 @@ from gateway.core.principal import Owner
 
 VERSIONS_MAX = 50
 RECORDS_MAX = 10_000
+POLICY_VERSIONS_MAX = 100
 
 R = TypeVar("R", bound=Kept)
 
@@ -91,6 +92,16 @@ class AuditFilter(Struct, frozen=True):
     tool: str = ""
     subject: str = ""
     phase: Phase | None = None
+
+
+class PolicyVersion(Struct, frozen=True):
+    """Policies that were in force from `at` on: their texts by file name, the digest of those that decide about calls (`version`),
+    and of those over the gateway's own API (`roles`)."""
+
+    version: str
+    roles: str
+    at: datetime
+    files: Mapping[str, str]
 
 
 class ConnectorStore(Protocol):
@@ -223,7 +234,15 @@ class AuthorizationStore(Protocol):
         """Forget those that are over. Gives how many went."""
 
 
-class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, GrantStore, AuthorizationStore, Protocol):
+class PolicyStore(Protocol):
+    async def add_policy_version(self, version: PolicyVersion) -> bool:
+        """Append one; False where it is what the newest is already. Only the newest POLICY_VERSIONS_MAX are kept."""
+
+    async def policy_versions(self, limit: int) -> Sequence[PolicyVersion]:
+        """The newest first."""
+
+
+class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, GrantStore, AuthorizationStore, PolicyStore, Protocol):
     """All of them, as opened by `app.py`, which also closes it."""
 
     async def ready(self) -> bool:

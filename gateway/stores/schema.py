@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -165,6 +165,17 @@ checkpoints = sa.Table(
     sa.Column("key", sa.LargeBinary, nullable=False),
     sa.Column("signature", sa.LargeBinary, nullable=False),
     sa.Column("is_start", sa.Boolean, nullable=False),
+)
+
+policy_versions = sa.Table(
+    "policy_version",
+    metadata,
+    sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("files", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 

@@ -19,7 +19,15 @@ from gateway.core.audit import AuditEntry
 from gateway.core.authorization import AuthorizationCode, Login, TokenFamily, User
 from gateway.core.manifest import BearerAuth, Limits, Manifest
 from gateway.errors import Conflict
-from gateway.stores.base import ApiKey, AuditFilter, Store, StoredConnector, StoredDocument
+from gateway.stores.base import (
+    POLICY_VERSIONS_MAX,
+    ApiKey,
+    AuditFilter,
+    PolicyVersion,
+    Store,
+    StoredConnector,
+    StoredDocument,
+)
 from tests.stores.conftest import EVERY_LINE, NOON, connector, document, key, line
 
 pytestmark = pytest.mark.anyio
@@ -380,3 +388,20 @@ def test_whatever_is_put_in_comes_back_equal(
 
     with TemporaryDirectory() as folder:
         asyncio.run(round_trip(Path(folder)))
+
+
+async def test_policy_versions_are_kept_newest_first_within_a_bound_and_none_twice_in_a_row(store: Store) -> None:
+    def version(number: int, roles: str = "r") -> PolicyVersion:
+        return PolicyVersion(f"v{number}", roles, NOON + timedelta(seconds=number), {"a.cedar": f"// {number}"})
+
+    assert await store.policy_versions(5) == []
+    assert await store.add_policy_version(version(1))
+    assert not await store.add_policy_version(version(1))
+    assert await store.add_policy_version(version(1, "other"))
+    assert await store.add_policy_version(version(2))
+    assert await store.add_policy_version(version(1))
+    assert await store.policy_versions(3) == [version(1), version(2), version(1, "other")]
+    for number in range(POLICY_VERSIONS_MAX + 5):
+        await store.add_policy_version(version(number))
+    kept = await store.policy_versions(1_000)
+    assert (len(kept), kept[0].version) == (POLICY_VERSIONS_MAX, f"v{POLICY_VERSIONS_MAX + 4}")
