@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from litestar.types import ASGIApp
 
 from gateway import __version__
-from gateway.approvals import Approvals
+from gateway.approvals import Approvals, keep_expiring
 from gateway.audit import AuditLog
 from gateway.audit_seal import AuditSeal, signing_key
 from gateway.auth.access_token import AccessTokens, OwnIssuer
@@ -35,6 +35,8 @@ from gateway.call import Calls
 from gateway.compiled import CompiledFiles
 from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
+from gateway.core.egress import parse_networks, refuse_url
+from gateway.core.event import read_secret
 from gateway.core.issuer import Issuer
 from gateway.core.policy import load_policies
 from gateway.credentials.static import StaticCredentials
@@ -46,6 +48,7 @@ from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.parts import Gateway
 from gateway.edge.rest import doors
 from gateway.edge.sign_in import ProtectedResource, SignInDesk
+from gateway.events import Events
 from gateway.fetch import Bounds, DocumentReader
 from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
@@ -61,6 +64,9 @@ from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, Sett
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
 from gateway.upstream import Upstream, open_upstream
+from gateway.webhook import Webhook
+
+Clock = Callable[[], datetime]
 
 
 def _now() -> datetime:
@@ -68,9 +74,7 @@ def _now() -> datetime:
 
 
 @asynccontextmanager
-async def open_gateway(
-    settings: Settings, secrets: Secrets, *, clock: Callable[[], datetime] = _now
-) -> AsyncIterator[Gateway]:
+async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _now) -> AsyncIterator[Gateway]:
     """Open the store, take in every connector, and follow what other processes change. `clock` gives the time in UTC.
 
     Raises StoreFailed, SettingsBroken, or BadRequest where the policies are broken.
@@ -103,7 +107,14 @@ async def open_gateway(
         desk = await _open_desk(settings, secrets, store, published, authorization, opened)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
-        approvals, grants = _decisions(settings, store, published, audit, clock)
+        webhook = _open_webhook(settings, secrets, store, upstream, clock)
+        events = _events(settings, clock, webhook.wake if webhook else lambda: None)
+        approvals, grants = _decisions(settings, store, published, audit, events, clock)
+        for endless in (
+            keep_expiring(approvals, grants, store, clock, settings.follow_s),
+            *((webhook.run(),) if webhook else ()),
+        ):
+            opened.push_async_callback(_end, asyncio.create_task(endless))
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
             settings=settings,
@@ -152,15 +163,41 @@ async def open_decisions(settings: Settings) -> AsyncIterator[tuple[Approvals, G
     """Who decides, without a catalog: enough to say yes and no to what is there, and to take it back."""
     async with open_store(settings) as store, AuditLog(store) as audit:
         nothing = Published(Edition(EMPTY, load_policies({}, EMPTY)))
-        yield _decisions(settings, store, nothing, audit, _now)
+        yield _decisions(settings, store, nothing, audit, _events(settings, _now, lambda: None), _now)
 
 
 def _decisions(
-    settings: Settings, store: Store, published: Published, audit: AuditLog, clock: Callable[[], datetime]
+    settings: Settings, store: Store, published: Published, audit: AuditLog, events: Events, clock: Clock
 ) -> tuple[Approvals, Grants]:
     told = settings.approvals
-    grants = Grants(store, published, audit, ttl_s_max=told.grant_ttl_s_max, clock=clock, new_id=_new_id)
-    return Approvals(store, grants, audit, ttl_s=told.ttl_s, clock=clock, new_id=_new_id), grants
+    grants = Grants(store, published, audit, events, ttl_s_max=told.grant_ttl_s_max, clock=clock, new_id=_new_id)
+    return Approvals(store, grants, audit, events, ttl_s=told.ttl_s, clock=clock, new_id=_new_id), grants
+
+
+def _events(settings: Settings, clock: Clock, added: Callable[[], None]) -> Events:
+    wanted = settings.approvals.webhook is not None
+    return Events(wanted, settings.http.public_url.rstrip("/"), clock, _new_id, added)
+
+
+def _open_webhook(
+    settings: Settings, secrets: Secrets, store: Store, upstream: Upstream, clock: Clock
+) -> Webhook | None:
+    """None where nobody is to be told. Raises SettingsBroken."""
+    told = settings.approvals.webhook
+    if told is None:
+        return None
+    try:
+        why = refuse_url(told.url, parse_networks(told.allow_addresses))
+        key = read_secret(secrets[told.secret])
+    except KeyError as error:
+        raise SettingsBroken(f"approvals.webhook.secret names {told.secret!r}, and there is no such secret.") from error
+    except ValueError as error:
+        raise SettingsBroken(f"approvals.webhook does not fit: {error}.") from error
+    if not why and not told.url.startswith("https://") and not told.allow_addresses:
+        why = "it is not https, and no network is named in allow_addresses"
+    if why:
+        raise SettingsBroken(f"approvals.webhook.url cannot be asked: {why}.")
+    return Webhook(store, upstream, told, key, clock=clock, look_s=settings.follow_s)
 
 
 def _compiled_folder(settings: Settings) -> Path | None:

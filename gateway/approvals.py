@@ -1,10 +1,12 @@
 """Approvals: asked for where a policy wants a person's yes and no grant covers the call, decided by people, used once.
 `core.approval` has the rules."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
+import structlog
 from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
@@ -15,11 +17,15 @@ from gateway.core.diff import fingerprint
 from gateway.core.grant import Call, Terms
 from gateway.core.principal import Owner, Principal
 from gateway.core.tool import Tool
-from gateway.errors import ApprovalNeeded, Conflict, Forbidden, NotFound
+from gateway.errors import ApprovalNeeded, Conflict, Forbidden, NotFound, StoreFailed
+from gateway.events import Events
 from gateway.grants import Grants, GrantUse
-from gateway.stores.base import ApprovalStore
+from gateway.stores.base import ApprovalStore, OutboxStore
+
+log = structlog.get_logger(__name__)
 
 PENDING_MAX = 100
+OVERDUE_MAX = 200
 REASON_CHARACTERS_MAX = 500
 
 
@@ -38,6 +44,7 @@ class Approvals:
         store: ApprovalStore,
         grants: Grants,
         audit: AuditLog,
+        events: Events,
         *,
         ttl_s: float,
         clock: Callable[[], datetime],
@@ -46,6 +53,7 @@ class Approvals:
         self._store = store
         self._grants = grants
         self._audit = audit
+        self._events = events
         self._ttl_s = ttl_s
         self._clock = clock
         self._new_id = new_id
@@ -102,7 +110,8 @@ class Approvals:
             actors=principal.actors,
             fingerprint=fingerprint(tool),
         )
-        await self._store.add_approval(approval)
+        await self._store.add_approval(approval, self._events.of_approval("approval.requested", approval))
+        self._events.added()
         return approval
 
     async def list(
@@ -144,10 +153,22 @@ class Approvals:
             decided = decide(found)
         except Unfit as error:
             raise (Conflict if found.state != "pending" else Forbidden)(str(error)) from error
-        if not await self._store.decide_approval(found, decided):
+        if not await self._store.decide_approval(found, decided, self._events.of_approval("approval.decided", decided)):
             raise Conflict("Somebody else decided at the same time; look at it again.")
+        self._events.added()
         await self._audit.record(self._line(approver, decided))
         return decided
+
+    async def expire(self, overdue: Sequence[Approval]) -> None:
+        """Say of those that are over that they are: from then on no clock brings them back."""
+        for one in overdue:
+            ended = structs.replace(one, state="expired")
+            await self._store.decide_approval(one, ended, self._events.of_approval("approval.expired", ended))
+        self._events.added()
+
+    def page_of(self, approval: Approval) -> str:
+        """Where people look at it; "" where the gateway has no public address."""
+        return self._events.page_of(approval)
 
     def _line(self, approver: Principal, decided: Approval) -> AuditEntry:
         """Who said what, of which call."""
@@ -177,3 +198,23 @@ def _needed(approval: Approval, reasons: Sequence[str]) -> ApprovalNeeded:
                 "Call again with the same arguments once it is approved."
             )
     return ApprovalNeeded(detail, approval)
+
+
+async def keep_expiring(
+    approvals: Approvals, grants: Grants, store: OutboxStore, clock: Callable[[], datetime], look_s: float
+) -> None:
+    """Never returns. A store that fails is asked again the next time."""
+    while True:
+        await asyncio.sleep(look_s)
+        try:
+            await expire_overdue(approvals, grants, store, clock())
+        except StoreFailed as error:
+            log.warning("what is over could not be looked for", problem=error.detail)
+
+
+async def expire_overdue(approvals: Approvals, grants: Grants, store: OutboxStore, now: datetime) -> None:
+    """Let every approval and grant expire that is over; the rest of more than OVERDUE_MAX the next time."""
+    if overdue := await store.overdue_approvals(now, OVERDUE_MAX):
+        await approvals.expire(overdue)
+    if ended := await store.overdue_grants(now, OVERDUE_MAX):
+        await grants.expire(ended)

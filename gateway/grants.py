@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
 from gateway.core.approval import Approval, Unfit
@@ -14,6 +14,7 @@ from gateway.core.audit import AuditEntry, administered
 from gateway.core.catalog import Catalog
 from gateway.core.constraint import ANY, Unclear, read_constraints
 from gateway.core.diff import fingerprint
+from gateway.core.event import Outgoing
 from gateway.core.grant import (
     AMOUNT_MAX,
     PLACES_MAX,
@@ -35,6 +36,7 @@ from gateway.core.pointer import tokens
 from gateway.core.principal import Owner, Principal
 from gateway.core.tool import Tool
 from gateway.errors import BadRequest, Conflict, Forbidden, NotFound, StoreFailed
+from gateway.events import Events
 from gateway.published import Published
 from gateway.stores.base import GrantStore
 
@@ -60,6 +62,7 @@ class Grants:
         store: GrantStore,
         published: Published,
         audit: AuditLog,
+        events: Events,
         *,
         ttl_s_max: float,
         clock: Callable[[], datetime],
@@ -68,6 +71,7 @@ class Grants:
         self._store = store
         self._published = published
         self._audit = audit
+        self._events = events
         self._ttl_s_max = ttl_s_max
         self._clock = clock
         self._new_id = new_id
@@ -92,8 +96,14 @@ class Grants:
     async def _count(self, grant: Grant, call: Call, now: datetime) -> GrantUse | None:
         amount = amount_of(call.arguments, grant.amount.argument) if grant.amount is not None else None
         taken = amount or Decimal(0)
-        used = await self._store.use_grant(grant.id, taken, now)
-        return None if used is None else GrantUse(grant.id, taken)
+        used = await self._store.use_grant(grant.id, taken, now, self._tell_if_last)
+        if used is None:
+            return None
+        self._events.added()
+        return GrantUse(grant.id, taken)
+
+    def _tell_if_last(self, grant: Grant) -> Outgoing | None:
+        return self._events.of_grant("grant.used_up", grant) if grant.state == "used_up" else None
 
     async def give_back(self, use: GrantUse) -> None:
         """For a call of which nothing has left. A store that fails now has counted one use too many."""
@@ -198,7 +208,8 @@ class Grants:
             given = say_yes(grant, giver, self._clock())
         except Unfit as error:
             raise Forbidden(str(error)) from error
-        await self._store.add_grant(given)
+        await self._store.add_grant(given, self._events.of_grant("grant.created", given))
+        self._events.added()
         await self._audit.record(self._line(giver, "created", given))
         return given
 
@@ -209,8 +220,9 @@ class Grants:
             decided = say_yes(found, approver, self._clock())
         except Unfit as error:
             raise (Conflict if found.state != "pending" else Forbidden)(str(error)) from error
-        if not await self._store.change_grant(found, decided):
+        if not await self._store.change_grant(found, decided, self._events.of_grant("grant.decided", decided)):
             raise Conflict("Somebody else decided at the same time; look at it again.")
+        self._events.added()
         await self._audit.record(self._line(approver, "approved", decided))
         return decided
 
@@ -223,10 +235,18 @@ class Grants:
                 ended = revoke(found, by, reason[:REASON_CHARACTERS_MAX], self._clock())
             except Unfit as error:
                 raise Conflict(str(error)) from error
-            if await self._store.change_grant(found, ended):
+            if await self._store.change_grant(found, ended, self._events.of_grant("grant.revoked", ended)):
+                self._events.added()
                 await self._audit.record(self._line(by, "revoked", ended))
                 return ended
         raise Conflict("It is being used so fast that it could not be revoked; try again.")
+
+    async def expire(self, overdue: Sequence[Grant]) -> None:
+        """Say of those that are over that they are: from then on no clock brings them back."""
+        for one in overdue:
+            ended = structs.replace(one, state="expired")
+            await self._store.change_grant(one, ended, self._events.of_grant("grant.expired", ended))
+        self._events.added()
 
     def _end(self, terms: Terms, now: datetime) -> datetime:
         end = terms.expires_at.astimezone(UTC)

@@ -5,12 +5,19 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.event import ApprovalEvent, GrantEvent
 from gateway.core.extension import Extension
 from gateway.core.manifest import Manifest
 from gateway.settings import Settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-PUBLISHED: dict[str, Any] = {"connector.json": Manifest, "settings.json": Settings, "x-factotum.json": Extension}
+PUBLISHED: dict[str, Any] = {
+    "connector.json": Manifest,
+    "settings.json": Settings,
+    "webhook-approval.json": ApprovalEvent,
+    "webhook-grant.json": GrantEvent,
+    "x-factotum.json": Extension,
+}
 
 
 def write_schemas(folder: Path) -> None:

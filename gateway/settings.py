@@ -143,12 +143,27 @@ class AuditSettings(_Part, frozen=True):
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
 
+class WebhookSettings(_Part, frozen=True):
+    """Whom to tell what becomes of approvals and grants. `url` is https, or http in networks that `allow_addresses` names, the
+    only ones that are reached beside public ones. `secret` names the secret that signs (`whsec_` and base64). An attempt
+    takes `timeout_s` at most; what fails is tried again after `backoff_s`, then twice as long, up to an hour, and given up
+    after `attempts_max`."""
+
+    url: str
+    secret: str
+    allow_addresses: tuple[str, ...] = ()
+    timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    backoff_s: Annotated[float, Meta(gt=0, le=3_600)] = 5.0
+    attempts_max: Annotated[int, Meta(ge=1, le=1_000)] = 20
+
+
 class ApprovalSettings(_Part, frozen=True):
     """`ttl_s` is for how long an approval is good: from when it is asked for, through its yes, to when it is used.
-    `grant_ttl_s_max` is for how long a grant may be good at most."""
+    `grant_ttl_s_max` is for how long a grant may be good at most. `webhook` is told what becomes of either."""
 
     ttl_s: Seconds = 3_600.0
     grant_ttl_s_max: Annotated[int, Meta(ge=1, le=366 * 86_400)] = 30 * 86_400
+    webhook: WebhookSettings | None = None
 
 
 class ResultSettings(_Part, frozen=True):

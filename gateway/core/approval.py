@@ -67,7 +67,7 @@ class Approval(Struct, frozen=True):
         return self.tenant, self.issuer, self.subject, self.client
 
     def at(self, now: datetime) -> "Approval":
-        """As it is at a time: what nobody used before it ended has expired."""
+        """As it is at a time: what nobody used before it ended has expired. What was once said to have does not come back."""
         over = self.state in ("pending", "approved") and now >= self.expires_at
         return structs.replace(self, state="expired") if over else self
 

@@ -3,7 +3,7 @@
 Every method raises `StoreFailed` when the store cannot be reached. Times are aware and in UTC.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
@@ -15,6 +15,7 @@ from gateway.core.audit import AuditEntry, Phase
 from gateway.core.audit_chain import AuditTail, Checkpoint, Link
 from gateway.core.authorization import Kept
 from gateway.core.diff import Change
+from gateway.core.event import Outgoing
 from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
@@ -51,6 +52,10 @@ class StoredConnector(Struct, frozen=True):
     document: StoredDocument
     updated_at: datetime
     from_folder: bool = False
+
+
+def say_nothing(grant: Grant) -> None:
+    """There is nobody to tell."""
 
 
 Cause = Literal["added", "replaced", "refreshed", "approved"]
@@ -174,7 +179,9 @@ class AuditStore(Protocol):
 
 
 class ApprovalStore(Protocol):
-    async def add_approval(self, approval: Approval) -> None: ...
+    """What tells of a change is kept in the same transaction as the change."""
+
+    async def add_approval(self, approval: Approval, event: Outgoing | None = None) -> None: ...
 
     async def find_approval(self, approval_id: str) -> Approval | None: ...
 
@@ -186,7 +193,7 @@ class ApprovalStore(Protocol):
     ) -> Sequence[Approval]:
         """Those of a tenant, of one caller where it is named, in a state at `now`, or in any; the newest first."""
 
-    async def decide_approval(self, before: Approval, after: Approval) -> bool:
+    async def decide_approval(self, before: Approval, after: Approval, event: Outgoing | None = None) -> bool:
         """Put one in place of what it was; False where it is something else by now."""
 
     async def use_approval(self, digest: str, now: datetime) -> Approval | None:
@@ -194,7 +201,9 @@ class ApprovalStore(Protocol):
 
 
 class GrantStore(Protocol):
-    async def add_grant(self, grant: Grant) -> None: ...
+    """What tells of a change is kept in the same transaction as the change."""
+
+    async def add_grant(self, grant: Grant, event: Outgoing | None = None) -> None: ...
 
     async def find_grant(self, grant_id: str) -> Grant | None: ...
 
@@ -203,12 +212,14 @@ class GrantStore(Protocol):
     ) -> Sequence[Grant]:
         """Those of a tenant, of one caller where it is named, in a state at `now`, or in any; the newest first."""
 
-    async def change_grant(self, before: Grant, after: Grant) -> bool:
+    async def change_grant(self, before: Grant, after: Grant, event: Outgoing | None = None) -> bool:
         """Put one in place of what it was; False where it is something else by now."""
 
-    async def use_grant(self, grant_id: str, amount: Decimal, now: datetime) -> Grant | None:
+    async def use_grant(
+        self, grant_id: str, amount: Decimal, now: datetime, tell: Callable[[Grant], Outgoing | None] = say_nothing
+    ) -> Grant | None:
         """Count one use, and what it takes, where there is so much left; nobody else can count the same. None where there
-        is not, or the grant is not good at `now`."""
+        is not, or the grant is not good at `now`. `tell` is what there is to tell of it then."""
 
     async def give_back_use(self, grant_id: str, amount: Decimal) -> None:
         """Take back one use that was counted, and what it took."""
@@ -242,7 +253,34 @@ class PolicyStore(Protocol):
         """The newest first."""
 
 
-class Store(ConnectorStore, KeyStore, AuditStore, ApprovalStore, GrantStore, AuthorizationStore, PolicyStore, Protocol):
+class OutboxStore(Protocol):
+    async def claim_events(self, now: datetime, until: datetime, limit: int) -> Sequence[Outgoing]:
+        """Those that are due, of each approval and grant only the first, for whoever asks alone `until` then."""
+
+    async def drop_event(self, event: Outgoing) -> None:
+        """It has been told."""
+
+    async def postpone_event(self, event: Outgoing, until: datetime) -> None:
+        """It is due again then, after so many `attempts`."""
+
+    async def overdue_approvals(self, now: datetime, limit: int) -> Sequence[Approval]:
+        """Those that are over at `now`, and are not said to be yet."""
+
+    async def overdue_grants(self, now: datetime, limit: int) -> Sequence[Grant]:
+        """The same."""
+
+
+class Store(
+    ConnectorStore,
+    KeyStore,
+    AuditStore,
+    ApprovalStore,
+    GrantStore,
+    AuthorizationStore,
+    PolicyStore,
+    OutboxStore,
+    Protocol,
+):
     """All of them, as opened by `app.py`, which also closes it."""
 
     async def ready(self) -> bool:

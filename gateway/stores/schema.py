@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0008"
+SCHEMA = "0009"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -128,6 +128,7 @@ approvals = sa.Table(
     sa.Column("approval", sa.LargeBinary, nullable=False),
     sa.Index("approval_digest", "digest", "number"),
     sa.Index("approval_tenant", "tenant", "number"),
+    sa.Index("approval_ends", "state", "expires_at"),
     sqlite_autoincrement=True,
 )
 grants = sa.Table(
@@ -142,6 +143,21 @@ grants = sa.Table(
     sa.Column("entry", sa.LargeBinary, nullable=False),
     sa.Index("approval_grant_tenant", "tenant", "number"),
     sa.Index("approval_grant_owner", "owner", "state"),
+    sa.Index("approval_grant_ends", "state", "expires_at"),
+    sqlite_autoincrement=True,
+)
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Index("outbox_about", "about", "number"),
+    sa.Index("outbox_due", "due_at"),
     sqlite_autoincrement=True,
 )
 authorization_records = sa.Table(

@@ -15,6 +15,7 @@ from gateway.stores.sql_connectors import SqlConnectors
 from gateway.stores.sql_grants import SqlGrants
 from gateway.stores.sql_keys import SqlKeys
 from gateway.stores.sql_lane import Lane
+from gateway.stores.sql_outbox import SqlOutbox
 from gateway.stores.sql_policies import SqlPolicies
 from gateway.stores.sqlite import Durability, open_sqlite_engines, open_sqlite_in_memory
 
@@ -51,7 +52,7 @@ async def open_memory(*, audit_lines_max: int = AUDIT_LINES_MAX) -> Store:
     return store
 
 
-class SqlStore(SqlConnectors, SqlKeys, SqlAudit, SqlApprovals, SqlGrants, SqlAuthorization, SqlPolicies):
+class SqlStore(SqlConnectors, SqlKeys, SqlAudit, SqlApprovals, SqlGrants, SqlAuthorization, SqlPolicies, SqlOutbox):
     """A Store. `open_sql` and `open_memory` open one; whoever opened it closes it."""
 
     async def bring_up_to_date(self) -> None:

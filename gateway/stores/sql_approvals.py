@@ -9,16 +9,18 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from gateway.core.approval import Approval, State
+from gateway.core.event import Outgoing
 from gateway.core.principal import Owner
 from gateway.stores.schema import approvals
 from gateway.stores.sql_lane import INTEGER_MAX, Row, SqlPart
+from gateway.stores.sql_outbox import add_event
 
 
 class SqlApprovals(SqlPart):
     """An ApprovalStore."""
 
-    async def add_approval(self, approval: Approval) -> None:
-        await self._writer.run(_add_approval, approval)
+    async def add_approval(self, approval: Approval, event: Outgoing | None = None) -> None:
+        await self._writer.run(_add_approval, approval, event)
 
     async def find_approval(self, approval_id: str) -> Approval | None:
         return await self._reader.run(_find_approval, approvals.c.id == approval_id)
@@ -31,15 +33,16 @@ class SqlApprovals(SqlPart):
     ) -> Sequence[Approval]:
         return await self._reader.run(_read_approvals, tenant, state, now, limit, owner)
 
-    async def decide_approval(self, before: Approval, after: Approval) -> bool:
-        return await self._writer.run(_replace_approval, before, after)
+    async def decide_approval(self, before: Approval, after: Approval, event: Outgoing | None = None) -> bool:
+        return await self._writer.run(_replace_approval, before, after, event)
 
     async def use_approval(self, digest: str, now: datetime) -> Approval | None:
         return await self._writer.run(_use_approval, digest, now)
 
 
-def _add_approval(connection: sa.Connection, approval: Approval) -> None:
+def _add_approval(connection: sa.Connection, approval: Approval, event: Outgoing | None) -> None:
     connection.execute(approvals.insert().values(_approval_row(approval)))
+    add_event(connection, event)
 
 
 def _approval_row(approval: Approval) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def _read_approvals(
     query = sa.select(approvals.c.approval).where(approvals.c.tenant == tenant)
     over = sa.and_(approvals.c.state.in_(("pending", "approved")), approvals.c.expires_at <= now)
     if state == "expired":
-        query = query.where(over)
+        query = query.where(sa.or_(approvals.c.state == "expired", over))
     elif state is not None:
         query = query.where(approvals.c.state == state, sa.not_(over))
     if owner is not None:
@@ -76,11 +79,12 @@ def _read_approvals(
     return [_to_approval(row) for row in connection.execute(query)]
 
 
-def _replace_approval(connection: sa.Connection, before: Approval, after: Approval) -> bool:
+def _replace_approval(connection: sa.Connection, before: Approval, after: Approval, event: Outgoing | None) -> bool:
     row = connection.execute(sa.select(approvals.c.approval).where(approvals.c.id == before.id)).first()
     if row is None or _to_approval(row) != before:
         return False
     connection.execute(approvals.update().where(approvals.c.id == before.id).values(_approval_row(after)))
+    add_event(connection, event)
     return True
 
 

@@ -1,6 +1,6 @@
 """Grants in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -8,17 +8,20 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from gateway.core.event import Outgoing
 from gateway.core.grant import Grant, GrantState, give_back, take
 from gateway.core.principal import Owner
+from gateway.stores.base import say_nothing
 from gateway.stores.schema import grants
 from gateway.stores.sql_lane import INTEGER_MAX, Row, SqlPart
+from gateway.stores.sql_outbox import add_event
 
 
 class SqlGrants(SqlPart):
     """A GrantStore."""
 
-    async def add_grant(self, grant: Grant) -> None:
-        await self._writer.run(_add_grant, grant)
+    async def add_grant(self, grant: Grant, event: Outgoing | None = None) -> None:
+        await self._writer.run(_add_grant, grant, event)
 
     async def find_grant(self, grant_id: str) -> Grant | None:
         return await self._reader.run(_find_grant, grant_id)
@@ -28,11 +31,13 @@ class SqlGrants(SqlPart):
     ) -> Sequence[Grant]:
         return await self._reader.run(_read_grants, tenant, state, now, limit, owner)
 
-    async def change_grant(self, before: Grant, after: Grant) -> bool:
-        return await self._writer.run(_change_grant, before, after)
+    async def change_grant(self, before: Grant, after: Grant, event: Outgoing | None = None) -> bool:
+        return await self._writer.run(_change_grant, before, after, event)
 
-    async def use_grant(self, grant_id: str, amount: Decimal, now: datetime) -> Grant | None:
-        return await self._writer.run(_use_grant, grant_id, amount, now)
+    async def use_grant(
+        self, grant_id: str, amount: Decimal, now: datetime, tell: Callable[[Grant], Outgoing | None] = say_nothing
+    ) -> Grant | None:
+        return await self._writer.run(_use_grant, grant_id, amount, now, tell)
 
     async def give_back_use(self, grant_id: str, amount: Decimal) -> None:
         await self._writer.run(_give_back_use, grant_id, amount)
@@ -50,8 +55,9 @@ def _to_grant(row: Row) -> Grant:
     return msgspec.json.decode(row.entry, type=Grant)
 
 
-def _add_grant(connection: sa.Connection, grant: Grant) -> None:
+def _add_grant(connection: sa.Connection, grant: Grant, event: Outgoing | None) -> None:
     connection.execute(grants.insert().values(_row_of(grant)))
+    add_event(connection, event)
 
 
 def _find_grant(connection: sa.Connection, grant_id: str) -> Grant | None:
@@ -84,18 +90,26 @@ def _put_grant(connection: sa.Connection, grant: Grant) -> None:
     connection.execute(grants.update().where(grants.c.id == grant.id).values(_row_of(grant)))
 
 
-def _change_grant(connection: sa.Connection, before: Grant, after: Grant) -> bool:
+def _change_grant(connection: sa.Connection, before: Grant, after: Grant, event: Outgoing | None) -> bool:
     if _locked(connection, before.id) != before:
         return False
     _put_grant(connection, after)
+    add_event(connection, event)
     return True
 
 
-def _use_grant(connection: sa.Connection, grant_id: str, amount: Decimal, now: datetime) -> Grant | None:
+def _use_grant(
+    connection: sa.Connection,
+    grant_id: str,
+    amount: Decimal,
+    now: datetime,
+    tell: Callable[[Grant], Outgoing | None],
+) -> Grant | None:
     held = _locked(connection, grant_id)
     used = take(held, amount, now) if held else None
     if used is not None:
         _put_grant(connection, used)
+        add_event(connection, tell(used))
     return used
 
 
