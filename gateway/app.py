@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp
@@ -57,12 +58,13 @@ from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
-from gateway.rankers.base import RankerFactory
-from gateway.rankers.lexical import LexicalRankers
+from gateway.rankers.base import Ranker
+from gateway.rankers.lexical import Bm25
 from gateway.results import KeptResults
 from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
+from gateway.tool_index import ToolIndex
 from gateway.upstream import Upstream, open_upstream
 from gateway.webhook import Webhook
 
@@ -98,8 +100,14 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         watch = PolicyWatch(settings, published, ingestion, store, audit, policies, clock=clock)
         await watch.begin()
-        every_s = settings.follow_s
-        for endless in (ingestion.follow(every_s), ingestion.keep_fresh(every_s), watch.follow(every_s), seal.keep()):
+        discovery, every_s = Discovery(published, ToolIndex(_ranker(settings))), settings.follow_s
+        for endless in (
+            ingestion.follow(every_s),
+            ingestion.keep_fresh(every_s),
+            watch.follow(every_s),
+            discovery.keep_indexed(),
+            seal.keep(),
+        ):
             opened.push_async_callback(_end, asyncio.create_task(endless))
         authorization = _open_authorization(settings, secrets, store, published, audit, upstream)
         if authorization is not None:
@@ -119,7 +127,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         yield Gateway(
             settings=settings,
             published=published,
-            discovery=Discovery(published, _rankers(settings)),
+            discovery=discovery,
             calls=Calls(
                 published,
                 StaticCredentials(secrets),
@@ -327,10 +335,10 @@ def _origin(settings: Settings) -> str:
     return url
 
 
-def _rankers(settings: Settings) -> RankerFactory:
+def _ranker(settings: Settings) -> Ranker[Any]:
     match settings.ranker:
         case LexicalRanker():
-            return LexicalRankers()
+            return Bm25()
 
 
 def _new_id() -> str:

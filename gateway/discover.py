@@ -5,6 +5,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from msgspec import Struct
 
@@ -15,7 +16,8 @@ from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
 from gateway.errors import NotFound
 from gateway.published import Published
-from gateway.rankers.base import Ranker, RankerFactory
+from gateway.rankers.base import Part
+from gateway.tool_index import ToolIndex
 
 VIEWS_MAX = 64
 SEARCH_LIMIT_MAX = 50
@@ -29,7 +31,7 @@ class View(Struct, frozen=True, eq=False):
     are the same object: an edge may cache what it encodes under it.
     """
 
-    version: str
+    catalog: Catalog
     tools: Mapping[str, Tool]
     pinned: tuple[Tool, ...]
     missing: Mapping[str, tuple[str, ...]] = MappingProxyType({})
@@ -46,11 +48,11 @@ class Found(Struct, frozen=True):
 class Discovery:
     """Looks at the catalog through the eyes of one caller."""
 
-    def __init__(self, published: Published, rankers: RankerFactory) -> None:
+    def __init__(self, published: Published, index: ToolIndex[Any]) -> None:
         self._published = published
-        self._rankers = rankers
+        self._index = index
         self._views: OrderedDict[tuple[str, frozenset[str], bool], View] = OrderedDict()
-        self._indexes: OrderedDict[View, asyncio.Future[Ranker]] = OrderedDict()
+        self._parts: OrderedDict[View, tuple[Part[Any], ...]] = OrderedDict()
 
     def view(self, principal: Principal, *, step_up: bool = False) -> View:
         """Everything this caller may call; with `step_up` also what it could with more scopes. The same object for the same
@@ -79,18 +81,24 @@ class Discovery:
     async def search(self, principal: Principal, query: str, limit: int = 10) -> tuple[Found, ...]:
         """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first."""
         view = self.view(principal)
-        ranker = await self._index(view)
-        ranked = ranker.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)))
+        parts = await self._parts_of(view)
+        ranked = await self._index.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)), parts, len(view.tools))
         return tuple(Found(view.tools[one.name], one.score, one.matched) for one in ranked)
 
-    async def _index(self, view: View) -> Ranker:
-        """The index of a view: built once, off the event loop, whoever asks first. One that failed is tried again."""
-        building = self._indexes.get(view)
-        if building is None or (building.done() and building.exception() is not None):
-            work = asyncio.to_thread(self._rankers.build, tuple(view.tools.values()))
-            building = self._indexes[view] = asyncio.ensure_future(work)
-            _forget_oldest(self._indexes)
-        return await asyncio.shield(building)
+    async def keep_indexed(self) -> None:
+        """Index what is published before anybody searches it, until the gateway stops."""
+        while not self._published.stopped:
+            turned = asyncio.create_task(self._published.next())
+            for edition in self._published.editions.every():
+                await self._index.index(tuple(edition.catalog.connectors.values()))
+            await turned
+
+    async def _parts_of(self, view: View) -> tuple[Part[Any], ...]:
+        if view not in self._parts:
+            connectors = tuple(view.catalog.connectors.values())
+            self._parts[view] = await self._index.parts(connectors, view.tools)
+            _forget_oldest(self._parts)
+        return self._parts[view]
 
 
 def say_missing(scopes: tuple[str, ...]) -> str:
@@ -111,7 +119,7 @@ def _look(catalog: Catalog, scopes: frozenset[str], step_up: bool) -> View:
     pinned = tuple(
         seen[name] for connector in catalog.connectors.values() for name in connector.manifest.pinned if name in seen
     )
-    return View(catalog.version, seen, pinned, missing)
+    return View(catalog, seen, pinned, missing)
 
 
 def _forget_oldest(cache: OrderedDict) -> None:  # type: ignore[type-arg]

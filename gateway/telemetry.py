@@ -28,6 +28,6 @@ def set_up_logging(level: Literal["debug", "info", "warning", "error"], form: Li
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=number, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for name in ("httpx", "httpcore", "aiohttp", "alembic", "bm25s", "uvicorn.access"):
+    for name in ("httpx", "httpcore", "aiohttp", "alembic", "uvicorn.access"):
         # httpx logs whole URLs at INFO, and a URL may carry a secret in its query.
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,11 +1,22 @@
-"""What a ranker is: it knows the text of tools and puts those that fit a query first. Knows no caller and no policy."""
+"""What a ranker is: it knows the text of tools and puts those that fit a query first. Knows no caller and no policy.
+
+Tools are indexed in segments, one for each connector, so that a connector that comes or changes costs its own tools alone.
+Which tools of a segment a caller may see is handed in with each query.
+
+INVARIANT: a tool that may not be seen is in no answer, and weighs on the score of none.
+"""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from gateway.core.tool import Tool
+
+Mask = npt.NDArray[np.bool_]
+S = TypeVar("S")
 
 
 class Ranked(Struct, frozen=True):
@@ -17,19 +28,23 @@ class Ranked(Struct, frozen=True):
     matched: tuple[str, ...] = ()
 
 
-class Ranker(Protocol):
-    """An index over the tools that one caller may see. Immutable: other tools get another index.
+class Part(Struct, Generic[S], frozen=True, eq=False):
+    """One segment as one caller sees it. `seen` has an entry for each tool of the segment, in its order; None: all of them."""
 
-    INVARIANT: an index holds no tool that its caller may not see, so such a tool can neither appear in an answer
-    nor weigh on the score of one that does.
-    """
-
-    def rank(self, query: str, limit: int) -> Sequence[Ranked]:
-        """At most `limit` tools, best first; equal scores in the order of their names."""
+    segment: S
+    seen: Mask | None = None
 
 
-class RankerFactory(Protocol):
+class Ranker(Protocol[S]):
+    """One way to rank. `S` is what its segments are."""
+
     name: str
 
-    def build(self, tools: Sequence[Tool]) -> Ranker:
-        """Index these tools. Takes time in proportion to their number: call it off the event loop."""
+    def segment(self, tools: Sequence[Tool]) -> S:
+        """Index these tools, in this order. Takes time in proportion to their number: call it off the event loop."""
+
+    def merge(self, segments: Sequence[S]) -> S:
+        """One segment of all their tools, one after the other: a query costs less over one than over many."""
+
+    def rank(self, query: str, limit: int, parts: Sequence[Part[S]]) -> Sequence[Ranked]:
+        """At most `limit` of the tools that are seen, best first; equal scores in the order of their names."""
