@@ -122,7 +122,7 @@ class Clients:
         await self._store.swap_record(None, client)
         await self._lines.write(
             ANYBODY,
-            "register client",
+            "clients.register",
             id=client.id,
             name=client.name,
             redirect_uris=client.redirect_uris,
@@ -170,7 +170,7 @@ class Clients:
         if not client.name:
             raise BadRequest("A client needs a name.")
         await self._store.swap_record(None, client)
-        await self._lines.write(by, "add client", id=client.id, name=client.name, scopes=tuple(sorted(scopes)))
+        await self._lines.write(by, "clients.add", id=client.id, name=client.name, scopes=tuple(sorted(scopes)))
         return client, secret
 
     async def clients(self) -> Sequence[Client]:
@@ -184,7 +184,7 @@ class Clients:
         for family in await self._store.records(TokenFamily):
             if family.client == client_id and family.revoked_at is None:
                 await self._store.swap_record(family, structs.replace(family, revoked_at=self._clock()))
-        await self._lines.write(by, "remove client", id=client.id, name=client.name)
+        await self._lines.write(by, "clients.remove", id=client.id, name=client.name)
 
     def _end(self, seconds: float) -> datetime:
         return self._clock() + timedelta(seconds=seconds)

@@ -75,7 +75,7 @@ class Families:
         await self._store.swap_record(None, family)
         await self._lines.write(
             principal_of_family(family),
-            "token family begun",
+            "tokens.begun",
             scopes=tuple(sorted(family.scopes)),
             resource=family.resource,
         )
@@ -164,7 +164,7 @@ class Families:
             if family is None or family.revoked_at is not None:
                 return False
             if await self._store.swap_record(family, structs.replace(family, revoked_at=self._clock())):
-                await self._lines.write(principal_of_family(family), "token family revoked", why=why)
+                await self._lines.write(principal_of_family(family), "tokens.revoked", why=why)
                 return True
         return False
 

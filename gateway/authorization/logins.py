@@ -67,7 +67,7 @@ class Logins:
         self._of_addresses.count(address)
         user = await self._users.check(name, password)
         if user is None:
-            await self._lines.write(browser_principal("default", name[:64]), "sign-in failed", address=address)
+            await self._lines.write(browser_principal("default", name[:64]), "sign-in.failed", address=address)
             raise Unauthenticated(WRONG, "invalid_login")
         self._of_names.forget(name)
         return await self._begin(user)
@@ -77,7 +77,7 @@ class Logins:
             self._of_names.check(name)
             self._of_addresses.check(address)
         except QuotaReached:
-            await self._lines.write(browser_principal("default", name[:64]), "sign-in throttled", address=address)
+            await self._lines.write(browser_principal("default", name[:64]), "sign-in.throttled", address=address)
             raise
 
     async def _begin(self, user: User) -> str:
@@ -85,7 +85,7 @@ class Logins:
         until = self._clock() + timedelta(seconds=self._settings.login_s)
         login = Login(tenant=user.tenant, expires_at=until, digest=digest_of(cookie), user=user.name)
         await self._store.swap_record(None, login)
-        await self._lines.write(browser_principal(user.tenant, user.name), "sign in")
+        await self._lines.write(browser_principal(user.tenant, user.name), "sign-in")
         return cookie
 
     async def find(self, cookie: str) -> SignedIn | None:
@@ -112,7 +112,7 @@ class Logins:
         login = await self._store.find_record(Login, digest_of(signed_in.cookie))
         if login is not None:
             await self._store.swap_record(login, None)
-            await self._lines.write(browser_principal(login.tenant, login.user), "sign out")
+            await self._lines.write(browser_principal(login.tenant, login.user), "sign-out")
 
 
 def form_token(cookie: str, purpose: str) -> str:

@@ -148,12 +148,12 @@ class AuthorizationServer:
         given = chosen & frozenset(offer.scopes)
         by = browser_principal(signed_in.user.tenant, signed_in.user.name)
         if not given:
-            await self._lines.write(by, "consent refused", client=offer.client.id, name=offer.client.name)
+            await self._lines.write(by, "consent.refused", client=offer.client.id, name=offer.client.name)
             return self._with_issuer(_denied(offer.form, "The person said no."))
         if not offer.is_agreed:
             await self._remember(signed_in, offer.client, given)
             await self._lines.write(
-                by, "consent given", client=offer.client.id, name=offer.client.name, scopes=tuple(sorted(given))
+                by, "consent.given", client=offer.client.id, name=offer.client.name, scopes=tuple(sorted(given))
             )
         return self._with_issuer(await asyncio.to_thread(self._give_code, offer.form, signed_in, given))
 

@@ -64,7 +64,7 @@ class Users:
         )
         if not await self._store.swap_record(None, user):
             raise Conflict(f"There is a user {name} already; `factotum users change` changes one.")
-        await self._record(by, "add user", user)
+        await self._record(by, "users.add", user)
         return user
 
     async def users(self) -> Sequence[User]:
@@ -91,7 +91,7 @@ class Users:
         await self._swap(before, after)
         if after.disabled:
             await self.sign_out(name)
-        await self._record(by, "change user", after)
+        await self._record(by, "users.change", after)
         return after
 
     async def set_password(self, by: Principal, name: str, password: str) -> None:
@@ -100,14 +100,14 @@ class Users:
         after = structs.replace(before, password=await self._hash(password))
         await self._swap(before, after)
         await self.sign_out(name)
-        await self._record(by, "change password", after)
+        await self._record(by, "users.password", after)
 
     async def remove(self, by: Principal, name: str) -> None:
         """Raises NotFound."""
         before = await self._known(name)
         await self._swap(before, None)
         await self.sign_out(name)
-        await self._record(by, "remove user", before)
+        await self._record(by, "users.remove", before)
 
     async def sign_out(self, name: str) -> None:
         """End what was begun with this name: at browsers, and of clients; and forget what was agreed to."""

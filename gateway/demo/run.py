@@ -27,15 +27,18 @@ from gateway.settings import Secrets, Settings, SqliteStore
 
 SECRET_NAME = "demo-household"  # noqa: S105 (the name of a secret)
 KEY_DAYS = 1
+USER = "demo"
 OWN_SCOPES = frozenset({"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read"})
 
 
 class Demo(Struct, frozen=True):
-    """A running demo: where it is, a key that may do everything and one that may only look at lights."""
+    """A running demo: where it is, a key that may do everything and one that may only look at lights, and the password of
+    somebody who may do everything too."""
 
     url: str
     key: str
     weak_key: str
+    password: str
     household: Household
 
 
@@ -56,8 +59,13 @@ async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterat
     """The household, the gateway before it, and keys. Everything is gone afterwards."""
     secret = os.urandom(24).hex()
     today = datetime.now().date()
-    with TemporaryDirectory(prefix="factotum-demo-") as folder:
-        settings = Settings(data_dir=folder, connectors_dir=folder, store=SqliteStore(durability="process"))
+    with TemporaryDirectory(prefix="factotum-demo-") as folder, _listen(port) as listening:
+        settings = Settings(
+            port=listening.getsockname()[1],
+            data_dir=folder,
+            connectors_dir=folder,
+            store=SqliteStore(durability="process"),
+        )
         async with (
             open_household(today, secret) as household,
             open_gateway(settings, Secrets({SECRET_NAME: secret})) as gateway,
@@ -68,9 +76,9 @@ async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterat
             every = all_scopes(gateway.published.current.catalog) | OWN_SCOPES
             key = await make_key(gateway, "demo", every | {f"{name}:read" for name in left_out})
             weak_key = await make_key(gateway, "demo-lights", frozenset({"home:lights.read"}))
-            with _listen(port) as listening:
-                async with serving(gateway, listening) as url:
-                    yield Demo(url, key, weak_key, household)
+            password = await add_user(gateway, every)
+            async with serving(gateway, listening) as url:
+                yield Demo(url, key, weak_key, password, household)
 
 
 def offer(name: str, base_url: str) -> Offered:
@@ -94,6 +102,14 @@ async def make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
     )
     await gateway.store.add_key(key)
     return token
+
+
+async def add_user(gateway: Gateway, scopes: frozenset[str]) -> str:
+    """The password of somebody for MCP clients that send people to sign in."""
+    password = os.urandom(8).hex()
+    if gateway.authorization is not None:
+        await gateway.authorization.users.add(OPERATOR, USER, password, "default", scopes, frozenset())
+    return password
 
 
 def _listen(port: int) -> socket:
@@ -121,6 +137,7 @@ Factotum is running, with a household behind it: {", ".join(NAMES)}.
   MCP   {demo.url}/mcp
   REST  {demo.url}/v1       its document: {demo.url}/openapi.json
   key   {demo.key}
+  user  {USER}, with the password {demo.password}
 
 Three things to try:
 
@@ -130,8 +147,8 @@ Three things to try:
   2. Call it, and see the lamp go out:
      {call} {demo.url}/v1/tools/home_set_light:call -d '{{"arguments": {{"light_id": "light-1", "on": false}}}}'
 
-  3. Connect an MCP client (any will do) to {demo.url}/mcp with that key as its bearer token, and ask:
-     "Is the front door locked?"
+  3. Connect an MCP client (any will do) to {demo.url}/mcp, sign in as {USER} where it sends you (or give it that key as
+     its bearer token), and ask: "Is the front door locked?"
 
 What was done, and on whose behalf: {call} {demo.url}/v1/audit
 Ctrl-C stops it all and leaves nothing behind."""

@@ -262,7 +262,7 @@ async def test_a_wrong_name_gets_the_answer_of_a_wrong_password(served: Served) 
         assert "factotum-login" not in str(answer.headers.get_list("set-cookie"))
     assert pages[0] == pages[1]
     assert pages[0][0] == 401
-    assert [line["subject"] for line in await served.lines() if line["tool"] == "sign-in failed"] == ["ada", "nobody"]
+    assert [line["subject"] for line in await served.lines() if line["tool"] == "sign-in.failed"] == ["ada", "nobody"]
 
 
 async def form_at(who: Ada, path: str) -> dict[str, Any]:
@@ -279,7 +279,7 @@ async def test_passwords_cannot_be_guessed_for_long(serves: Serves) -> None:
         assert statuses == [401, 401, 429]
         fields = await form_at(mallory, "/login") | {"name": ["ada"], "password": [PASSWORD]}
         assert (await mallory.post("/login", fields)).status_code == 429
-        assert [line["tool"] for line in await served.lines()].count("sign-in throttled") == 2
+        assert [line["tool"] for line in await served.lines()].count("sign-in.throttled") == 2
 
 
 @pytest.mark.parametrize(
