@@ -22,8 +22,9 @@ from gateway.audit_seal import AuditSeal, signing_key
 from gateway.auth.access_token import AccessTokens, OwnIssuer
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.auth.issuer_http import IssuerHttp, may_ask
-from gateway.auth.issuer_keys import KeyTimes
+from gateway.auth.issuer_keys import IssuerKeys, KeyTimes, Metadata
 from gateway.auth.sign_in import SignIn
+from gateway.authorization.assertion_grant import Assertions
 from gateway.authorization.clients import Clients
 from gateway.authorization.families import Families
 from gateway.authorization.grants import Parts
@@ -109,10 +110,12 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             seal.keep(),
         ):
             opened.push_async_callback(_end, asyncio.create_task(endless))
-        authorization = _open_authorization(settings, secrets, store, published, audit, upstream)
+        http = IssuerHttp()
+        opened.push_async_callback(http.close)
+        authorization = _open_authorization(settings, secrets, store, published, audit, upstream, http)
         if authorization is not None:
             opened.push_async_callback(_end, asyncio.create_task(authorization.forget_what_is_over()))
-        desk = await _open_desk(settings, secrets, store, published, authorization, opened)
+        desk = await _open_desk(settings, secrets, store, published, authorization, http)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
         webhook = _open_webhook(settings, secrets, store, upstream, clock)
@@ -257,7 +260,7 @@ async def _open_desk(
     store: Store,
     published: Published,
     authorization: AuthorizationServer | None,
-    opened: AsyncExitStack,
+    http: IssuerHttp,
 ) -> SignInDesk:
     """API keys alone, and the tokens of issuers where there are some. Raises SettingsBroken."""
     api_keys, told = ApiKeyAuthenticator(store), settings.auth
@@ -266,14 +269,12 @@ async def _open_desk(
     if not names:
         return SignInDesk(api_keys, published)
     resource = ProtectedResource(_origin(settings), names, told.scopes)
-    http = IssuerHttp()
-    opened.push_async_callback(http.close)
     tokens = AccessTokens(
         told.issuers,
         resource.audiences,
         secrets,
         http,
-        times=KeyTimes(told.keys_fresh_s, told.keys_floor_s, told.keys_stale_s),
+        times=_key_times(settings),
         cache_s=told.cache_s,
         clock=time.monotonic,
         own=None if authorization is None else _own_issuer(authorization),
@@ -288,6 +289,7 @@ def _open_authorization(
     published: Published,
     audit: AuditLog,
     upstream: Upstream,
+    http: IssuerHttp,
 ) -> AuthorizationServer | None:
     """The gateway's own authorisation server; None where it is not wanted. Raises SettingsBroken."""
     wanted, told = settings.auth.server, settings.auth
@@ -305,7 +307,17 @@ def _open_authorization(
     resources = ProtectedResource(origin).audiences
     parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, _now)
     logins = Logins(store, users, published, lines, wanted, _now, time.monotonic)
-    return AuthorizationServer(parts, logins, published, lines, origin)
+    trusted = {one.issuer: (one, _keys_of(one, settings, http)) for one in wanted.assertion_issuers}
+    assertions = Assertions(trusted, store, published, origin, _now)
+    return AuthorizationServer(parts, logins, published, lines, origin, assertions, time.monotonic)
+
+
+def _keys_of(issuer: Issuer, settings: Settings, http: IssuerHttp) -> IssuerKeys:
+    return IssuerKeys(issuer, Metadata(issuer.issuer, http), http, _key_times(settings), time.monotonic)
+
+
+def _key_times(settings: Settings) -> KeyTimes:
+    return KeyTimes(settings.auth.keys_fresh_s, settings.auth.keys_floor_s, settings.auth.keys_stale_s)
 
 
 def _own_issuer(authorization: AuthorizationServer) -> OwnIssuer:
@@ -329,9 +341,9 @@ def _origin(settings: Settings) -> str:
         raise SettingsBroken(
             "auth.issuers and auth.server need http.public_url, an https origin such as https://gateway.example.com."
         )
-    for one in settings.auth.issuers:
+    for one in (*settings.auth.issuers, *settings.auth.server.assertion_issuers):
         if not may_ask(one.issuer):
-            raise SettingsBroken(f"The issuer {one.issuer!r} of auth.issuers is no https URL.")
+            raise SettingsBroken(f"The issuer {one.issuer!r} of auth is no https URL.")
     return url
 
 

@@ -6,12 +6,10 @@ revoked token, is refused within that time. A token that is bound to a key is go
 
 import hashlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Protocol
 
-from joserfc.jwk import Key
 from msgspec import Struct, structs
 
-from gateway.auth.base import Presented
+from gateway.auth.base import KeySource, Presented
 from gateway.auth.issuer_http import IssuerHttp
 from gateway.auth.issuer_keys import IssuerKeys, KeyTimes, Metadata
 from gateway.core.access_token import (
@@ -42,11 +40,6 @@ class _Known(Struct, frozen=True):
     binding: Binding
     since: float
     until: float
-
-
-class KeySource(Protocol):
-    async def keys(self, key_id: str) -> tuple[Key, ...]:
-        """All keys of an issuer, where there is need to look anew because a token names this one. Raises IssuerFailed."""
 
 
 Confirm = Callable[[Claims, Principal], Awaitable[Principal]]

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from joserfc.jwk import Key
 from msgspec import Struct
 
 from gateway.core.principal import Principal
@@ -35,3 +36,8 @@ class Authenticator(Protocol):
     async def authenticate(self, presented: Presented, now: float) -> Principal:
         """The principal behind what was presented at `now` (seconds since the epoch).
         Raises Unauthenticated where there is none, or StoreFailed, or IssuerFailed."""
+
+
+class KeySource(Protocol):
+    async def keys(self, key_id: str) -> tuple[Key, ...]:
+        """All keys of an issuer, where there is need to look anew because a token names this one. Raises IssuerFailed."""

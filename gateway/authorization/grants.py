@@ -130,13 +130,15 @@ class OAuthServer(AuthorizationServer):
 
 
 class Request(OAuth2Request):
-    """One request, as Authlib reads it. `scopes` are what a person gave where one was asked."""
+    """One request, as Authlib reads it. `scopes` are what a person gave where one was asked; `asserted` is what an identity
+    provider said."""
 
     def __init__(self, form: OAuthForm) -> None:
         headers = {"Authorization": form.authorization} if form.authorization else {}
         super().__init__(form.method, form.url, headers=headers)
         self.payload = BasicOAuth2Payload(dict(form.values))
         self.scopes: frozenset[str] = frozenset()
+        self.asserted: Any = None
 
     @property
     def args(self) -> dict[str, str]:
@@ -170,7 +172,8 @@ class Caller:
         return bool(self.client.secret) and is_same(digest_of(client_secret), self.client.secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return method == self.client.method or (method == "client_secret_post" and self.client.method != "none")
+        """A secret may be told either way, whichever was registered (RFC 6749 section 2.3.1)."""
+        return (method == "none") == (self.client.method == "none")
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code" and "authorization_code" in self.client.grants

@@ -2,8 +2,9 @@
 Knows no wire."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 import structlog
@@ -11,18 +12,23 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import OAuth2Error
 from msgspec import Struct
 
+from gateway.authorization.assertion_grant import PROFILE, AssertionGrant, Assertions, AssertionServer
 from gateway.authorization.clients import Clients
+from gateway.authorization.device_grant import DeviceEndpoint, DeviceGrant, user_code_digest
 from gateway.authorization.families import Families
 from gateway.authorization.form import OAuthForm
-from gateway.authorization.grants import METHODS, Answer, CodeGrant, OAuthServer, Parts, Request
+from gateway.authorization.grants import METHODS, Answer, CodeGrant, Parts, Request
 from gateway.authorization.lines import Lines, browser_principal
 from gateway.authorization.logins import Logins, SignedIn
+from gateway.authorization.throttle import Throttle
 from gateway.authorization.users import Users
 from gateway.core.authorization import (
     CLIENT_CREDENTIALS,
     GRANTS_OF_ANYBODY,
+    JWT_BEARER,
     Client,
     Consent,
+    DeviceRequest,
     may_give,
 )
 from gateway.core.catalog import Catalog, reading_scopes
@@ -32,11 +38,15 @@ from gateway.published import Published
 log = structlog.get_logger(__name__)
 
 FORGET_S = 600.0
+DEVICES_MAX, DEVICES_WINDOW_S = 100, 60.0
+ANSWER_TRIES_MAX = 5
+ALL = "all"
 PATHS = {
     "authorization_endpoint": "/oauth/authorize",
     "token_endpoint": "/oauth/token",
     "registration_endpoint": "/oauth/register",
     "revocation_endpoint": "/oauth/revoke",
+    "device_authorization_endpoint": "/oauth/device_authorization",
     "jwks_uri": "/oauth/jwks",
 }
 
@@ -54,16 +64,43 @@ class Offer(Struct, frozen=True):
     is_agreed: bool
 
 
+class DeviceOffer(Struct, frozen=True):
+    """The same for a device that waits."""
+
+    request: DeviceRequest
+    client: Client
+    scopes: tuple[str, ...]
+    ticked: frozenset[str]
+    writing: frozenset[str]
+
+
 class AuthorizationServer:
     """One for a gateway. `origin` is its public address, and its name as an issuer."""
 
-    def __init__(self, parts: Parts, logins: Logins, published: Published, lines: Lines, origin: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        logins: Logins,
+        published: Published,
+        lines: Lines,
+        origin: str,
+        assertions: Assertions,
+        ticks: Callable[[], float],
+    ) -> None:
         self.origin = origin
         self.logins = logins
         self.parts = parts
         self._published = published
         self._lines = lines
-        self._oauth = OAuthServer(parts)
+        self._oauth = AssertionServer(parts)
+        self._oauth.assertions = assertions
+        self._oauth.register_grant(DeviceGrant)
+        self._oauth.register_endpoint(DeviceEndpoint)
+        if assertions:
+            self._oauth.register_grant(AssertionGrant)
+        self._devices = Throttle("devices that ask", DEVICES_MAX, DEVICES_WINDOW_S, ticks)
+        tries, window = parts.settings.login_attempts_max, parts.settings.login_window_s
+        self._user_codes = Throttle("codes that are none", tries, window, ticks)
 
     @property
     def users(self) -> Users:
@@ -100,6 +137,9 @@ class AuthorizationServer:
             "client_id_metadata_document_supported": True,
             "protected_resources": [self.parts.resources[0]],
         }
+        if self._oauth.assertions:
+            told["grant_types_supported"] = [*told["grant_types_supported"], JWT_BEARER]
+            told["authorization_grant_profiles_supported"] = [PROFILE]
         return msgspec.json.encode(told)
 
     def key_set(self) -> bytes:
@@ -113,6 +153,51 @@ class AuthorizationServer:
         """RFC 7009. Raises StoreFailed."""
         answer: Answer = await asyncio.to_thread(self._oauth.create_endpoint_response, "revocation", form)
         return answer
+
+    async def device(self, form: OAuthForm) -> Answer:
+        """RFC 8628 section 3.1. Raises QuotaReached or StoreFailed."""
+        self._devices.check(ALL)
+        self._devices.count(ALL)
+        answer: Answer = await asyncio.to_thread(self._oauth.create_endpoint_response, "device_authorization", form)
+        return answer
+
+    async def device_offer(self, user_code: str, signed_in: SignedIn) -> DeviceOffer | None:
+        """What the person who typed a code in is asked; None where no device waits with it. Raises QuotaReached where too
+        many were tried."""
+        self._user_codes.check(signed_in.user.name)
+        found = await self.parts.store.records(DeviceRequest, user_code_digest(user_code))
+        waiting = [one for one in found if one.state == "pending" and not one.is_over(self.parts.clock())]
+        client = await self.parts.clients.find(waiting[0].client) if waiting else None
+        if client is None:
+            self._user_codes.count(signed_in.user.name)
+            return None
+        offered = may_give(waiting[0].asked, signed_in.principal.scopes)
+        writing = offered - _reading(offered, self._published.current.catalog)
+        ticked = offered if waiting[0].asked else offered - writing
+        return DeviceOffer(waiting[0], client, tuple(sorted(offered)), ticked, writing)
+
+    async def device_decide(self, offer: DeviceOffer, signed_in: SignedIn, chosen: frozenset[str]) -> bool:
+        """The person's answer, to the device. False where another came first."""
+        given, user = chosen & frozenset(offer.scopes), signed_in.user
+        state: Literal["approved", "denied"] = "approved" if given else "denied"
+        after = msgspec.structs.replace(offer.request, tenant=user.tenant, state=state, user=user.name, scopes=given)
+        if not await self._answer_device(offer.request, after):
+            return False
+        what = "consent.given" if given else "consent.refused"
+        told = {"client": offer.client.id, "name": offer.client.name, "door": "device"}
+        await self._lines.write(browser_principal(user.tenant, user.name), what, scopes=tuple(sorted(given)), **told)
+        return True
+
+    async def _answer_device(self, before: DeviceRequest, after: DeviceRequest) -> bool:
+        """Whatever the device asked meanwhile."""
+        for _ in range(ANSWER_TRIES_MAX):
+            if await self.parts.store.swap_record(before, after):
+                return True
+            now = await self.parts.store.find_record(DeviceRequest, before.key)
+            if now is None or now.state != "pending":
+                return False
+            before = now
+        return False
 
     async def offer(self, form: OAuthForm, signed_in: SignedIn) -> Offer | Answer:
         """What the person at the browser is asked, or the answer where the request is not good. Raises ClientRefused where

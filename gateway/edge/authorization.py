@@ -13,7 +13,7 @@ from litestar.types import HTTPScope, Receive
 from gateway.authorization.form import BadParameters, OAuthForm, read_parameters
 from gateway.authorization.grants import Answer
 from gateway.authorization.logins import SignedIn, check_form_token, form_token
-from gateway.authorization.server import PATHS, AuthorizationServer, Offer
+from gateway.authorization.server import PATHS, AuthorizationServer, DeviceOffer, Offer
 from gateway.authorization.token import new_token
 from gateway.core.client_metadata import ClientRefused
 from gateway.core.redirect_uri import form_target, shown_target
@@ -25,6 +25,9 @@ from gateway.settings import HttpSettings
 
 METADATA = "/.well-known/oauth-authorization-server"
 LOGOUT = "/logout"
+DEVICE = "/device"
+USER_CODE_CHARACTERS_MAX = 40
+CHOOSE = "Choose at least one of these, or do not allow it."
 BODY_BYTES_MAX = 64 << 10
 BODY_TIMEOUT_S = 10.0
 # Where clients look who take the resource's path for a part of the issuer.
@@ -46,12 +49,15 @@ class AuthorizationDoor:
             ("POST", PATHS["token_endpoint"]): self._token,
             ("POST", PATHS["revocation_endpoint"]): self._revoke,
             ("POST", PATHS["registration_endpoint"]): self._register,
+            ("POST", PATHS["device_authorization_endpoint"]): self._device,
             ("GET", PATHS["jwks_uri"]): self._keys,
             **{("GET", path): self._metadata for path in METADATA_PATHS},
         }
         self._pages: dict[tuple[str, str], Endpoint] = {
             ("GET", PATHS["authorization_endpoint"]): self._ask,
             ("POST", PATHS["authorization_endpoint"]): self._decide,
+            ("GET", DEVICE): self._show_device,
+            ("POST", DEVICE): self._decide_device,
             ("GET", LOGIN): self._show_login,
             ("POST", LOGIN): self._sign_in,
             ("POST", LOGOUT): self._sign_out,
@@ -120,6 +126,9 @@ class AuthorizationDoor:
 
     async def _revoke(self, scope: HTTPScope, receive: Receive) -> Reply:
         return _answer(await self._server.revoke(await self._read(scope, receive)))
+
+    async def _device(self, scope: HTTPScope, receive: Receive) -> Reply:
+        return _answer(await self._server.device(await self._read(scope, receive)))
 
     async def _register(self, scope: HTTPScope, receive: Receive) -> Reply:
         body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX, timeout_s=BODY_TIMEOUT_S)
@@ -217,12 +226,55 @@ class AuthorizationDoor:
             return _sent_back(await self._server.decide(offer, signed_in, frozenset(offer.scopes)))
         return self._consent_page(offer, signed_in)
 
+    async def _show_device(self, scope: HTTPScope, receive: Receive) -> Reply:
+        signed_in = await self.browser.who(scope)
+        if signed_in is None:
+            return self.browser.to_login(path_of(scope))
+        return self._device_page(signed_in, _query(scope).get("user_code", ""))
+
+    def _device_page(self, signed_in: SignedIn, user_code: str, problem: str = "", status: int = 200) -> Reply:
+        token = self.browser.form_token(signed_in, DEVICE)
+        code = user_code[:USER_CODE_CHARACTERS_MAX]
+        return page("device", status, user=signed_in.user.name, form_token=token, user_code=code, problem=problem)
+
+    async def _decide_device(self, scope: HTTPScope, receive: Receive) -> Reply:
+        """First the code, then the yes to what the device with that code asks for."""
+        form, signed_in = await self.browser.read_form(scope, receive), await self.browser.who(scope)
+        if signed_in is None:
+            return self.browser.to_login(DEVICE)
+        user_code, decision = form.get("request") or form.get("user_code"), form.get("decision")
+        self.browser.check_form(form, signed_in, _consent_purpose(user_code) if decision else DEVICE)
+        offer = await self._server.device_offer(user_code, signed_in)
+        if offer is None:
+            return self._device_page(signed_in, user_code, "No device waits with this code; see that it is right.", 404)
+        chosen = frozenset(form.all("scope")) if decision == "allow" else frozenset()
+        if not decision or (decision == "allow" and not chosen & frozenset(offer.scopes)):
+            return self._device_consent_page(offer, signed_in, user_code, CHOOSE if decision else "")
+        if not await self._server.device_decide(offer, signed_in, chosen):
+            return message("Somebody answered already", "Start again on the device.", 409)
+        if chosen:
+            return message("The device is signed in", "Go back to it; you can close this page.", 200)
+        return message("The device was turned away", "You can close this page.", 200)
+
+    def _device_consent_page(self, offer: DeviceOffer, signed_in: SignedIn, user_code: str, problem: str) -> Reply:
+        return page(
+            "consent",
+            client=offer.client.name,
+            user=signed_in.user.name,
+            target="",
+            origin_note="Go on only if you have the device with you, and started this on it yourself.",
+            action=DEVICE,
+            form_token=self.browser.form_token(signed_in, _consent_purpose(user_code)),
+            request=user_code,
+            scopes=_told_scopes(offer),
+            problem=problem,
+        )
+
     def _request(self, query: str) -> OAuthForm:
         return OAuthForm("GET", self._server.origin + PATHS["authorization_endpoint"], read_parameters(query))
 
     def _consent_page(self, offer: Offer, signed_in: SignedIn, problem: str = "") -> Reply:
         request = urlencode(offer.form.values)
-        scopes = [{"name": one, "ticked": one in offer.ticked, "writes": one in offer.writing} for one in offer.scopes]
         return page(
             "consent",
             sends_to=form_target(offer.redirect_uri),
@@ -233,7 +285,7 @@ class AuthorizationDoor:
             action=PATHS["authorization_endpoint"],
             form_token=self.browser.form_token(signed_in, _consent_purpose(request)),
             request=request,
-            scopes=scopes,
+            scopes=_told_scopes(offer),
             problem=problem,
         )
 
@@ -249,7 +301,7 @@ class AuthorizationDoor:
         allowed = form.get("decision") == "allow"
         chosen = frozenset(form.all("scope")) if allowed else frozenset()
         if allowed and not chosen:
-            return self._consent_page(offer, signed_in, "Choose at least one of these, or do not allow it.")
+            return self._consent_page(offer, signed_in, CHOOSE)
         return _sent_back(await self._server.decide(offer, signed_in, chosen))
 
 
@@ -272,6 +324,10 @@ def _login_purpose(target: str) -> str:
 def _consent_purpose(request: str) -> str:
     """A yes is good for exactly the request that was shown."""
     return f"consent {hashlib.sha256(request.encode(errors='replace')).hexdigest()}"
+
+
+def _told_scopes(offer: Offer | DeviceOffer) -> list[dict[str, Any]]:
+    return [{"name": one, "ticked": one in offer.ticked, "writes": one in offer.writing} for one in offer.scopes]
 
 
 def _told_of(offer: Offer) -> str:
