@@ -18,7 +18,7 @@ from litestar.types import ASGIApp
 from gateway import __version__
 from gateway.approvals import Approvals, keep_expiring
 from gateway.audit import AuditLog
-from gateway.audit_seal import AuditSeal, signing_key
+from gateway.audit_seal import AuditSeal, fingerprint_key, signing_key
 from gateway.auth.access_token import AccessTokens, OwnIssuer
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.auth.issuer_http import IssuerHttp, may_ask
@@ -48,6 +48,7 @@ from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.parts import Gateway
+from gateway.edge.rejected import own_hosts
 from gateway.edge.rest import doors
 from gateway.edge.sign_in import ProtectedResource, SignInDesk
 from gateway.events import Events
@@ -61,6 +62,7 @@ from gateway.published import Edition, Published
 from gateway.quotas import Quotas
 from gateway.rankers.base import Ranker
 from gateway.rankers.lexical import Bm25
+from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
@@ -84,9 +86,17 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
     """
     async with AsyncExitStack() as opened:
         store = await opened.enter_async_context(open_store(settings))
-        seal = AuditSeal(store, signing_key(secrets, Path(settings.data_dir)), settings.audit, clock)
+        audit_key = signing_key(secrets, Path(settings.data_dir))
+        seal = AuditSeal(store, audit_key, settings.audit, clock)
         opened.push_async_callback(seal.sign)  # Once the log is closed, whose lines are all written then.
         audit = await opened.enter_async_context(AuditLog(store, queue_entries_max=settings.audit.queue_entries_max))
+        rejections = Rejections(
+            audit,
+            per_minute=settings.audit.rejected_per_minute,
+            key=fingerprint_key(audit_key),
+            clock=clock,
+        )
+        opened.push_async_callback(rejections.close)
         upstream = await opened.enter_async_context(open_upstream())
         policies = read_in_force(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
@@ -108,6 +118,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             watch.follow(every_s),
             discovery.keep_indexed(),
             seal.keep(),
+            rejections.keep(),
         ):
             opened.push_async_callback(_end, asyncio.create_task(endless))
         http = IssuerHttp()
@@ -150,6 +161,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             ingestion=ingestion,
             desk=desk,
             audit=audit,
+            rejections=rejections,
             store=store,
             authorization=authorization,
         )
@@ -233,6 +245,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         gateway.calls,
         gateway.results,
         gateway.discovery,
+        gateway.rejections,
         list_tools_max=mcp.list_tools_max,
         page_tools_max=mcp.page_tools_max,
     )
@@ -241,12 +254,13 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         Resources(gateway.results),
         Listening(gateway.published, gateway.discovery),
         gateway.desk,
+        gateway.rejections,
         McpEndpointSettings(
             list_ttl_ms=mcp.list_ttl_ms,
             body_bytes_max=http.body_bytes_max,
             body_depth_max=http.body_depth_max,
             body_timeout_s=http.body_timeout_s,
-            allowed_hosts=(gateway.settings.host, *http.allowed_hosts),
+            allowed_hosts=own_hosts(gateway.settings.host, http),
             allowed_origins=http.allowed_origins,
             version=__version__,
         ),

@@ -7,6 +7,7 @@ first start, for its owner alone. Whoever can write the store but not read the k
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -103,6 +104,11 @@ def signing_key(secrets: Mapping[str, str], data_dir: Path) -> Ed25519PrivateKey
     if not isinstance(key, Ed25519PrivateKey):
         raise SettingsBroken(f"The key that signs the audit log ({SECRET}, or {path}) is no Ed25519 private key.")
     return key
+
+
+def fingerprint_key(key: Ed25519PrivateKey) -> bytes:
+    """Another secret made of it, with which the log's fingerprints of credentials are made."""
+    return sha256(b"factotum credential fingerprints " + key.private_bytes_raw()).digest()
 
 
 def _new_key() -> bytes:

@@ -124,6 +124,7 @@ class Calls:
             result = await self._perform(record)
         except GatewayError as error:
             await self._audit.record(record.entry(_phase_of(error, record), error))
+            error.on_record = True
             raise
         except asyncio.CancelledError:
             await asyncio.shield(self._audit.record(record.entry(record.cut_off("cancelled"))))

@@ -1,10 +1,12 @@
-"""Every error the gateway tells a caller about, and the two tables that put them on a wire.
+"""Every error the gateway tells a caller about, and the tables that put them on a wire.
 
     GatewayError
     ├── Unauthenticated            no key, or one that is unknown, expired or revoked
     ├── Forbidden
     │   ├── ScopeMissing           names the scopes that would do
     │   │   └── AdminRefused       names the roles too
+    │   ├── HostRefused            the request is for another host
+    │   ├── OriginRefused          a page of another site sent it
     │   ├── PolicyDenied           carries the decision
     │   └── ApprovalNeeded         carries what is asked for
     ├── NotFound                   a tool, connector or key of that name
@@ -28,9 +30,13 @@
 Texts are ours: never that of an exception we did not write. Each says what to do next.
 """
 
+from typing import TypeVar
+
 from gateway.core.approval import Approval
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
+
+_T = TypeVar("_T")
 
 
 class GatewayError(Exception):
@@ -41,6 +47,8 @@ class GatewayError(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+        # Whether the audit log has a line of it already.
+        self.on_record = False
 
 
 class Unauthenticated(GatewayError):
@@ -73,9 +81,18 @@ class AdminRefused(ScopeMissing):
 
     title = "Not allowed"
 
-    def __init__(self, detail: str, scopes: tuple[str, ...], roles: tuple[str, ...]) -> None:
+    def __init__(self, detail: str, action: str, scopes: tuple[str, ...], roles: tuple[str, ...]) -> None:
         super().__init__(detail, scopes)
+        self.action = action
         self.roles = roles
+
+
+class HostRefused(Forbidden):
+    """The request is for another host than this one is."""
+
+
+class OriginRefused(Forbidden):
+    """A page of another site sent it."""
 
 
 class PolicyDenied(Forbidden):
@@ -220,6 +237,35 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     GatewayError: 500,
 }
 
+CODE: dict[type[GatewayError], str] = {
+    Unauthenticated: "sign_in_needed",
+    AdminRefused: "not_allowed",
+    ScopeMissing: "insufficient_scope",
+    HostRefused: "host_refused",
+    OriginRefused: "origin_refused",
+    PolicyDenied: "denied_by_policy",
+    ApprovalNeeded: "approval_needed",
+    Forbidden: "not_allowed",
+    NotFound: "not_found",
+    ArgumentsInvalid: "invalid_arguments",
+    DocumentRejected: "document_rejected",
+    TooLarge: "too_large",
+    BadRequest: "bad_request",
+    Conflict: "conflict",
+    QuotaReached: "quota_reached",
+    CredentialMissing: "credential_missing",
+    UpstreamForbidden: "address_not_allowed",
+    UpstreamBusy: "backend_busy",
+    UpstreamUnreachable: "backend_unreachable",
+    UpstreamTimeout: "backend_timeout",
+    UpstreamBroken: "backend_broken",
+    AnswerInvalid: "invalid_answer",
+    UpstreamFailed: "backend_failed",
+    IssuerFailed: "issuer_unavailable",
+    StoreFailed: "store_unavailable",
+    GatewayError: "internal_error",
+}
+
 JSONRPC_CODE: dict[type[GatewayError], int] = {
     Unauthenticated: -32600,
     Forbidden: -32600,
@@ -234,10 +280,21 @@ def http_status(error: GatewayError) -> int:
     return _nearest(HTTP_STATUS, error)
 
 
+def code_of(error: GatewayError) -> str:
+    """What went wrong, for programs: what it says of itself (RFC 6750, RFC 9449), or else its own or its nearest ancestor's."""
+    match error:
+        case Unauthenticated(code=code) if code:
+            return code
+        case AdminRefused(scopes=scopes) if scopes:
+            return "insufficient_scope"
+        case _:
+            return _nearest(CODE, error)
+
+
 def jsonrpc_code(error: GatewayError) -> int:
     """The JSON-RPC code of an error (JSON-RPC 2.0 section 5.1), found in the same way."""
     return _nearest(JSONRPC_CODE, error)
 
 
-def _nearest(table: dict[type[GatewayError], int], error: GatewayError) -> int:
+def _nearest(table: dict[type[GatewayError], _T], error: GatewayError) -> _T:
     return next(table[kind] for kind in type(error).__mro__ if kind in table)

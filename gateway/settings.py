@@ -64,9 +64,9 @@ class McpSettings(_Part, frozen=True):
 
 
 class HttpSettings(_Part, frozen=True):
-    """Bounds on what may come in. `allowed_hosts` are Host headers beyond loopback and `host`; `allowed_origins` are
-    the Origins of web pages that may call; none by default. `public_url` is the origin at which clients reach the gateway
-    (`https://gateway.example.com`): access tokens have to be made for it."""
+    """Bounds on what may come in. `allowed_hosts` are Host headers beyond loopback, `host` and that of `public_url`;
+    `allowed_origins` are the Origins of web pages that may call; none by default. `public_url` is the origin at which clients
+    reach the gateway (`https://gateway.example.com`): access tokens have to be made for it."""
 
     body_bytes_max: Bytes = 4 << 20
     body_depth_max: Count = 64
@@ -136,11 +136,13 @@ class DocumentSettings(_Part, frozen=True):
 
 class AuditSettings(_Part, frozen=True):
     """The end of the log is signed every `checkpoint_s` in which it grew. Lines older than `retention_days` are let go, up to
-    a signed one; 0 keeps all."""
+    a signed one; 0 keeps all. Of requests that are turned away at a door there are `rejected_per_minute` lines a minute for each
+    kind and source, and one that says how many more there were."""
 
     queue_entries_max: Count = 10_000
     checkpoint_s: Seconds = 60.0
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    rejected_per_minute: Count = 10
 
 
 class WebhookSettings(_Part, frozen=True):

@@ -138,6 +138,7 @@ async def test_connections_beyond_the_bound_are_turned_away_and_idle_ones_make_r
 async def test_a_body_that_drips_or_never_ends_is_a_clear_error_at_every_door(opens: Callable[..., Any]) -> None:
     paths = ["/mcp", "/v1/tools/lamps_get_lamp:call", "/v1/tools:search", "/v1/connectors/x/approve"]
     async with served(opens) as (door, port):
+        await door.add("x", LAMPS, "https://x.example")
         token = await door.key("factotum:connectors.approve", "factotum:connectors.write")
         for path in paths:
             slow = await answer_to(port, request(token, b"{", path, content_length="1000"))

@@ -20,9 +20,10 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
 
     A write has two lines with one `call_id`: `sending`, committed before the request leaves, and its end.
     A read has one, committed before its result is reported. `phase`:
-    `done` the backend answered; `denied` scopes or a policy said no; `rejected` the arguments or the tool's name were wrong;
-    `failed` no usable answer and nothing can have happened; `uncertain` no answer and a write may have happened;
-    `cancelled` the caller went away; `previewed` a dry run; `administered` a change to the gateway itself.
+    `done` the backend answered; `denied` scopes or a policy said no; `rejected` the arguments or the tool's name were wrong,
+    or the request was turned away at the door; `failed` no usable answer and nothing can have happened; `uncertain` no answer
+    and a write may have happened; `cancelled` the caller went away; `previewed` a dry run;
+    `administered` a change to the gateway itself.
     `arguments` are redacted JSON. `identity` is who reached the backend; `issuer` vouched for the subject, and `actors` act
     for it; `approval` is the approval or the grant (`g-...`) that was used. `sequence` is given by the store.
 

@@ -16,4 +16,4 @@ def require(
     remedy = roles.remedy(principal, action, resource)
     would = [*(f"the scope {scope}" for scope in remedy.scopes), *(f"the role {role}" for role in remedy.roles)]
     told = f" {' or '.join(would)} would do: ask for a key that has it.".replace(" the", " The", 1) if would else ""
-    raise AdminRefused(" ".join(decision.reasons) + told, remedy.scopes, remedy.roles)
+    raise AdminRefused(" ".join(decision.reasons) + told, action, remedy.scopes, remedy.roles)

@@ -14,6 +14,7 @@ from gateway.ingest import Ingestion
 from gateway.policies import PolicyDesk
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Published
+from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.settings import Settings
 from gateway.stores.base import Store
@@ -35,6 +36,7 @@ class Gateway(Struct, frozen=True):
     ingestion: Ingestion
     desk: SignInDesk
     audit: AuditLog
+    rejections: Rejections
     store: Store
     authorization: AuthorizationServer | None = None
 

@@ -17,6 +17,7 @@ from gateway.errors import (
     ScopeMissing,
     Unauthenticated,
     UpstreamFailed,
+    code_of,
     http_status,
 )
 
@@ -30,21 +31,25 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
     caller may act on is a member of its own: `scopes`, `problems`, `retry`,
     `retry_after_s`, `may_have_happened`, `code`."""
     status = http_status(error)
-    told: dict[str, Any] = {"type": "about:blank", "title": error.title, "status": status, "detail": error.detail}
+    told: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": status,
+        "code": code_of(error),
+        "detail": error.detail,
+    }
     headers: tuple[tuple[bytes, bytes], ...] = ()
     match error:
         case Unauthenticated():
             headers = (challenge(error.code, ()),)
-            if error.code:
-                told["code"] = error.code
         case AdminRefused(scopes=scopes, roles=roles):
-            told |= {"scopes": scopes, "roles": roles, "code": "insufficient_scope" if scopes else "not_allowed"}
+            told |= {"scopes": scopes, "roles": roles}
             headers = (challenge("insufficient_scope", scopes),) if scopes else ()
         case ScopeMissing(scopes=scopes):
-            told |= {"scopes": scopes, "code": "insufficient_scope"}
+            told["scopes"] = scopes
             headers = (challenge("insufficient_scope", scopes),)
         case ApprovalNeeded(approval=approval):
-            told |= {"code": "approval_needed", "approval": told_approval(approval)}
+            told["approval"] = told_approval(approval)
         case ArgumentsInvalid(problems=problems):
             told["problems"] = problems
         case QuotaReached(retry_after_s=seconds):

@@ -19,11 +19,14 @@ from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
 from gateway.edge.policies import policy_routes
 from gateway.edge.problem import MEDIA_TYPE, problem
+from gateway.edge.rejected import note_error, own_hosts, require_own_host, require_own_page
 from gateway.edge.sign_in import WELL_KNOWN, ProtectedResource
 from gateway.edge.tools import tool_routes
-from gateway.errors import GatewayError
+from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound
 
 MCP_PATH = "/mcp"
+# Asked by whoever runs the process, at its address: they answer to any name, and tell nothing.
+PROBES = ("/healthz", "/readyz")
 
 log = structlog.get_logger(__name__)
 
@@ -35,15 +38,28 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     rest = _rest_app(gateway)
     server, settings = gateway.authorization, gateway.settings
     own = None if server is None else AuthorizationDoor(server, settings.http, settings.host)
+    hosts, origins = own_hosts(settings.host, settings.http), settings.http.allowed_origins
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == MCP_PATH:
-            await mcp(scope, receive, send)
-        elif scope["path"].startswith(WELL_KNOWN):
-            await send_reply(send, _metadata(gateway.desk.resource, cast(HTTPScope, scope)))
-        elif own is not None and scope["path"] in own.paths:
+        path, asked = scope["path"], cast(HTTPScope, scope)
+        if path == MCP_PATH or path in PROBES:
+            await (mcp if path == MCP_PATH else rest)(scope, receive, send)
+            return
+        is_own = own is not None and path in own.paths
+        try:
+            require_own_host(asked, hosts)
+            if not is_own and not path.startswith(WELL_KNOWN):
+                # Those two say themselves which pages may ask them.
+                require_own_page(asked, origins)
+        except Forbidden as error:
+            note_error(gateway.rejections, asked, error)
+            await send_reply(send, problem(error, gateway.desk.challenge))
+            return
+        if path.startswith(WELL_KNOWN):
+            await send_reply(send, _metadata(gateway.desk.resource, asked))
+        elif own is not None and is_own:
             with suppress(Disconnected):
-                await send_reply(send, await own(cast(HTTPScope, scope), receive))
+                await send_reply(send, await own(asked, receive))
         else:
             await rest(scope, receive, send)
 
@@ -58,9 +74,16 @@ def _rest_app(gateway: Gateway) -> Litestar:
         return own_document
 
     def tell_error(request: AnyRequest, error: GatewayError) -> Response[bytes]:
+        note_error(gateway.rejections, request.scope, error)
         reply = problem(error, gateway.desk.challenge)
         headers = {name.decode(): value.decode() for name, value in reply.headers}
         return Response(reply.body, status_code=reply.status, headers=headers, media_type=MEDIA_TYPE.decode())
+
+    def tell_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+        kind = NotFound if error.status_code == 404 else BadRequest
+        if error.status_code < 500:
+            note_error(gateway.rejections, request.scope, kind("There is nothing here that answers to that."))
+        return _tell_http_error(error)
 
     def tell_nothing(request: AnyRequest, error: Exception) -> Response[bytes]:
         """A defect of ours: the log has it, the caller is told no more than that."""
@@ -77,7 +100,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *grant_routes(gateway),
             *policy_routes(gateway),
         ],
-        exception_handlers={GatewayError: tell_error, HTTPException: _tell_http_error, Exception: tell_nothing},
+        exception_handlers={GatewayError: tell_error, HTTPException: tell_http_error, Exception: tell_nothing},
         request_max_body_size=gateway.settings.documents.bytes_max,
         openapi_config=None,
         logging_config=None,
@@ -93,7 +116,15 @@ def _metadata(resource: ProtectedResource, scope: HTTPScope) -> Reply:
     return Reply(200, document, ((b"access-control-allow-origin", b"*"),))
 
 
-def _tell_http_error(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+def _tell_http_error(error: HTTPException) -> Response[bytes]:
     """What Litestar itself refuses: an unknown path, a method, a parameter that does not fit."""
-    told = {"type": "about:blank", "title": "Request refused", "status": error.status_code, "detail": error.detail}
+    status = error.status_code
+    code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(status, "bad_request")
+    told = {
+        "type": "about:blank",
+        "title": "Request refused",
+        "status": status,
+        "code": code if status < 500 else "internal_error",
+        "detail": error.detail,
+    }
     return Response(msgspec.json.encode(told), status_code=error.status_code, media_type=MEDIA_TYPE.decode())

@@ -17,6 +17,7 @@ from gateway.core.issuer import ALGORITHMS
 from gateway.core.principal import Principal
 from gateway.core.scope import with_implied
 from gateway.edge.asgi import header_values
+from gateway.edge.rejected import PRINCIPAL
 from gateway.errors import Unauthenticated
 from gateway.published import Published
 
@@ -85,6 +86,7 @@ class SignInDesk(Struct, frozen=True):
             certificate=self._certificate(scope),
         )
         principal = await self.authenticator.authenticate(presented, datetime.now().timestamp())
+        scope[PRINCIPAL] = principal  # type: ignore[literal-required]
         held = with_implied(principal.scopes, self.published.of(principal.tenant).catalog.implied)
         return principal if held is principal.scopes else structs.replace(principal, scopes=held)
 

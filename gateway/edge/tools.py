@@ -23,6 +23,7 @@ from gateway.discover import View, say_missing
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
+from gateway.edge.rejected import note_error
 from gateway.edge.related import ShownRelated, show_related
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.results import SCHEME
@@ -248,6 +249,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         try:
             reply = await reply_to(cast(HTTPScope, scope), receive)
         except GatewayError as error:
+            note_error(gateway.rejections, cast(HTTPScope, scope), error)
             reply = problem(error, desk.challenge)
         except Disconnected:
             return

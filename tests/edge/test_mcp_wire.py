@@ -229,7 +229,7 @@ async def test_a_missing_scope_is_a_403_that_names_it(lamps: Door, backend: Back
     params = {"name": "lamps_set_lamp", "arguments": {"id": "1", "on": True}}
     answer = await modern(lamps, "tools/call", params, authorization=f"Bearer {token}")
     assert (answer.status_code, answer.json()["id"], backend.seen) == (403, 1, [])
-    assert answer.json()["error"]["data"] == {"scopes": ["lamps:lamps.write"]}
+    assert answer.json()["error"]["data"] == {"code": "insufficient_scope", "scopes": ["lamps:lamps.write"]}
     challenge = answer.headers["www-authenticate"]
     assert 'error="insufficient_scope"' in challenge
     assert 'scope="lamps:lamps.write"' in challenge

@@ -16,8 +16,6 @@ from gateway.edge.asgi import (
     EventStream,
     Reply,
     header_values,
-    host_allowed,
-    origin_allowed,
     read_body,
     send_events,
     send_reply,
@@ -44,8 +42,10 @@ from gateway.edge.mcp.message import (
 from gateway.edge.mcp.modern import Modern
 from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Asking, Toolbox
+from gateway.edge.rejected import note_error, require_own_host, require_own_page
 from gateway.edge.sign_in import SignInDesk
-from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, http_status, jsonrpc_code
+from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, code_of, http_status, jsonrpc_code
+from gateway.rejections import Rejections
 
 log = structlog.get_logger(__name__)
 
@@ -76,10 +76,11 @@ def mcp_endpoint(
     resources: Resources,
     listening: Listening,
     desk: SignInDesk,
+    rejections: Rejections,
     settings: McpEndpointSettings,
 ) -> ASGIApp:
     """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(toolbox, resources, listening, desk, settings)
+    endpoint = _Endpoint(toolbox, resources, listening, desk, rejections, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(Disconnected):
@@ -99,8 +100,10 @@ class _Endpoint:
         resources: Resources,
         listening: Listening,
         desk: SignInDesk,
+        rejections: Rejections,
         settings: McpEndpointSettings,
     ) -> None:
+        self._rejections = rejections
         self._listening = listening
         self._desk = desk
         self._settings = settings
@@ -111,14 +114,12 @@ class _Endpoint:
 
     async def reply(self, scope: HTTPScope, receive: Receive) -> Reply | EventStream:
         """One HTTP response to one HTTP request, whatever came. Raises Disconnected."""
-        if not host_allowed(scope, self._settings.allowed_hosts):
-            return _refuse(403, "This server has another name; set http.allowed_hosts.")
-        if not origin_allowed(scope, self._settings.allowed_origins):
-            return _refuse(403, "Pages of that origin may not ask here; set http.allowed_origins.")
-        if scope["method"] not in ("POST", "GET"):
-            return Reply(405, headers=((b"allow", b"GET, POST"),))
         body = b""
         try:
+            require_own_host(scope, self._settings.allowed_hosts)
+            require_own_page(scope, self._settings.allowed_origins)
+            if scope["method"] not in ("POST", "GET"):
+                return Reply(405, headers=((b"allow", b"GET, POST"),))
             principal = await self._desk.principal(scope)
             if scope["method"] == "GET":
                 return self._stream(scope, principal)
@@ -129,7 +130,7 @@ class _Endpoint:
         except Fault as fault:
             return Reply(400, encode_fault(find_id(body), fault))
         except GatewayError as error:
-            return self._tell(error, None)
+            return self._tell(scope, error, None)
 
     def _stream(self, scope: HTTPScope, principal: Principal) -> Reply | EventStream:
         """The GET stream, which only clients of the eras before 2026-07-28 ask for."""
@@ -164,7 +165,7 @@ class _Endpoint:
         except Fault as fault:
             return Reply(modern.STATUS.get(fault.code, 200), encode_fault(message.id, fault))
         except GatewayError as error:
-            return self._tell(error, message)
+            return self._tell(scope, error, message)
         except Exception:
             return _own_defect(message, 500)
 
@@ -179,7 +180,7 @@ class _Endpoint:
         except Fault as fault:
             return Reply(200, encode_fault(message.id, fault))
         except GatewayError as error:
-            return self._tell(error, message)
+            return self._tell(scope, error, message)
         except Exception:
             return _own_defect(message, 200)
 
@@ -204,16 +205,17 @@ class _Endpoint:
         except Fault as fault:
             return Reply(400, encode_fault(find_id(member), fault))
 
-    def _tell(self, error: GatewayError, message: Message | None) -> Reply:
+    def _tell(self, scope: HTTPScope, error: GatewayError, message: Message | None) -> Reply:
         """An error that is no tool's answer: its HTTP status, and the same in words in a JSON-RPC error."""
+        note_error(self._rejections, scope, error)
         headers: tuple[tuple[bytes, bytes], ...] = ()
-        data: object = UNSET
+        data: dict[str, object] = {"code": code_of(error)}
         match error:
             case Unauthenticated(code=code):
                 headers = (self._desk.challenge(code, door=DOOR),)
             case ScopeMissing(scopes=scopes):
                 headers = (self._desk.challenge("insufficient_scope", scopes, DOOR),)
-                data = {"scopes": scopes}
+                data["scopes"] = scopes
         message_id = message.id if message is not None and message.id is not UNSET else None
         fault = Fault(jsonrpc_code(error), f"{error.title}: {error.detail}", data)
         return Reply(http_status(error), encode_fault(message_id, fault), headers)

@@ -23,6 +23,7 @@ from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Annotations, Tool
 from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View, say_missing
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.edge.rejected import note_refusal
 from gateway.edge.related import show_related
 from gateway.errors import (
     AnswerInvalid,
@@ -34,6 +35,7 @@ from gateway.errors import (
     StoreFailed,
     UpstreamFailed,
 )
+from gateway.rejections import Rejections
 from gateway.results import KeptResults
 
 LISTS_CACHED_MAX = 64
@@ -156,11 +158,19 @@ class Toolbox:
     """What tools/list and tools/call answer, in either era."""
 
     def __init__(
-        self, calls: Calls, results: KeptResults, discovery: Discovery, *, list_tools_max: int, page_tools_max: int
+        self,
+        calls: Calls,
+        results: KeptResults,
+        discovery: Discovery,
+        rejections: Rejections,
+        *,
+        list_tools_max: int,
+        page_tools_max: int,
     ) -> None:
         self._calls = calls
         self._results = results
         self._discovery = discovery
+        self._rejections = rejections
         self._list_tools_max = list_tools_max
         self._page_tools_max = page_tools_max
         self._pages: OrderedDict[tuple[View, bool, Dialect], list[bytes]] = OrderedDict()
@@ -205,10 +215,12 @@ class Toolbox:
             asked = Asked(params.name, self._turned_back(principal, params, asking.dialect), "mcp", dry_run)
             return _told(await self._calls.call(principal, asked), structured)
         except NotFound as error:
+            note_refusal(self._rejections, principal, error, "mcp")
             raise Fault(INVALID_PARAMS, error.detail) from error
         except (ScopeMissing, StoreFailed):
             raise
         except GatewayError as error:
+            note_refusal(self._rejections, principal, error, "mcp")
             return CallResult([{"type": "text", "text": _explain(error)}], is_error=True)
 
     def _turned_back(self, principal: Principal, params: CallParams, dialect: Dialect) -> dict[str, Any]:
