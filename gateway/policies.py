@@ -91,7 +91,9 @@ class PolicyDesk:
             verdict=decision.verdict,
             reasons=decision.reasons,
             decided_by=decision.policies,
-            policies=() if problems or is_held else explain_policies(considered, who, tool, arguments, facts),
+            policies=()
+            if problems or is_held
+            else explain_policies(considered, who, tool, arguments, facts, edition.policies.owner_of(tool.connector)),
             others=edition.policies.count - len(considered),
             version=edition.policies.version,
             missing_scopes=missing,

@@ -10,10 +10,11 @@ from msgspec import Struct, structs
 
 from gateway.core.policy import PolicyBroken, load_policies
 from gateway.core.policy_cases import CaseTable, run_cases, table_catalog
+from gateway.core.policy_pack import Pack
 from gateway.core.role_cases import RoleTable, run_role_cases
 from gateway.core.roles import RoleBook, load_roles
 from gateway.core.yaml_tree import parse_yaml
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Conflict
 from gateway.settings import Settings, SettingsBroken, shipped
 
 CASES_SUFFIX = ".cases.yaml"
@@ -131,7 +132,7 @@ def run_tables(settings: Settings) -> Iterator[tuple[str, int, tuple[str, ...]]]
         if table_path.is_file():
             table = _convert_table(table_path, CaseTable)
             files = {one.name: _read(one) for one in (path, *(path.parent / name for name in table.beside))}
-            yield path.name, len(table.cases), _failures(files, table)
+            yield path.name, len(table.cases), table_failures(files, table)
     path = roles_path(settings)
     table_path = path.with_name(path.stem + CASES_SUFFIX)
     if table_path.is_file():
@@ -140,9 +141,11 @@ def run_tables(settings: Settings) -> Iterator[tuple[str, int, tuple[str, ...]]]
         yield path.name, len(roles.cases), tuple(f"{one.case}: {one.detail}" for one in failures)
 
 
-def _failures(files: dict[str, str], table: CaseTable) -> tuple[str, ...]:
+def table_failures(files: Mapping[str, str], table: CaseTable) -> tuple[str, ...]:
+    """The cases that come out otherwise with these files in force, in words."""
+    also = {"also": table.also} if table.also else {}
     try:
-        book = load_policies(files, table_catalog(table))
+        book = load_policies({**files, **also}, table_catalog(table))
     except PolicyBroken as error:
         return (f"the policies do not fit the tools that the table declares: {error}",)
     return tuple(f"{one.case}: {one.detail}" for one in run_cases(book, table.cases))
@@ -161,6 +164,23 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsBroken(f"The policy file {path} cannot be read.") from error
+
+
+def write_pack(pack: Pack, folder: Path) -> list[Path]:
+    """Write its two files, the table first: beside it the policy is never without. Raises BadRequest where one is there already or
+    cannot be written, or where what was made does not do what its table says."""
+    paths = [folder / f"{pack.name}{CASES_SUFFIX}", folder / f"{pack.name}.cedar"]
+    table = msgspec.convert(parse_yaml(pack.cases), CaseTable)
+    if failures := table_failures({paths[1].name: pack.policy}, table):
+        raise BadRequest(f"Nothing is written: {failures[0]}")
+    if there := next((path for path in paths if path.exists()), None):
+        raise Conflict(f"{there} is there already; take it away first.")
+    try:
+        for path, text in zip(paths, (pack.cases, pack.policy), strict=True):
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadRequest(f"{folder} cannot be written to.") from error
+    return paths
 
 
 def _convert_table(path: Path, kind: type[_T]) -> _T:

@@ -217,6 +217,14 @@ def test_policies_are_explained_tried_on_the_log_and_kept_by_version(factotum, t
     assert factotum("policy", "show", versions[1][0], "--into", "old", **more).returncode == 0
     assert sorted(path.name for path in (tmp_path / "old").iterdir()) == ["ours.cedar", "roles.cedar"]
     assert "there already" in factotum("policy", "show", versions[1][0], "--into", "old", **more).stderr
+    written = factotum("policy", "pack", "tenant-isolation", "--connector", "shop", "--tenant", "acme", **more)
+    assert [Path(line).name for line in written.stdout.splitlines()] == [
+        "tenants-of-shop.cases.yaml",
+        "tenants-of-shop.cedar",
+    ]
+    assert "shop is not for your tenant." in factotum(*asked, "--scope", "shop:*", **more).stdout
+    for wrong in (("amount-limits", "--tool", "shop_drop_order", "--argument", "id", "--max", "5"), written.args[-5:]):
+        assert factotum("policy", "pack", *wrong, **more).returncode == 1
 
 
 def test_the_published_schemas_are_what_the_code_says() -> None:

@@ -14,13 +14,14 @@ from gateway.cli.checks import policy
 from gateway.cli.owner import open_here, settings_here
 from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.core.catalog import all_scopes
+from gateway.core.policy_pack import Pack, Unwritable, keep_to_tenants, limit_amount
 from gateway.core.policy_replay import Simulation
 from gateway.core.principal import Principal
 from gateway.core.scope import expand_scopes
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.policies import LINES_MAX, Explanation, Question
-from gateway.policy_files import read_others
+from gateway.policy_files import read_others, write_pack
 from gateway.stores.base import POLICY_VERSIONS_MAX
 
 _SPAN = re.compile(r"(\d{1,4})([mhdw])")
@@ -207,3 +208,53 @@ def _write(folder: Path, files: Mapping[str, str]) -> None:
     except OSError as error:
         raise BadRequest(f"{folder} cannot be written.") from error
     out.print(f"{len(files)} files are in {folder}")
+
+
+@policy.group("pack")
+def pack() -> None:
+    """Write a policy, with its case table, that has to be told what it is about."""
+
+
+@pack.command("amount-limits")
+@click.option("--tool", "name", required=True)
+@click.option("--argument", required=True, help="A number among its arguments, such as amount or payment.amount.")
+@click.option("--max", "most", required=True, help="The most that goes through.")
+@click.option("--approval", default=None, metavar="GROUP", help="Above it, ask these for a yes; without it, deny.")
+@click.option("--into", type=click.Path(path_type=Path), default=None, help="The folder; policies_dir if left out.")
+@asynchronous
+async def write_amount_limit(name: str, argument: str, most: str, approval: str | None, into: Path | None) -> None:
+    """A limit on a number that a tool is called with."""
+    async with open_here() as gateway:
+        tools = {
+            tool: one.catalog.tools[tool] for one in gateway.published.editions.every() for tool in one.catalog.tools
+        }
+    if name not in tools:
+        raise NotFound(f"There is no tool named {name!r}; `factotum tools` lists those there are.")
+    try:
+        _write_pack(limit_amount(tools[name], argument, most, approval), into)
+    except Unwritable as error:
+        raise BadRequest(str(error)) from error
+
+
+@pack.command("tenant-isolation")
+@click.option("--connector", required=True, help="One that all tenants share.")
+@click.option("--tenant", "tenants", multiple=True, required=True, help="Repeatable: who alone may use it.")
+@click.option("--into", type=click.Path(path_type=Path), default=None, help="The folder; policies_dir if left out.")
+@asynchronous
+async def write_tenants(connector: str, tenants: tuple[str, ...], into: Path | None) -> None:
+    """A shared connector for some tenants alone."""
+    async with open_here() as gateway:
+        if gateway.published.editions.connector(connector) is None:
+            raise NotFound(f"There is no connector named {connector!r}; `factotum connectors` lists those there are.")
+    try:
+        _write_pack(keep_to_tenants(connector, tenants), into)
+    except Unwritable as error:
+        raise BadRequest(str(error)) from error
+
+
+def _write_pack(made: Pack, into: Path | None) -> None:
+    folder = into or (Path(told) if (told := settings_here().policies_dir) else None)
+    if folder is None:
+        raise BadRequest("Say where to with --into, or set policies_dir: the shipped policies stay as they are.")
+    for path in write_pack(made, folder):
+        out.print(f"{path}")

@@ -122,6 +122,10 @@ class PolicyBook:
         held = self._slice(principal, connector)
         return tuple(self._policies[one] for one in sorted(held.ids))
 
+    def owner_of(self, connector: str) -> str:
+        """The tenant whose connector it is, "" where all share it."""
+        return self._owners.get(connector, "")
+
     def about(self, connector: str) -> tuple[Policy, ...]:
         """The policies that can matter at this connector for some caller, by id."""
         found = {

@@ -71,11 +71,12 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
 
 class CaseTable(Struct, frozen=True, forbid_unknown_fields=True):
     """The cases of one policy file. `beside` names the other files that are in force with it, relative to the table: a
-    pack is seldom alone."""
+    pack is seldom alone. `also` is Cedar text that is in force with it too."""
 
     cases: tuple[Case, ...]
     tools: tuple[CaseTool, ...] = ()
     beside: tuple[str, ...] = ()
+    also: str = ""
 
 
 class CaseFailure(Struct, frozen=True):

@@ -5,7 +5,7 @@ What is said of a policy is in its author's words: no value of an argument and n
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import cedarpy
@@ -46,9 +46,15 @@ class _Piece(NamedTuple):
 
 
 def explain_policies(
-    policies: Iterable[Policy], principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts
+    policies: Sequence[Policy],
+    principal: Principal,
+    tool: Tool,
+    arguments: Mapping[str, object],
+    facts: Facts,
+    owner: str = "",
 ) -> tuple[Considered, ...]:
-    """What became of each of these. The arguments are those that fit the tool's input schema."""
+    """What became of each of these. The arguments are those that fit the tool's input schema; `owner` is the tenant whose
+    connector it is, "" where all share it."""
     pieces = {one.id: list(_pieces(one, number)) for number, one in enumerate(policies)}
     told = {one.id: _readable(one, tool, arguments) for one in policies}
     named = [piece.template for found in pieces.values() for piece in found]
@@ -58,7 +64,7 @@ def explain_policies(
         "resource": {"type": "Tool", "id": tool.name},
         "context": _context(policies, tool, arguments, facts, told),
     }
-    answer = cedarpy.is_authorized(request, cedar_set(named), json.dumps(tell_entities(principal, tool)))
+    answer = cedarpy.is_authorized(request, cedar_set(named), json.dumps(tell_entities(principal, tool, owner)))
     held, errors = set(answer.diagnostics.reasons), answer.diagnostics.errors
     failed = {
         one.id

@@ -24,7 +24,7 @@ def read_table(text: str) -> CaseTable:
 
 
 def failures(files: Mapping[str, str], table: CaseTable) -> list[str]:
-    book = load_policies(files, table_catalog(table))
+    book = load_policies({**files, "also": table.also}, table_catalog(table))
     assert book.warnings == ()
     return [f"{one.case}: {one.detail}" for one in run_cases(book, table.cases)]
 
