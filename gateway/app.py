@@ -4,6 +4,7 @@ Whoever opens the gateway closes it: `async with open_gateway(settings, secrets)
 """
 
 import asyncio
+import base64
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -41,8 +42,10 @@ from gateway.core.egress import parse_networks, refuse_url
 from gateway.core.event import read_secret
 from gateway.core.issuer import Issuer
 from gateway.core.policy import load_policies
+from gateway.core.seal import KEY_BYTES, Seal
 from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
+from gateway.edge.mcp.elicit import Elicitation
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
 from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.resources import Resources
@@ -55,6 +58,7 @@ from gateway.events import Events
 from gateway.fetch import Bounds, DocumentReader
 from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
+from gateway.key_file import make_key_file
 from gateway.policies import PolicyDesk
 from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
@@ -163,6 +167,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             audit=audit,
             rejections=rejections,
             store=store,
+            seal=_open_seal(secrets, Path(settings.data_dir)),
             authorization=authorization,
         )
 
@@ -199,7 +204,8 @@ def _decisions(
 
 def _events(settings: Settings, clock: Clock, added: Callable[[], None]) -> Events:
     wanted = settings.approvals.webhook is not None
-    return Events(wanted, settings.http.public_url.rstrip("/"), clock, _new_id, added)
+    origin = settings.http.public_url.rstrip("/") or (_loopback_url(settings) if _knows_origin(settings) else "")
+    return Events(wanted, origin, clock, _new_id, added)
 
 
 def _open_webhook(
@@ -221,6 +227,20 @@ def _open_webhook(
     if why:
         raise SettingsBroken(f"approvals.webhook.url cannot be asked: {why}.")
     return Webhook(store, upstream, told, key, clock=clock, look_s=settings.follow_s)
+
+
+def _open_seal(secrets: Secrets, data_dir: Path) -> Seal:
+    """With the secret `seal-key`, or a file that is made at the first start. Raises SettingsBroken."""
+    path = data_dir / "seal-key.b64"
+    try:
+        if "seal-key" not in secrets and not path.exists():
+            make_key_file(path, base64.b64encode(os.urandom(KEY_BYTES)))
+        key = base64.b64decode(secrets.get("seal-key") or path.read_bytes(), validate=True)
+    except (OSError, ValueError) as error:
+        raise SettingsBroken(f"The secret seal-key, or {path}, cannot be read as base64.") from error
+    if len(key) < KEY_BYTES:
+        raise SettingsBroken(f"The secret seal-key, or {path}, must be at least {KEY_BYTES} random bytes in base64.")
+    return Seal(key)
 
 
 def _compiled_folder(settings: Settings) -> Path | None:
@@ -253,6 +273,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         toolbox,
         Resources(gateway.results),
         Listening(gateway.published, gateway.discovery),
+        Elicitation(gateway.seal, _now),
         gateway.desk,
         gateway.rejections,
         McpEndpointSettings(

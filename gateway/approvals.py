@@ -77,7 +77,7 @@ class Approvals:
             return Used(granted.grant, granted)
         if latest is None or state in ("used", "expired"):
             latest = await self._ask(principal, tool, digest, shown, decision, now)
-        raise _needed(latest, granted)
+        raise _needed(latest, granted, self._events.page_of(latest))
 
     async def give_back(self, used: Used) -> None:
         """For a call of which nothing has left: the use of a grant is not counted. An approval stays used."""
@@ -166,10 +166,6 @@ class Approvals:
             await self._store.decide_approval(one, ended, self._events.of_approval("approval.expired", ended))
         self._events.added()
 
-    def page_of(self, approval: Approval) -> str:
-        """Where people look at it; "" where the gateway has no public address."""
-        return self._events.page_of(approval)
-
     def _line(self, approver: Principal, decided: Approval) -> AuditEntry:
         """Who said what, of which call."""
         said = "denied" if decided.state == "denied" else "approved"
@@ -184,7 +180,7 @@ class Approvals:
         )
 
 
-def _needed(approval: Approval, reasons: Sequence[str]) -> ApprovalNeeded:
+def _needed(approval: Approval, reasons: Sequence[str], url: str) -> ApprovalNeeded:
     """`reasons` are why grants do not cover it."""
     why = " ".join((*approval.reasons, *reasons))
     match approval.state:
@@ -193,11 +189,12 @@ def _needed(approval: Approval, reasons: Sequence[str]) -> ApprovalNeeded:
             detail = f"The approval {approval.id} was denied by {approval.denied_by}{because}"
         case _:
             who = " and ".join(approval.lacking) or "a person"
+            where = f", at {url}" if url else ""
             detail = (
-                f"{why} It waits for {who} as approval {approval.id}, until {approval.expires_at:%Y-%m-%d %H:%M} UTC. "
+                f"{why} It waits for {who} as approval {approval.id}{where}, until {approval.expires_at:%Y-%m-%d %H:%M} UTC. "
                 "Call again with the same arguments once it is approved."
             )
-    return ApprovalNeeded(detail, approval)
+    return ApprovalNeeded(detail, approval, url)
 
 
 async def keep_expiring(

@@ -104,13 +104,15 @@ class PolicyDenied(Forbidden):
 
 
 class ApprovalNeeded(Forbidden):
-    """A person has to say yes first; it has been asked for, or was denied."""
+    """A person has to say yes first; it has been asked for, or was denied. `url` is where people look at it, "" where the
+    gateway has no address for them."""
 
     title = "Approval needed"
 
-    def __init__(self, detail: str, approval: Approval) -> None:
+    def __init__(self, detail: str, approval: Approval, url: str = "") -> None:
         super().__init__(detail)
         self.approval = approval
+        self.url = url
 
 
 class NotFound(GatewayError):

@@ -7,6 +7,7 @@ from gateway.audit import AuditLog
 from gateway.authorization.server import AuthorizationServer
 from gateway.call import Calls
 from gateway.core.roles import RoleBook
+from gateway.core.seal import Seal
 from gateway.discover import Discovery
 from gateway.edge.sign_in import SignInDesk
 from gateway.grants import Grants
@@ -38,6 +39,7 @@ class Gateway(Struct, frozen=True):
     audit: AuditLog
     rejections: Rejections
     store: Store
+    seal: Seal
     authorization: AuthorizationServer | None = None
 
     @property

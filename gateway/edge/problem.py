@@ -48,8 +48,8 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
         case ScopeMissing(scopes=scopes):
             told["scopes"] = scopes
             headers = (challenge("insufficient_scope", scopes),)
-        case ApprovalNeeded(approval=approval):
-            told["approval"] = told_approval(approval)
+        case ApprovalNeeded(approval=approval, url=url):
+            told["approval"] = told_approval(approval, url)
         case ArgumentsInvalid(problems=problems):
             told["problems"] = problems
         case QuotaReached(retry_after_s=seconds):
@@ -63,9 +63,10 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
     return Reply(status, msgspec.json.encode(told), headers, MEDIA_TYPE)
 
 
-def told_approval(approval: Approval) -> dict[str, Any]:
-    """For whoever asked: which approval to wait for."""
-    return {"id": approval.id, "state": approval.state, "expires_at": approval.expires_at}
+def told_approval(approval: Approval, url: str) -> dict[str, Any]:
+    """For whoever asked: which approval to wait for, and where people decide it."""
+    told = {"id": approval.id, "state": approval.state, "expires_at": approval.expires_at}
+    return {**told, "url": url} if url else told
 
 
 def _retry_after(seconds: float) -> tuple[bytes, bytes]:

@@ -22,6 +22,7 @@ from gateway.edge.asgi import (
     until_disconnect,
 )
 from gateway.edge.mcp import legacy, modern
+from gateway.edge.mcp.elicit import OPENS_URLS, Elicitation, new_session
 from gateway.edge.mcp.legacy import Legacy
 from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.message import (
@@ -50,6 +51,7 @@ from gateway.rejections import Rejections
 log = structlog.get_logger(__name__)
 
 DOOR = "/mcp"
+SESSION = b"mcp-session-id"
 BATCH_MESSAGES_MAX = 50
 PLAIN = Asking()
 DIALECTS: dict[str, Dialect] = {one: one for one in get_args(Dialect)}
@@ -75,12 +77,13 @@ def mcp_endpoint(
     toolbox: Toolbox,
     resources: Resources,
     listening: Listening,
+    elicitation: Elicitation,
     desk: SignInDesk,
     rejections: Rejections,
     settings: McpEndpointSettings,
 ) -> ASGIApp:
     """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(toolbox, resources, listening, desk, rejections, settings)
+    endpoint = _Endpoint(toolbox, resources, listening, elicitation, desk, rejections, settings)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(Disconnected):
@@ -99,6 +102,7 @@ class _Endpoint:
         toolbox: Toolbox,
         resources: Resources,
         listening: Listening,
+        elicitation: Elicitation,
         desk: SignInDesk,
         rejections: Rejections,
         settings: McpEndpointSettings,
@@ -109,7 +113,12 @@ class _Endpoint:
         self._settings = settings
         self._legacy = Legacy(toolbox, resources, server_version=settings.version, instructions=INSTRUCTIONS)
         self._modern = Modern(
-            toolbox, resources, server_version=settings.version, instructions=INSTRUCTIONS, ttl_ms=settings.list_ttl_ms
+            toolbox,
+            resources,
+            elicitation,
+            server_version=settings.version,
+            instructions=INSTRUCTIONS,
+            ttl_ms=settings.list_ttl_ms,
         )
 
     async def reply(self, scope: HTTPScope, receive: Receive) -> Reply | EventStream:
@@ -175,8 +184,11 @@ class _Endpoint:
         if message.kind != "request" or message.id is UNSET:
             return Reply(202)
         try:
-            result = await self._legacy.result(version, message, meta, principal, _asking(scope))
-            return Reply(200, encode_result(message.id, result))
+            shows = version == legacy.NEWEST and _opens_urls(scope)
+            result = await self._legacy.result(version, message, meta, principal, _asking(scope), opens_urls=shows)
+            session = new_session(message.params) if message.method == "initialize" else ""
+            headers = ((SESSION, session.encode()),) if session else ()
+            return Reply(200, encode_result(message.id, result), headers)
         except Fault as fault:
             return Reply(200, encode_fault(message.id, fault))
         except GatewayError as error:
@@ -232,6 +244,11 @@ def _legacy_version(scope: HTTPScope) -> str:
     if version not in legacy.VERSIONS:
         raise Fault(INVALID_REQUEST, f"MCP-Protocol-Version must be one of {', '.join(legacy.VERSIONS)}.")
     return version
+
+
+def _opens_urls(scope: HTTPScope) -> bool:
+    """Whether the request is of a session whose client said so."""
+    return any(value.startswith(OPENS_URLS) for value in header_values(scope, SESSION))
 
 
 def _asking(scope: HTTPScope) -> Asking:

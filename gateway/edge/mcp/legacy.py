@@ -1,13 +1,16 @@
-"""MCP before 2026-07-28, without sessions: `initialize` is answered and forgotten, and every request stands alone.
+"""MCP before 2026-07-28, without sessions: `initialize` is answered and forgotten, but for what the session's id says, and every
+request stands alone.
 Knows the methods of 2025-11-25, 2025-06-18 and 2025-03-26."""
 
 import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from gateway.core.principal import Principal
+from gateway.edge.mcp.elicit import url_required
 from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
 from gateway.edge.mcp.resources import ReadParams, Resources
 from gateway.edge.mcp.tools import Asking, CallParams, ListParams, Structured, Toolbox
+from gateway.errors import ApprovalNeeded
 
 NEWEST = "2025-11-25"
 # What a client that sends no version header speaks (MCP 2025-06-18, transports, Protocol Version Header).
@@ -41,9 +44,17 @@ class Legacy:
         }
 
     async def result(
-        self, version: str, message: Message, meta: RequestMeta, principal: Principal, asking: Asking
+        self,
+        version: str,
+        message: Message,
+        meta: RequestMeta,
+        principal: Principal,
+        asking: Asking,
+        *,
+        opens_urls: bool = False,
     ) -> Raw:
-        """The result, encoded. Raises Fault, ScopeMissing or StoreFailed."""
+        """The result, encoded. `opens_urls`: the client said so when it began its session. Raises Fault, ScopeMissing or
+        StoreFailed."""
         match message.method:
             case "initialize":
                 asked = decode_params(_initialize_params, message.params, "initialize takes a protocolVersion")
@@ -58,7 +69,12 @@ class Legacy:
                 call = decode_params(
                     _call_params, message.params, "tools/call takes a name, and arguments as an object"
                 )
-                result = await self._toolbox.call(principal, call, VERSIONS[version], asking, dry_run=meta.dry_run)
+                try:
+                    result = await self._toolbox.call(
+                        principal, call, VERSIONS[version], asking, dry_run=meta.dry_run, opens_urls=opens_urls
+                    )
+                except ApprovalNeeded as needed:
+                    raise url_required(needed) from needed
                 return Raw(msgspec.json.encode(result))
             case "resources/list":
                 return Raw(msgspec.json.encode(self._resources.list_all(principal)))

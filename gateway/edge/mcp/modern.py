@@ -8,6 +8,7 @@ from litestar.types import HTTPScope
 from msgspec import UNSET, Raw
 
 from gateway.core.principal import Principal
+from gateway.edge.mcp.elicit import Elicitation, opens_urls
 from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
 from gateway.edge.mcp.listen import ListenParams
 from gateway.edge.mcp.message import (
@@ -21,7 +22,8 @@ from gateway.edge.mcp.message import (
     decode_params,
 )
 from gateway.edge.mcp.resources import ReadParams, Resources
-from gateway.edge.mcp.tools import Asking, CallParams, CallResult, ListParams, Toolbox
+from gateway.edge.mcp.tools import Asking, CallParams, CallResult, ListParams, Toolbox, failed
+from gateway.errors import ApprovalNeeded
 
 VERSION = "2026-07-28"
 UNSUPPORTED_VERSION = -32022
@@ -49,14 +51,22 @@ class Modern:
     """Answers one request of this era. `instructions` is told on discovery; lists may be kept for `ttl_ms`."""
 
     def __init__(
-        self, toolbox: Toolbox, resources: Resources, *, server_version: str, instructions: str, ttl_ms: int
+        self,
+        toolbox: Toolbox,
+        resources: Resources,
+        elicitation: Elicitation,
+        *,
+        server_version: str,
+        instructions: str,
+        ttl_ms: int,
     ) -> None:
         self._toolbox = toolbox
         self._resources = resources
+        self._elicitation = elicitation
         server = {"name": "factotum", "title": "Factotum", "version": server_version}
-        self._head = b'{"resultType":"complete","_meta":' + msgspec.json.encode(
-            {"io.modelcontextprotocol/serverInfo": server}
-        )
+        told_server = msgspec.json.encode({"io.modelcontextprotocol/serverInfo": server})
+        self._head = b'{"resultType":"complete","_meta":' + told_server
+        self._head_of_question = b'{"resultType":"input_required","_meta":' + told_server
         self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
         told = {
             "supportedVersions": [VERSION],
@@ -81,8 +91,7 @@ class Modern:
                 call = decode_params(
                     _call_params, message.params, "tools/call takes a name, and arguments as an object"
                 )
-                result = await self._toolbox.call(principal, call, "any", asking, dry_run=meta.dry_run)
-                return self._complete(result)
+                return await self._call(principal, call, asking, meta)
             case "resources/list":
                 return self._fresh(self._resources.list_all(principal))
             case "resources/templates/list":
@@ -92,6 +101,18 @@ class Modern:
                 return self._fresh(self._resources.read(principal, read, INVALID_PARAMS))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")
+
+    async def _call(self, principal: Principal, call: CallParams, asking: Asking, meta: RequestMeta) -> Raw:
+        """The result of a call, or what has to be asked of a person before it can go on."""
+        shows = opens_urls(meta.client_capabilities)
+        if self._elicitation.is_declined(principal, call):
+            return self._complete(failed("Nobody wanted to look at what waits for a yes, so nothing was sent."))
+        try:
+            result = await self._toolbox.call(principal, call, "any", asking, dry_run=meta.dry_run, opens_urls=shows)
+        except ApprovalNeeded as needed:
+            told = self._elicitation.required(principal, call, needed)
+            return Raw(self._head_of_question + b"," + msgspec.json.encode(told)[1:])
+        return self._complete(result)
 
     def listen_params(self, scope: HTTPScope, message: Message, meta: RequestMeta) -> ListenParams:
         """What `subscriptions/listen` asks for. Raises Fault."""

@@ -27,6 +27,7 @@ from gateway.edge.rejected import note_refusal
 from gateway.edge.related import show_related
 from gateway.errors import (
     AnswerInvalid,
+    ApprovalNeeded,
     ArgumentsInvalid,
     GatewayError,
     NotFound,
@@ -72,8 +73,12 @@ class ListParams(Struct, frozen=True):
 
 
 class CallParams(Struct, frozen=True):
+    """`input_responses` and `request_state` come with the next request of a call that asked for something (2026-07-28)."""
+
     name: str
     arguments: dict[str, Any] = {}
+    input_responses: dict[str, Raw] = field(name="inputResponses", default_factory=dict)
+    request_state: str | UnsetType = field(name="requestState", default=UNSET)
 
 
 class CallResult(Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -205,10 +210,17 @@ class Toolbox:
         ]
 
     async def call(
-        self, principal: Principal, params: CallParams, structured: Structured, asking: Asking, *, dry_run: bool
+        self,
+        principal: Principal,
+        params: CallParams,
+        structured: Structured,
+        asking: Asking,
+        *,
+        dry_run: bool,
+        opens_urls: bool = False,
     ) -> CallResult:
         """The result of tools/call. What a model can act on is a result with `isError`; raised are only Fault (there is no
-        such tool), ScopeMissing and StoreFailed."""
+        such tool), ScopeMissing, StoreFailed, and ApprovalNeeded where the client opens URLs and there is one to open."""
         try:
             if params.name in _FRONT_ARGUMENTS:
                 return await self._call_front(principal, params, structured)
@@ -221,7 +233,9 @@ class Toolbox:
             raise
         except GatewayError as error:
             note_refusal(self._rejections, principal, error, "mcp")
-            return CallResult([{"type": "text", "text": _explain(error)}], is_error=True)
+            if opens_urls and isinstance(error, ApprovalNeeded) and error.url and error.approval.state == "pending":
+                raise
+            return failed(_explain(error))
 
     def _turned_back(self, principal: Principal, params: CallParams, dialect: Dialect) -> dict[str, Any]:
         """The arguments as the tool itself has them."""
@@ -248,6 +262,11 @@ class Toolbox:
             case _:
                 call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
                 return _told(await self._calls.call(principal, call), structured)
+
+
+def failed(text: str) -> CallResult:
+    """A result that says to a model what went wrong."""
+    return CallResult([{"type": "text", "text": text}], is_error=True)
 
 
 def define(tool: Tool, dialect: Dialect, missing: tuple[str, ...] = ()) -> Definition:

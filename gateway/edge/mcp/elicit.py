@@ -1,0 +1,112 @@
+"""Asking a person over MCP, by URL: the client is given the page of an approval to open. What it answers says that it has shown
+the page, or that nobody wants to look; the yes is what the approval in the store says, and nothing else.
+
+Source: MCP 2026-07-28, basic/patterns/mrtr and client/elicitation; MCP 2025-11-25, client/elicitation.
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from gateway.core.principal import Principal
+from gateway.core.prose import cut
+from gateway.core.seal import Seal
+from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.edge.mcp.tools import CallParams
+from gateway.errors import ApprovalNeeded
+
+# MCP 2025-11-25, client/elicitation: URLElicitationRequiredError. The eras after it do not have it.
+URL_ELICITATION_REQUIRED = -32042
+REQUEST = "approval"
+MESSAGE_CHARACTERS_MAX = 1_000
+# How a session begins whose client opens URLs: in the era of sessions that is all that is to be remembered of it.
+OPENS_URLS = "opens-urls-"
+
+
+class _Modes(Struct, frozen=True):
+    url: dict[str, Any] | UnsetType = UNSET
+
+
+class _Capabilities(Struct, frozen=True):
+    elicitation: _Modes | UnsetType = UNSET
+
+
+class _Initialize(Struct, frozen=True):
+    capabilities: Raw = Raw(b"{}")
+
+
+class _Answer(Struct, frozen=True):
+    action: Literal["accept", "decline", "cancel"]
+
+
+_capabilities = msgspec.json.Decoder(_Capabilities)
+_initialize = msgspec.json.Decoder(_Initialize)
+_answers = msgspec.json.Decoder(_Answer)
+
+
+class Elicitation:
+    """`seal` closes what a client carries from one request of a call to the next."""
+
+    def __init__(self, seal: Seal, clock: Callable[[], datetime]) -> None:
+        self._seal = seal
+        self._clock = clock
+
+    def required(self, principal: Principal, params: CallParams, needed: ApprovalNeeded) -> dict[str, Any]:
+        """What an InputRequiredResult says beside its type."""
+        until = int(needed.approval.expires_at.timestamp())
+        state = self._seal.close(needed.approval.id, _bound(principal, params), until)
+        request = {"method": "elicitation/create", "params": _url(needed)}
+        return {"inputRequests": {REQUEST: request}, "requestState": state}
+
+    def is_declined(self, principal: Principal, params: CallParams) -> bool:
+        """Whether the client says that nobody wants to look at what this call asked for. Raises Fault where the state that it
+        carries is of another call, of another caller, too old, or none of ours."""
+        if params.request_state is UNSET:
+            return False
+        if self._seal.open(params.request_state, _bound(principal, params), self._clock().timestamp()) is None:
+            raise Fault(INVALID_PARAMS, "requestState is none of this call, or too old; call again without it.")
+        answer = params.input_responses.get(REQUEST)
+        try:
+            return answer is not None and _answers.decode(answer).action != "accept"
+        except msgspec.DecodeError as error:
+            raise Fault(INVALID_PARAMS, "inputResponses.approval is an ElicitResult, with an action.") from error
+
+
+def url_required(needed: ApprovalNeeded) -> Fault:
+    """The same in 2025-11-25, as an error."""
+    asked = {**_url(needed), "elicitationId": needed.approval.id}
+    return Fault(URL_ELICITATION_REQUIRED, needed.detail, {"elicitations": [asked]})
+
+
+def opens_urls(capabilities: Raw | UnsetType) -> bool:
+    """Whether a client says that it can have a person open a URL."""
+    try:
+        told = UNSET if capabilities is UNSET else _capabilities.decode(capabilities).elicitation
+    except msgspec.DecodeError:
+        return False
+    return told is not UNSET and told.url is not UNSET
+
+
+def new_session(params: Raw) -> str:
+    """The id of a session for a client that opens URLs, "" for any other: nothing is kept of it but what the id says, and
+    whoever makes one up is shown URLs."""
+    try:
+        capabilities = _initialize.decode(params).capabilities
+    except msgspec.DecodeError:
+        return ""
+    return OPENS_URLS + secrets.token_urlsafe(24) if opens_urls(capabilities) else ""
+
+
+def _url(needed: ApprovalNeeded) -> dict[str, str]:
+    approval = needed.approval
+    why = " ".join((f"{approval.tool} of {approval.connector} waits for a yes.", *approval.reasons))
+    return {"mode": "url", "message": cut(why, MESSAGE_CHARACTERS_MAX), "url": needed.url}
+
+
+def _bound(principal: Principal, params: CallParams) -> object:
+    """What a state is good for: this call, with these arguments, by this caller."""
+    return ["tools/call", principal.owner, principal.actors, params.name, params.arguments]
