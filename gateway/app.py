@@ -130,7 +130,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         authorization = _open_authorization(settings, secrets, store, published, audit, upstream, http)
         if authorization is not None:
             opened.push_async_callback(_end, asyncio.create_task(authorization.forget_what_is_over()))
-        desk = await _open_desk(settings, secrets, store, published, authorization, http)
+        desk = await _open_desk(settings, secrets, store, published, authorization, http, clock)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
         webhook = _open_webhook(settings, secrets, store, upstream, clock)
@@ -296,13 +296,14 @@ async def _open_desk(
     published: Published,
     authorization: AuthorizationServer | None,
     http: IssuerHttp,
+    clock: Clock,
 ) -> SignInDesk:
     """API keys alone, and the tokens of issuers where there are some. Raises SettingsBroken."""
     api_keys, told = ApiKeyAuthenticator(store), settings.auth
     own = None if authorization is None else authorization.origin
     names = tuple(filter(None, (own, *(one.issuer for one in told.issuers))))
     if not names:
-        return SignInDesk(api_keys, published)
+        return SignInDesk(api_keys, published, clock=clock)
     resource = ProtectedResource(_origin(settings), names, told.scopes)
     tokens = AccessTokens(
         told.issuers,
@@ -314,7 +315,7 @@ async def _open_desk(
         clock=time.monotonic,
         own=None if authorization is None else _own_issuer(authorization),
     )
-    return SignInDesk(SignIn(api_keys, tokens), published, resource, told.certificate_header)
+    return SignInDesk(SignIn(api_keys, tokens), published, resource, told.certificate_header, clock)
 
 
 def _open_authorization(

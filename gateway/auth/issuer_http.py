@@ -1,5 +1,5 @@
-"""Asking an authorisation server: its metadata, its keys, its opinion of a token. Bounded in bytes and seconds; follows no
-redirect, and speaks without TLS to loopback alone."""
+"""Asking an authorisation server: its metadata, its keys, its opinion of a token. Bounded in bytes and seconds; unpacks
+nothing, follows no redirect, and speaks without TLS to loopback alone."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,9 @@ class IssuerHttp:
     """One for all issuers of a gateway; whoever makes it closes it."""
 
     def __init__(self) -> None:
-        self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=TIMEOUT_S)
+        self._client = httpx.AsyncClient(
+            follow_redirects=False, trust_env=False, timeout=TIMEOUT_S, headers={"accept-encoding": "identity"}
+        )
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -49,7 +51,9 @@ class IssuerHttp:
 
 async def _read(response: httpx.Response, url: str) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_bytes():
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise IssuerFailed(f"{url} answered with something packed, and was asked for it plain.")
+    async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > BYTES_MAX:
             raise IssuerFailed(f"{url} answered with more than {BYTES_MAX} bytes.")

@@ -3,7 +3,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +71,7 @@ class SignInDesk(Struct, frozen=True):
     published: Published
     resource: ProtectedResource = ProtectedResource()
     certificate_header: str = ""
+    clock: Callable[[], datetime] = datetime.now
 
     async def principal(self, scope: HTTPScope) -> Principal:
         """Who sent this request, with the scopes that its scopes imply. Raises Unauthenticated, StoreFailed or IssuerFailed."""
@@ -85,7 +86,7 @@ class SignInDesk(Struct, frozen=True):
             url=self.resource.origin + _raw_path(scope),
             certificate=self._certificate(scope),
         )
-        principal = await self.authenticator.authenticate(presented, datetime.now().timestamp())
+        principal = await self.authenticator.authenticate(presented, self.clock().timestamp())
         scope[PRINCIPAL] = principal  # type: ignore[literal-required]
         held = with_implied(principal.scopes, self.published.of(principal.tenant).catalog.implied)
         return principal if held is principal.scopes else structs.replace(principal, scopes=held)
