@@ -10,6 +10,8 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from gateway.edge.admin import admin_routes
+from gateway.edge.approval_page import PATH as APPROVALS
+from gateway.edge.approval_page import ApprovalPage
 from gateway.edge.approvals import approval_routes
 from gateway.edge.asgi import Disconnected, Reply, send_reply
 from gateway.edge.authorization import AuthorizationDoor
@@ -38,6 +40,7 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     rest = _rest_app(gateway)
     server, settings = gateway.authorization, gateway.settings
     own = None if server is None else AuthorizationDoor(server, settings.http, settings.host)
+    approvals = ApprovalPage(gateway, own.browser if own is not None else None)
     hosts, origins = own_hosts(settings.host, settings.http), settings.http.allowed_origins
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,6 +63,9 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
         elif own is not None and is_own:
             with suppress(Disconnected):
                 await send_reply(send, await own(asked, receive))
+        elif path.startswith(APPROVALS):
+            with suppress(Disconnected):
+                await send_reply(send, await approvals(asked, receive))
         else:
             await rest(scope, receive, send)
 
