@@ -82,7 +82,13 @@ class Webhook:
         now = self._clock()
         lease = now + timedelta(seconds=self._settings.timeout_s + LEASE_S)
         taken = await self._store.claim_events(now, lease, AT_ONCE_MAX)
-        await asyncio.gather(*map(self._try, taken))
+        try:
+            await asyncio.gather(*map(self._try, taken))
+        except asyncio.CancelledError:
+            # The gateway stops, or a command has done what it had to: another process need not wait for the lease to end.
+            for event in taken:
+                await self._store.postpone_event(event, now)
+            raise
         return len(taken)
 
     async def _try(self, event: Outgoing) -> None:

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,37 @@ def test_a_call_that_needs_a_yes_is_approved_at_the_terminal(factotum, tmp_path:
     assert "Approval needed" not in sent.stderr
     assert "not one this connector may reach" in sent.stderr or "address" in sent.stderr
     assert factotum("approvals", "deny", "nothing", **more).returncode == 1
+
+
+def test_a_standing_yes_is_given_looked_at_and_taken_back(factotum, tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    factotum("add", "openapi.json")
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "ours.cedar").write_text(
+        '@id("asks") @reason("Orders are dropped with a yes.") @needs_approval("")\n'
+        'permit (principal, action in Action::"write", resource) when { context.in_scope };\n'
+    )
+    ours = {"FACTOTUM_POLICIES_DIR": "policies"}
+    waiting = factotum("call", "shop_drop_order", '{"id": "7"}', **ours)
+    assert (waiting.returncode, "It waits for a person" in waiting.stderr) == (1, True)
+    approval = factotum("approvals", **ours).stdout.splitlines()[1].split()[0]
+    half = factotum("approvals", "approve", approval, "--until", "2099-01-01", **ours)
+    assert (half.returncode, "say --grant-uses too" in half.stderr) == (1, True)
+    far = factotum("approvals", "approve", approval, "--grant-uses", "3", "--until", "2099-01-01", **ours)
+    assert (far.returncode, "approvals.grant_ttl_s_max" in far.stderr) == (1, True)
+    soon = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+    both = factotum("approvals", "approve", approval, "--grant-uses", "3", "--until", soon, **ours)
+    assert (both.returncode, "lets operator call shop_drop_order so again" in both.stdout) == (0, True), both.stderr
+    told = ("grants", "add", "--for", "operator", "--client", "cli", "--tool", "shop_drop_order", "--uses", "2")
+    wide = factotum(*told, "--until", soon, "--arguments", '{"properties": {"id": {"const": "8"}}}', **ours)
+    assert wide.returncode == 0, wide.stderr
+    wrong = factotum(*told, "--until", soon, "--arguments", "nothing", **ours)
+    assert (wrong.returncode, "--arguments is a JSON Schema" in wrong.stderr) == (1, True)
+    shown = factotum("grants", **ours).stdout
+    assert [word in shown for word in ("0 of 2", "0 of 3", "exactly those of its approval", '"const":"8"')] == [
+        True
+    ] * 4
+    grant = shown.splitlines()[1].split()[0]
+    assert factotum("grants", "revoke", grant, "--reason", "Enough.", **ours).stdout == f"{grant} is revoked\n"
+    assert grant in factotum("grants", "list", "--state", "revoked", **ours).stdout
+    assert grant not in factotum("grants", **ours).stdout

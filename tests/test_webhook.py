@@ -215,6 +215,19 @@ async def test_a_restart_loses_no_event(told: Callable[..., Any], receiver: Back
     assert [one["type"] for one in events(receiver)] == ["approval.requested", "approval.decided"]
 
 
+async def test_what_a_process_had_under_way_when_it_ended_is_another_ones_at_once(
+    told: Callable[..., Any], receiver: Backend
+) -> None:
+    receiver.held = True
+    async with told(timeout_s=60.0) as door:
+        await ask(door, await door.key())
+        await receiver.arrived.wait()
+    receiver.held = False
+    receiver.seen.clear()
+    async with told(is_new=False):
+        await until(receiver, lambda: len(events(receiver)) == 1)
+
+
 async def test_what_has_expired_is_told_once_and_no_clock_brings_it_back(
     told: Callable[..., Any], receiver: Backend, backend: Backend
 ) -> None:
