@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.policy_text import PolicyBroken
 from gateway.core.principal import Principal
 from gateway.core.roles import ADMIN_ACTIONS, ROLES, AdminResource, is_reserved, load_roles, scope_of
+from gateway.edge.openapi import openapi_document
 from gateway.errors import BadRequest
 from tests.auth.test_access_token import Trusting, server, trusts
 from tests.conftest import Backend, Door
@@ -36,6 +37,9 @@ DOORS: dict[tuple[str, str], tuple[str, set[str]]] = {
     ("POST", "/v1/approvals/none/deny"): ("approvals.decide", {"approver", "owner"}),
     ("POST", "/v1/grants"): ("approvals.decide", {"approver", "owner"}),
     ("POST", "/v1/grants/none/approve"): ("approvals.decide", {"approver", "owner"}),
+    ("GET", "/v1/policies"): ("policies.read", {"viewer", "connector-developer", "policy-admin", "owner"}),
+    ("POST", "/v1/policies:explain"): ("policies.read", {"viewer", "connector-developer", "policy-admin", "owner"}),
+    ("POST", "/v1/policies:simulate"): ("policies.read", {"viewer", "connector-developer", "policy-admin", "owner"}),
     ("GET", "/v1/audit"): ("audit.read", {"viewer", "policy-admin", "owner"}),
 }
 
@@ -49,6 +53,16 @@ async def test_every_role_opens_the_doors_that_it_should_and_no_other(door: Door
         token = await door.key(role=role)
         opened = {one for one in DOORS if (await ask(door, *one, token)).status_code != 403}
         assert opened == {one for one, (_, roles) in DOORS.items() if role in roles}, role
+
+
+def test_every_door_that_the_api_says_takes_a_scope_is_among_these() -> None:
+    told = {
+        (method.upper(), path.replace("{name}", "none"), operation["description"].split("`")[1])
+        for path, ways in openapi_document()["paths"].items()
+        for method, operation in ways.items()
+        if "Needs the scope" in operation.get("description", "")
+    }
+    assert told == {(*door, scope_of(action)) for door, (action, _) in DOORS.items()}  # type: ignore[arg-type]
 
 
 async def test_every_scope_opens_the_doors_that_it_should_and_no_other(door: Door) -> None:
