@@ -304,7 +304,7 @@ async def _open_desk(
     names = tuple(filter(None, (own, *(one.issuer for one in told.issuers))))
     if not names:
         return SignInDesk(api_keys, published, clock=clock)
-    resource = ProtectedResource(_origin(settings), names, told.scopes)
+    resource = ProtectedResource(_origin(settings), names, told.scopes, _aliases(settings))
     tokens = AccessTokens(
         told.issuers,
         resource.audiences,
@@ -340,7 +340,7 @@ def _open_authorization(
     families = Families(store, users, published, lines, signer, wanted, origin, _now)
     clients = Clients(store, upstream, lines, wanted, _now, time.monotonic)
     issuer = Issuer(origin, algorithms=(ALGORITHM,))
-    resources = ProtectedResource(origin).audiences
+    resources = ProtectedResource(origin, aliases=_aliases(settings)).audiences
     parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, _now)
     logins = Logins(store, users, published, lines, wanted, _now, time.monotonic)
     trusted = {one.issuer: (one, _keys_of(one, settings, http)) for one in wanted.assertion_issuers}
@@ -363,6 +363,13 @@ def _own_issuer(authorization: AuthorizationServer) -> OwnIssuer:
 
 def _knows_origin(settings: Settings) -> bool:
     return bool(settings.http.public_url) or (settings.port != 0 and may_ask(_loopback_url(settings)))
+
+
+def _aliases(settings: Settings) -> tuple[str, ...]:
+    """The other names of a gateway on somebody's own machine, who may write any of them."""
+    named = settings.http.public_url or not settings.port
+    every = () if named else (f"http://{host}:{settings.port}" for host in ("127.0.0.1", "localhost", "[::1]"))
+    return tuple(one for one in every if one != _loopback_url(settings))
 
 
 def _loopback_url(settings: Settings) -> str:

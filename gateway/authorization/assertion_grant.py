@@ -136,6 +136,7 @@ class AssertionGrant(IDJAGGrant):
         family = families.new_family(
             tenant=principal.tenant,
             kind="assertion",
+            refreshable=False,
             subject=principal.subject,
             client=self.request.client.get_client_id(),
             scopes=given,

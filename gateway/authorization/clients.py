@@ -10,7 +10,7 @@ from msgspec import structs
 from gateway.authorization.lines import Lines
 from gateway.authorization.throttle import Throttle
 from gateway.authorization.token import digest_of, new_token
-from gateway.core.authorization import CLIENT_CREDENTIALS, JWT_BEARER, Client, TokenFamily
+from gateway.core.authorization import CLIENT_CREDENTIALS, JWT_BEARER, Client
 from gateway.core.client_metadata import (
     ClientRefused,
     is_document_id,
@@ -181,9 +181,6 @@ class Clients:
         client = await self._store.find_record(Client, client_id)
         if client is None or not await self._store.swap_record(client, None):
             raise NotFound(f"There is no client {client_id[:80]!r}; `factotum clients list` lists them.")
-        for family in await self._store.records(TokenFamily):
-            if family.client == client_id and family.revoked_at is None:
-                await self._store.swap_record(family, structs.replace(family, revoked_at=self._clock()))
         await self._lines.write(by, "clients.remove", id=client.id, name=client.name)
 
     def _end(self, seconds: float) -> datetime:

@@ -23,6 +23,8 @@ from gateway.stores.base import AuthorizationStore
 
 # For how long after its end a code is remembered, so that it is seen to come again.
 CODE_REMEMBERED_S = 3_600.0
+# More than clocks may differ by (core.access_token).
+AFTER_S = 60.0
 REVOKE_TRIES_MAX = 5
 
 
@@ -67,9 +69,11 @@ class Families:
         self._issuer = issuer
         self._clock = clock
 
-    def new_family(self, **told: Any) -> TokenFamily:
-        """One that is not kept yet; `told` are its fields."""
-        return TokenFamily(id=new_token(), created_at=self._clock(), expires_at=self.refresh_end(), **told)
+    def new_family(self, *, refreshable: bool = True, **told: Any) -> TokenFamily:
+        """One that is not kept yet; `told` are its fields. One without refresh tokens ends with its access token."""
+        access_end = self._clock() + timedelta(seconds=self._settings.access_token_s + AFTER_S)
+        until = self.refresh_end() if refreshable else access_end
+        return TokenFamily(id=new_token(), created_at=self._clock(), expires_at=until, **told)
 
     async def begin(self, family: TokenFamily) -> None:
         await self._store.swap_record(None, family)
@@ -170,19 +174,19 @@ class Families:
 
     async def held(self, family: TokenFamily) -> tuple[frozenset[str], frozenset[str]] | None:
         """The scopes and groups that bound a family now; None where nobody stands behind it any more."""
-        if family.kind == "user":
-            user = await self._users.find(family.subject)
-            if user is None or user.tenant != family.tenant:
-                return None
-            return with_implied(user.scopes, self._published.of(user.tenant).catalog.implied), user.groups
+        implied = self._published.current.catalog.implied
+        client = await self._store.find_record(Client, family.client)
+        if client is None:
+            return None
         if family.kind == "client":
-            client = await self._store.find_record(Client, family.client)
-            return (
-                None
-                if client is None
-                else (with_implied(client.scopes, self._published.of(client.tenant).catalog.implied), frozenset())
-            )
-        return family.scopes, family.groups
+            return with_implied(client.scopes, implied), frozenset()
+        if family.kind == "assertion":
+            return family.scopes, family.groups
+        user = await self._users.find(family.subject)
+        # Somebody else may have the name by now.
+        if user is None or user.tenant != family.tenant or user.created_at > family.created_at:
+            return None
+        return with_implied(user.scopes, implied), user.groups
 
     async def confirm(self, claims: Claims, principal: Principal) -> Principal:
         """Who a good token of ours speaks for, as it is now. Raises Rejected."""

@@ -366,6 +366,7 @@ class OwnGrant(ClientCredentialsGrant):
         family = families.new_family(
             tenant=client.tenant,
             kind="client",
+            refreshable=False,
             subject=client.id,
             client=client.id,
             scopes=client.scopes,

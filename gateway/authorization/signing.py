@@ -29,13 +29,13 @@ class Signer:
     """Signs with the first key; what any of them signed is good."""
 
     def __init__(self, keys: tuple[ECKey, ...]) -> None:
-        self._key = keys[0]
+        self.private = keys
         self.public = tuple(ECKey.import_key(_told(key)) for key in keys)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """An access token (RFC 9068 section 2)."""
-        header = {"alg": ALGORITHM, "typ": TYPE, "kid": self._key.kid}
-        return jws.serialize_compact(header, msgspec.json.encode(claims), self._key, algorithms=[ALGORITHM])
+        header = {"alg": ALGORITHM, "typ": TYPE, "kid": self.private[0].kid}
+        return jws.serialize_compact(header, msgspec.json.encode(claims), self.private[0], algorithms=[ALGORITHM])
 
     async def keys(self, key_id: str) -> tuple[Key, ...]:
         """All public keys, whichever is named."""

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from gateway.authorization.lines import Lines
 from gateway.authorization.token import new_token
-from gateway.core.authorization import Consent, Login, TokenFamily, User
+from gateway.core.authorization import AuthorizationCode, Consent, DeviceRequest, Login, TokenFamily, User
 from gateway.core.principal import Principal
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.stores.base import AuthorizationStore
@@ -113,6 +113,12 @@ class Users:
         """End what was begun with this name: at browsers, and of clients; and forget what was agreed to."""
         for login in await self._store.records(Login, name):
             await self._store.swap_record(login, None)
+        for code in await self._store.records(AuthorizationCode):
+            if code.user == name and not code.used:
+                await self._store.swap_record(code, None)
+        for device in await self._store.records(DeviceRequest):
+            if device.user == name:
+                await self._store.swap_record(device, None)
         for consent in await self._store.records(Consent, name):
             await self._store.swap_record(consent, None)
         for family in await self._store.records(TokenFamily, name):

@@ -81,7 +81,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
 
     def tell_error(request: AnyRequest, error: GatewayError) -> Response[bytes]:
         note_error(gateway.rejections, request.scope, error)
-        reply = problem(error, gateway.desk.challenge)
+        reply = problem(error, gateway.desk.seen_by(request.scope).challenge)
         headers = {name.decode(): value.decode() for name, value in reply.headers}
         return Response(reply.body, status_code=reply.status, headers=headers, media_type=MEDIA_TYPE.decode())
 
@@ -116,7 +116,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
 
 def _metadata(resource: ProtectedResource, scope: HTTPScope) -> Reply:
     """RFC 9728, for anybody: web pages too may learn where to sign in."""
-    document = resource.metadata(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
+    document = resource.seen_by(scope).metadata(scope["path"]) if scope["method"] in ("GET", "HEAD") else None
     if document is None:
         return Reply(404)
     return Reply(200, document, ((b"access-control-allow-origin", b"*"),))

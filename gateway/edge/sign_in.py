@@ -33,16 +33,24 @@ _BYTE_SEQUENCE = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
 
 class ProtectedResource(Struct, frozen=True):
     """The gateway as OAuth clients see it (RFC 9728). `origin` is its public one; `issuers` are the authorisation servers
-    whose tokens are good here, () where there are none; `scopes` are what a client should ask for first."""
+    whose tokens are good here, () where there are none; `scopes` are what a client should ask for first. `aliases` are other
+    origins of the same: a client that came by one has to find that one told, or it goes no further."""
 
     origin: str = ""
     issuers: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
     @property
     def audiences(self) -> tuple[str, ...]:
         """What a token may be meant for (RFC 8707): the gateway, or one of its doors."""
-        return tuple(self.origin + path for path in RESOURCE_PATHS)
+        return tuple(origin + path for origin in (self.origin, *self.aliases) for path in RESOURCE_PATHS)
+
+    def seen_by(self, scope: HTTPScope) -> "ProtectedResource":
+        """The same, under the name by which this request came."""
+        hosts = header_values(scope, b"host") if self.aliases else []
+        origin = f"http://{hosts[0].lower()}" if len(hosts) == 1 else self.origin
+        return structs.replace(self, origin=origin) if origin in self.aliases else self
 
     def metadata_url(self, door: str) -> str:
         """Where a client at this door learns of the authorisation servers; "" where there are none."""
@@ -83,13 +91,18 @@ class SignInDesk(Struct, frozen=True):
             authorization=tuple(header_values(scope, b"authorization")),
             dpop=tuple(header_values(scope, b"dpop")),
             method=scope["method"],
-            url=self.resource.origin + _raw_path(scope),
+            url=self.resource.seen_by(scope).origin + _raw_path(scope),
             certificate=self._certificate(scope),
         )
         principal = await self.authenticator.authenticate(presented, self.clock().timestamp())
         scope[PRINCIPAL] = principal  # type: ignore[literal-required]
         held = with_implied(principal.scopes, self.published.of(principal.tenant).catalog.implied)
         return principal if held is principal.scopes else structs.replace(principal, scopes=held)
+
+    def seen_by(self, scope: HTTPScope) -> "SignInDesk":
+        """The same, under the name by which this request came."""
+        resource = self.resource.seen_by(scope)
+        return self if resource is self.resource else structs.replace(self, resource=resource)
 
     def challenge(self, error: str = "", scopes: Sequence[str] = (), door: str = "/v1") -> tuple[bytes, bytes]:
         """A `WWW-Authenticate` header (RFC 6750 section 3, RFC 9728 section 5.1): a bare `Bearer` where nothing was

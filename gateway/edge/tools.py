@@ -250,7 +250,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             reply = await reply_to(cast(HTTPScope, scope), receive)
         except GatewayError as error:
             note_error(gateway.rejections, cast(HTTPScope, scope), error)
-            reply = problem(error, desk.challenge)
+            reply = problem(error, desk.seen_by(cast(HTTPScope, scope)).challenge)
         except Disconnected:
             return
         await send_reply(send, reply)

@@ -224,9 +224,9 @@ class _Endpoint:
         data: dict[str, object] = {"code": code_of(error)}
         match error:
             case Unauthenticated(code=code):
-                headers = (self._desk.challenge(code, door=DOOR),)
+                headers = (self._desk.seen_by(scope).challenge(code, door=DOOR),)
             case ScopeMissing(scopes=scopes):
-                headers = (self._desk.challenge("insufficient_scope", scopes, DOOR),)
+                headers = (self._desk.seen_by(scope).challenge("insufficient_scope", scopes, DOOR),)
                 data["scopes"] = scopes
         message_id = message.id if message is not None and message.id is not UNSET else None
         fault = Fault(jsonrpc_code(error), f"{error.title}: {error.detail}", data)
