@@ -143,7 +143,8 @@ class Calls:
         connector = edition.catalog.connectors[tool.connector]
         manifest = connector.manifest
         prepared = self._prepare(tool)
-        record.logged = redact_arguments(with_defaults(tool.operation, asked.arguments), prepared.secret_names)
+        secrets = prepared.secret_names | set(manifest.secrets)
+        record.logged = redact_arguments(with_defaults(tool.operation, asked.arguments), secrets)
         require_scopes(record.principal, tool)
         options, selection, record.arguments = read_options(asked.arguments)
         check(prepared.validator, record.arguments)

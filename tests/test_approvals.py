@@ -254,3 +254,13 @@ async def test_every_store_gives_an_approval_to_one_call_alone(tmp_path: Path, k
     assert found.state == "used"
     assert (await store.latest_approval("digest")) == found
     await store.close()
+
+
+async def test_what_a_manifest_calls_secret_is_shown_to_nobody(asking: Callable[..., Any], backend: Backend) -> None:
+    async with asking() as door:
+        await door.add("vault", LAMPS, backend.url, secrets=["id"])
+        ada, owner = await door.key(), await door.key(DECIDE, "factotum:audit.read", subject="owner")
+        answer = await door.post("/v1/tools/vault_set_lamp:call", ada, {"arguments": {"id": "4711", "on": True}})
+        shown = (await door.get(f"/v1/approvals/{answer.json()['approval']['id']}", owner)).json()
+        assert shown["arguments"] == {"id": "[redacted]", "on": True}
+        assert "4711" not in (await door.get("/v1/audit", owner)).text

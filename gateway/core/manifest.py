@@ -104,6 +104,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     overlay itself, written out.
     `include` and `exclude` choose the operations that become tools; `include` left empty takes all.
     `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
+    `secrets` are names of arguments, or of members within them, whose values no log and no approval shows.
     `answers`: a success that is not what its document says is given with a note (`checked`), or the call fails (`strict`).
     """
 
@@ -125,6 +126,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     exclude: Filters = ()
     media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
     answers: Literal["checked", "strict"] = "checked"
+    secrets: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=200)] = ()
     scopes: ScopeRules = ScopeRules()
     limits: Limits = Limits()
 
