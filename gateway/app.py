@@ -64,15 +64,17 @@ from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
-from gateway.rankers.base import Ranker
+from gateway.rankers.base import Encoding, Ranker
+from gateway.rankers.fused import Fused
 from gateway.rankers.lexical import Bm25
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
-from gateway.settings import LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
+from gateway.settings import FusedRanker, LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
 from gateway.tool_index import ToolIndex
 from gateway.upstream import Upstream, open_upstream
+from gateway.vectors import Vectors
 from gateway.webhook import Webhook
 
 Clock = Callable[[], datetime]
@@ -115,7 +117,8 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         watch = PolicyWatch(settings, published, ingestion, store, audit, policies, clock=clock)
         await watch.begin()
-        discovery, every_s = Discovery(published, ToolIndex(_ranker(settings))), settings.follow_s
+        ranker = _ranker(settings, store, opened)
+        discovery, every_s = Discovery(published, ToolIndex(ranker)), settings.follow_s
         for endless in (
             ingestion.follow(every_s),
             ingestion.keep_fresh(every_s),
@@ -390,10 +393,27 @@ def _origin(settings: Settings) -> str:
     return url
 
 
-def _ranker(settings: Settings) -> Ranker[Any]:
+def _ranker(settings: Settings, store: Store, opened: AsyncExitStack) -> Ranker[Any]:
+    """Raises SettingsBroken, or BadRequest where there is no such model."""
     match settings.ranker:
         case LexicalRanker():
             return Bm25()
+        case FusedRanker(model=folder, device=device, deadline_s=deadline_s):
+            encoder = _encoder(Path(folder), device)
+            opened.callback(encoder.close)
+            vectors = Vectors(encoder, store)
+            opened.push_async_callback(_end, asyncio.create_task(vectors.keep()))
+            return Fused(encoder, vectors.add, deadline_s)
+
+
+def _encoder(folder: Path, device: str) -> Encoding:
+    try:
+        from gateway.rankers.serving import Encoder  # torch takes seconds to import, and need not be installed.
+    except ImportError as error:
+        raise SettingsBroken(
+            "The ranker `fused` needs torch: pip install 'factotum[neural]', or choose `lexical`."
+        ) from error
+    return Encoder(folder, device)
 
 
 def _new_id() -> str:

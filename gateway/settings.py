@@ -55,6 +55,18 @@ class LexicalRanker(_Part, frozen=True, tag_field="kind", tag="lexical"):
     """BM25 over the words of each tool."""
 
 
+class FusedRanker(_Part, frozen=True, tag_field="kind", tag="fused"):
+    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one); `device` is where it
+    runs: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within `deadline_s` is answered by words alone."""
+
+    model: str
+    device: str = "auto"
+    deadline_s: Seconds = 0.5
+
+
+RankerSettings = LexicalRanker | FusedRanker
+
+
 class McpSettings(_Part, frozen=True):
     """`list_tools_max`: a caller who may see more tools than this is given the search tools instead of the list."""
 
@@ -193,7 +205,7 @@ class Settings(_Part, frozen=True):
     policy_packs: tuple[str, ...] = ()
     secrets_dir: str = ""
     store: StoreSettings = SqliteStore()
-    ranker: LexicalRanker = LexicalRanker()
+    ranker: RankerSettings = LexicalRanker()
     follow_s: Seconds = 1.0
     mcp: McpSettings = McpSettings()
     http: HttpSettings = HttpSettings()

@@ -19,8 +19,6 @@ from gateway.rankers.base import Part, Ranked, Ranker
 SEGMENTS_MAX = 8
 SEGMENTS_KEPT_MAX = 4_000
 MERGED_KEPT_MAX = 16
-# A ranking over more tools than this runs beside the event loop.
-INLINE_TOOLS_MAX = 4_000
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +68,7 @@ class ToolIndex(Generic[S]):
 
     async def rank(self, query: str, limit: int, parts: Sequence[Part[S]], count: int) -> Sequence[Ranked]:
         """At most `limit` of the tools that are seen, which are so many, best first."""
-        if count <= INLINE_TOOLS_MAX:
+        if count <= self._ranker.inline_tools_max:
             return self._ranker.rank(query, limit, parts)
         return await asyncio.to_thread(self._ranker.rank, query, limit, parts)
 
@@ -86,7 +84,10 @@ class ToolIndex(Generic[S]):
     async def _index(self, connector: Connector) -> Indexed[S]:
         known = self._single.pop(id(connector), None)
         if known is None:
-            known = Indexed((connector,), await asyncio.to_thread(self._ranker.segment, connector.tools))
+            known = Indexed(
+                (connector,),
+                await asyncio.to_thread(self._ranker.segment, connector.tools, connector.title or connector.name),
+            )
         self._single[id(connector)] = known
         while len(self._single) > SEGMENTS_KEPT_MAX:
             self._single.popitem(last=False)

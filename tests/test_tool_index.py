@@ -23,9 +23,9 @@ class Counting(Bm25):
 
     indexed = 0
 
-    def segment(self, tools: Sequence[Tool]) -> Segment:
+    def segment(self, tools: Sequence[Tool], api: str = "") -> Segment:
         self.indexed += len(tools)
-        return super().segment(tools)
+        return super().segment(tools, api)
 
 
 def connector(number: int, chance: random.Random, tools: int = 5) -> Connector:
@@ -87,10 +87,10 @@ async def test_what_one_tenant_has_never_shows_in_what_another_finds() -> None:
 
 async def test_a_connector_that_cannot_be_indexed_stops_no_other() -> None:
     class Broken(Bm25):
-        def segment(self, tools: Sequence[Tool]) -> Segment:
+        def segment(self, tools: Sequence[Tool], api: str = "") -> Segment:
             if tools[0].name.startswith("c01"):
                 raise ValueError("a text that no ranker takes")
-            return super().segment(tools)
+            return super().segment(tools, api)
 
     chance, index = random.Random(1), ToolIndex(Broken())
     connectors = [connector(number, chance) for number in range(3)]

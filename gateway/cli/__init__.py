@@ -6,7 +6,20 @@ Commands work on the store of `data_dir` directly, as its owner; a gateway that 
 
 import sys
 
-from gateway.cli import approvals, audit, checks, clients, connectors, grants, keys, login, policies, tools, users
+from gateway.cli import (
+    approvals,
+    audit,
+    checks,
+    clients,
+    connectors,
+    grants,
+    keys,
+    login,
+    models,
+    policies,
+    tools,
+    users,
+)
 from gateway.cli.root import cli
 from gateway.cli.terminal import err
 from gateway.errors import GatewayError
@@ -22,6 +35,7 @@ __all__ = [
     "keys",
     "login",
     "main",
+    "models",
     "policies",
     "tools",
     "users",

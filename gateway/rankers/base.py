@@ -6,7 +6,7 @@ Which tools of a segment a caller may see is handed in with each query.
 INVARIANT: a tool that may not be seen is in no answer, and weighs on the score of none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +16,8 @@ from msgspec import Struct
 from gateway.core.tool import Tool
 
 Mask = npt.NDArray[np.bool_]
+Vector = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float32]
 S = TypeVar("S")
 
 
@@ -39,12 +41,43 @@ class Ranker(Protocol[S]):
     """One way to rank. `S` is what its segments are."""
 
     name: str
+    # A ranking over more tools than this runs beside the event loop.
+    inline_tools_max: int
 
-    def segment(self, tools: Sequence[Tool]) -> S:
-        """Index these tools, in this order. Takes time in proportion to their number: call it off the event loop."""
+    def segment(self, tools: Sequence[Tool], api: str = "") -> S:
+        """Index these tools of one API, in this order. Takes time in proportion to their number: call it off the event loop."""
 
     def merge(self, segments: Sequence[S]) -> S:
         """One segment of all their tools, one after the other: a query costs less over one than over many."""
 
     def rank(self, query: str, limit: int, parts: Sequence[Part[S]]) -> Sequence[Ranked]:
         """At most `limit` of the tools that are seen, best first; equal scores in the order of their names."""
+
+
+class Encoding(Protocol):
+    """What makes vectors of texts. `name` changes whenever its vectors do; `width` is how many numbers they have."""
+
+    name: str
+    width: int
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """[texts, width], each of unit length. Takes time: call it off the event loop."""
+
+    def encode_query(self, query: str, deadline_s: float) -> Vector | None:
+        """One vector; None where it is not there in time. Blocks: call it off the event loop."""
+
+    def close(self) -> None:
+        """End what was begun, and take no more."""
+
+
+class Unfilled(Protocol):
+    """A segment that lacks vectors. `texts` are what they are vectors of, by key."""
+
+    @property
+    def texts(self) -> Mapping[bytes, str]: ...
+
+    def lacks(self) -> list[bytes]:
+        """The keys of the vectors that are not there."""
+
+    def put(self, key: bytes, vector: Vector) -> None:
+        """Put one in its place."""

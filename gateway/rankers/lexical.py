@@ -73,11 +73,12 @@ class Bm25:
     """A Ranker by words."""
 
     name = "lexical"
+    inline_tools_max = 4_000
 
     def __init__(self) -> None:
         self._stem = Stemmer.Stemmer("english")
 
-    def segment(self, tools: Sequence[Tool]) -> Segment:
+    def segment(self, tools: Sequence[Tool], api: str = "") -> Segment:
         return index_words([tool.name for tool in tools], (self.words(text_of(tool)) for tool in tools))
 
     def merge(self, segments: Sequence[Segment]) -> Segment:

@@ -270,9 +270,20 @@ class OutboxStore(Protocol):
         """The same."""
 
 
+class VectorStore(Protocol):
+    """Vectors of texts, which are what they are for ever: by a digest of the text and of the model that made them."""
+
+    async def vectors(self, keys: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Those of these that there are."""
+
+    async def put_vectors(self, told: Mapping[bytes, bytes]) -> None:
+        """Keep these; one that is there already stays."""
+
+
 class Store(
     ConnectorStore,
     KeyStore,
+    VectorStore,
     AuditStore,
     ApprovalStore,
     GrantStore,

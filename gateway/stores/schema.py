@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0009"
+SCHEMA = "0010"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -192,6 +192,12 @@ policy_versions = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("files", sa.LargeBinary, nullable=False),
     sqlite_autoincrement=True,
+)
+vectors = sa.Table(
+    "vector",
+    metadata,
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
 )
 
 

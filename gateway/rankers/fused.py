@@ -1,0 +1,80 @@
+"""Fused ranking: by words and by meaning, put together by the places that each gives (reciprocal rank fusion).
+
+Where the query's vector is late, the order is that of words alone, and the answer says so. Tools whose vectors have not come yet
+are found by their words.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from msgspec import Struct
+
+from gateway.core.tool import Tool
+from gateway.rankers.base import Encoding, Mask, Part, Ranked, Unfilled
+from gateway.rankers.dense import DenseSegment, dense_segment, nearest
+from gateway.rankers.lexical import Bm25, Segment
+
+CANDIDATES = 100
+# Cormack, Clarke and Buettcher have 60 for lists of a thousand; of short lists the first places matter more.
+K = 10.0
+
+
+class FusedSegment(Struct, frozen=True, eq=False):
+    """The same tools twice: by words, and by vectors in one segment or several, one after the other."""
+
+    words: Segment
+    vectors: tuple[DenseSegment, ...]
+
+
+class Fused:
+    """A Ranker by words and meaning. `made` is told of each new segment, whose vectors somebody else has to bring."""
+
+    name = "fused"
+    inline_tools_max = 0
+
+    def __init__(self, encoder: Encoding, made: Callable[[Unfilled], None], deadline_s: float) -> None:
+        self._lexical = Bm25()
+        self._encoder = encoder
+        self._made = made
+        self._deadline_s = deadline_s
+
+    def segment(self, tools: Sequence[Tool], api: str = "") -> FusedSegment:
+        dense = dense_segment(tools, api, self._encoder.name, self._encoder.width)
+        self._made(dense)
+        return FusedSegment(self._lexical.segment(tools, api), (dense,))
+
+    def merge(self, segments: Sequence[FusedSegment]) -> FusedSegment:
+        words = self._lexical.merge([one.words for one in segments])
+        return FusedSegment(words, tuple(dense for one in segments for dense in one.vectors))
+
+    def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Sequence[Ranked]:
+        if limit < 1:
+            return ()
+        count = max(limit, CANDIDATES)
+        by_words = self._lexical.rank(query, count, [Part(part.segment.words, part.seen) for part in parts])
+        vector = self._encoder.encode_query(query, self._deadline_s) if query.strip() else None
+        if vector is None:
+            return by_words[:limit]
+        by_meaning = nearest(vector, count, [piece for part in parts for piece in _pieces(part)])
+        matched = {one.name: one.matched for one in by_words}
+        scores = fuse([[one.name for one in by_words], by_meaning])
+        best = sorted(scores, key=lambda name: (-scores[name], name))[:limit]
+        return tuple(Ranked(name, round(scores[name], 4), matched.get(name, ())) for name in best)
+
+
+def fuse(rankings: Sequence[Sequence[str]], k: float = K) -> dict[str, float]:
+    """The score of every name that some ranking has: the sum of 1 / (k + its place, from 1 on)."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for place, name in enumerate(ranking, 1):
+            scores[name] = scores.get(name, 0.0) + 1 / (k + place)
+    return scores
+
+
+def _pieces(part: Part[FusedSegment]) -> list[tuple[DenseSegment, Mask | None]]:
+    """The segments of vectors of a part, each with what of it is seen."""
+    vectors = part.segment.vectors
+    if part.seen is None:
+        return [(one, None) for one in vectors]
+    cuts = np.cumsum([len(one.names) for one in vectors])[:-1]
+    return list(zip(vectors, np.split(part.seen, cuts), strict=True))
