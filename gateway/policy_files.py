@@ -19,6 +19,7 @@ from gateway.settings import Settings, SettingsBroken, shipped
 
 CASES_SUFFIX = ".cases.yaml"
 ROLES_FILE = "roles.cedar"
+FILE_BYTES_MAX = 4 << 20
 
 _T = TypeVar("_T")
 
@@ -161,6 +162,9 @@ def _place(path: Path) -> Place:
 
 def _read(path: Path) -> str:
     try:
+        # What is no file might have no end.
+        if not path.is_file() or path.stat().st_size > FILE_BYTES_MAX:
+            raise SettingsBroken(f"{path} is no file of at most {FILE_BYTES_MAX} bytes.")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsBroken(f"The policy file {path} cannot be read.") from error

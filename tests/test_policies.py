@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from gateway.core.audit import AuditEntry
 from gateway.core.catalog import build_catalog
 from gateway.core.policy import load_policies
 from gateway.core.policy_replay import calls_in
+from gateway.core.tenancy import TenantPowers
 from gateway.published import Edition, Editions
 from gateway.stores.base import AuditFilter
-from tests.conftest import Backend, Door
+from tests.conftest import LOOPBACK, Backend, Door
 
 pytestmark = pytest.mark.anyio
 
@@ -293,6 +295,20 @@ async def test_only_the_calls_of_ones_own_tenant_are_looked_at_and_only_those_of
         assert (await simulate(door, ALL, limit=1))["calls"] == 1
 
 
+async def test_whoever_runs_the_gateway_looks_at_the_calls_of_all_tenants_each_with_its_own_tools(
+    bank: Callable[..., Any], backend: Backend
+) -> None:
+    async with bank(tenants={"acme": TenantPowers(allow_addresses=LOOPBACK)}) as door:
+        await door.add("vault", PAYMENTS, backend.url, tenant="acme")
+        eve = await door.key("vault:write", tenant="acme", subject="eve")
+        assert (await door.post("/v1/tools/vault_pay:call", eve, {"arguments": {"amount": 5}})).status_code == 200
+        await door.post("/v1/tools/bank_pay:call", await door.key(), {"arguments": {"amount": 5}})
+        shut = ALL + '@id("shut") forbid (principal, action, resource in Connector::"vault");'
+        told = await door.gateway.policies.simulate({"a.cedar": shut}, timedelta(days=1))
+        assert [(one.tenant, one.tool, one.after) for one in told.changes] == [("acme", "vault_pay", "deny")]
+        assert (told.calls, told.untold) == (2, ())
+
+
 async def test_new_policies_that_are_broken_are_said_to_be(bank: Callable[..., Any]) -> None:
     async with bank() as door:
         answer = await door.post("/v1/policies:simulate", await door.key(READ), {"files": {"a.cedar": "permit"}})
@@ -319,8 +335,6 @@ async def test_the_log_has_what_policies_were_told_of_a_caller_and_old_lines_sta
 
 
 def test_a_write_whose_end_is_not_in_the_log_counts_once() -> None:
-    from datetime import UTC, datetime
-
     at = datetime(2026, 1, 5, tzinfo=UTC)
     sent = AuditEntry(at, "1", "sending", "mcp", "t", "s", "c", "x", verdict="allow")
     done = structs.replace(sent, phase="done")

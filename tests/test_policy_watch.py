@@ -12,6 +12,7 @@ import pytest
 from gateway.core.policy import PolicyBroken
 from gateway.core.principal import OPERATOR
 from gateway.errors import BadRequest
+from gateway.policy_files import FILE_BYTES_MAX
 from gateway.stores.base import AuditFilter
 from tests.conftest import Backend, Door
 from tests.test_call import LAMPS
@@ -196,6 +197,32 @@ async def test_an_edit_of_the_same_length_and_with_the_same_time_is_seen(
         os.utime(folder / "more.cedar", ns=(before.st_atime_ns, before.st_mtime_ns))
         await look(door)
         assert await switch(door, token) == 403
+
+
+async def test_what_is_no_file_or_has_no_end_is_refused(watching: Callable[..., Any], folder: Path) -> None:
+    async with watching() as door:
+        os.mkfifo(folder / "pipe.cedar")
+        await look(door)
+        assert "pipe.cedar is no file of at most" in (await shown(door))["problem"]
+        (folder / "pipe.cedar").unlink()
+        (folder / "large.cedar").write_text("// " + "x" * FILE_BYTES_MAX)
+        await look(door)
+        assert "large.cedar is no file of at most" in (await shown(door))["problem"]
+
+
+async def test_other_tenants_are_not_told_what_is_in_the_files_of_the_installation(
+    watching: Callable[..., Any], folder: Path
+) -> None:
+    async with watching() as door:
+        (folder / "secret-plan.cedar").write_text(
+            '@id("plan") forbid (principal in Tenant::"umbrella", action, resouce);'
+        )
+        await look(door)
+        told = await door.get("/v1/policies", await door.key(READ, tenant="acme"))
+        assert told.json()["problem"] == "The newest edit is not in force."
+        assert told.json()["version"] == door.gateway.published.current.policies.version
+        assert "secret-plan" not in told.text
+        assert "ours.cedar" not in told.text
 
 
 async def test_a_folder_that_goes_away_takes_nothing_with_it(watching: Callable[..., Any], folder: Path) -> None:

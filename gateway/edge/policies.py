@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from gateway.core.policy_context import Source
 from gateway.core.policy_replay import Simulation
-from gateway.core.principal import Method, Principal
+from gateway.core.principal import DEFAULT_TENANT, Method, Principal
 from gateway.core.roles import scope_of
 from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
@@ -35,12 +35,13 @@ class PolicyFile(Struct, frozen=True):
 
 class PoliciesShown(Struct, frozen=True):
     """What is in force since when. `version` is that of the policies about calls, `roles` of those about the gateway's own API.
-    `problem` says why the files as they are now are not in force, "" where they are, and `problem_at` since when."""
+    `problem` says why the files as they are now are not in force, "" where they are, and `problem_at` since when. The files are
+    those of the whole installation, so that only its own tenant is told what is in them."""
 
     version: str
     roles: str
     since: datetime
-    files: tuple[PolicyFile, ...]
+    files: tuple[PolicyFile, ...] = ()
     warnings: tuple[str, ...] = ()
     problem: str = ""
     problem_at: datetime | None = None
@@ -100,15 +101,21 @@ def policy_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def show_policies(request: AnyRequest) -> PoliciesShown:
         principal = await signed_in(request)
         edition, watch = gateway.published.of(principal.tenant), gateway.policy_watch
-        ids = edition.policies.files
-        return PoliciesShown(
+        told = PoliciesShown(
             version=edition.policies.version,
             roles=edition.roles.version,
             since=watch.since,
+            problem="The newest edit is not in force." if watch.problem else "",
+            problem_at=watch.problem.at if watch.problem else None,
+        )
+        if principal.tenant != DEFAULT_TENANT:
+            return told
+        ids = edition.policies.files
+        return structs.replace(
+            told,
             files=tuple(PolicyFile(name, ids.get(name, ())) for name in sorted(watch.files.all_texts)),
             warnings=edition.policies.warnings,
             problem=watch.problem.detail if watch.problem else "",
-            problem_at=watch.problem.at if watch.problem else None,
         )
 
     @post("/v1/policies:explain", status_code=200)
