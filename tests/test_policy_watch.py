@@ -215,7 +215,7 @@ async def test_other_tenants_are_not_told_what_is_in_the_files_of_the_installati
 ) -> None:
     async with watching() as door:
         (folder / "secret-plan.cedar").write_text(
-            '@id("plan") forbid (principal in Tenant::"umbrella", action, resouce);'
+            '@id("plan") forbid (principal in Tenant::"umbrella", action, sauce);'
         )
         await look(door)
         told = await door.get("/v1/policies", await door.key(READ, tenant="acme"))
