@@ -19,6 +19,7 @@ from pathlib import Path
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from msgspec import structs
 
 from benchmarks.call_path import (
     DOCUMENT,
@@ -148,6 +149,7 @@ async def serve_gateway(kind: str, base_url: str) -> None:
     from gateway.core.manifest import Limits, Manifest
     from gateway.core.principal import OPERATOR, Principal
     from gateway.fetch import Offered
+    from gateway.published import Editions
     from gateway.settings import AuthSettings, HttpSettings, Secrets, Settings, SqliteStore
     from gateway.telemetry import set_up_logging
 
@@ -172,8 +174,8 @@ async def serve_gateway(kind: str, base_url: str) -> None:
                 gateway.desk.authenticator.__class__ = Anybody
                 gateway.desk.authenticator.principal = Principal("default", "ada", "agent", scopes)
             if not on.policies:
-                edition = gateway.published.current
-                gateway.published.publish(type(edition)(edition.catalog, NoPolicies(Decision("allow", ()))))
+                edition = structs.replace(gateway.published.current, policies=NoPolicies(Decision("allow", ())))
+                gateway.published.publish(Editions(edition))
             if not on.audit:
                 gateway.calls._audit = NoAudit()
             await serve_forever(gateway, lambda url: print(json.dumps({"url": url}), flush=True))

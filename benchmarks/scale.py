@@ -9,9 +9,9 @@ It prints how long each took; the latency of calls alone and while a document is
 tool; the first search, the front of tools/list, and how long the next start takes with the store as it is. Garbage is
 collected before memory is read; the benchmark's own copies of the documents are dropped.
 
-Taken on two shared cores: 1.93 KB resident a tool at 100,000 tools of these shapes; calls p50 2.7, p99 4.1, longest 9 ms alone,
-and 2.4, 8.1 and 27 while compiling; a document added in 18 s; front of tools/list 0.9 ms; next start 3.7 s; first search 6.1 s,
-with calls up to 1.4 s late meanwhile. With `--connectors 1 --operations 10000 --shapes ../shared/specs`: 12.5 KB at 10,118 tools of
+Taken on two shared cores: 2.23 KB resident a tool at 100,000 tools of these shapes; calls p50 1.4, p99 5.1, longest 9 ms alone,
+and 1.5, 9.1 and 30 while compiling; a document added in 14 s; front of tools/list 0.7 ms; next start 3.2 s; first search 46 ms,
+with calls up to 0.22 s late meanwhile. With `--connectors 1 --operations 10000 --shapes ../shared/specs`: 12.5 KB at 10,118 tools of
 real documents, of which 2 are the empty gateway's and 5 what compiling left behind; calls meanwhile p99 21, longest 28 ms.
 """
 
@@ -192,6 +192,7 @@ async def fill(settings: Settings, documents: Iterator[tuple[str, bytes]], tools
         print(f"tools                    {tools}")
         print(f"a connector              {statistics.median(took):.1f} s (median)")
         print(f"resident memory          {grown:.0f} MB more, {grown * 1000 / tools:.2f} KB a tool")
+        await asyncio.sleep(1)  # Collecting garbage kept calls waiting, and they have come by now.
         caller.take()
         await look(gateway)
         print(f"calls meanwhile          {tell(caller.take())}")
