@@ -11,7 +11,7 @@ collected before memory is read; the benchmark's own copies of the documents are
 
 Taken on two shared cores: 2.23 KB resident a tool at 100,000 tools of these shapes; calls p50 1.4, p99 5.1, longest 9 ms alone,
 and 1.5, 9.1 and 30 while compiling; a document added in 14 s; front of tools/list 0.7 ms; next start 3.2 s; first search 46 ms,
-with calls up to 0.22 s late meanwhile. With `--connectors 1 --operations 10000 --shapes ../shared/specs`: 12.5 KB at 10,118 tools of
+with calls up to 0.2 s late meanwhile. With `--connectors 1 --operations 10000 --shapes ../shared/specs`: 12.5 KB at 10,118 tools of
 real documents, of which 2 are the empty gateway's and 5 what compiling left behind; calls meanwhile p99 21, longest 28 ms.
 """
 

@@ -9,7 +9,6 @@ import hmac
 import time
 from collections.abc import Callable
 from datetime import datetime
-from ipaddress import IPv6Address, ip_address, ip_network
 
 import msgspec
 import structlog
@@ -17,6 +16,7 @@ from msgspec import Raw, Struct
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry, Phase
+from gateway.core.client_address import network_of
 from gateway.core.principal import DEFAULT_TENANT, Principal
 from gateway.errors import StoreFailed
 
@@ -28,7 +28,6 @@ SOURCES_MAX = 100
 WRITES_MAX = 1_000
 FINGERPRINT_CHARACTERS = 16
 # An IPv6 host has at least such a network for itself.
-HOST_NETWORK_BITS = 64
 
 _Source = tuple[str, ...]
 
@@ -153,14 +152,3 @@ def _source(rejection: Rejection) -> _Source:
     if rejection.principal is not None:
         return rejection.what, *rejection.principal.owner
     return rejection.what, network_of(rejection.address)
-
-
-def network_of(address: str) -> str:
-    """The address, or the network that an IPv6 host has for itself; "" where it is none."""
-    try:
-        told = ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(told, IPv6Address) and told.ipv4_mapped is None:
-        return str(ip_network((told, HOST_NETWORK_BITS), strict=False))
-    return str(told.ipv4_mapped if isinstance(told, IPv6Address) and told.ipv4_mapped else told)

@@ -111,7 +111,7 @@ class AuthorizationServerSettings(_Part, frozen=True):
     client_idle_s: Seconds = 7_776_000
     client_document_fresh_s: Seconds = 300.0
     clients_max: Annotated[int, Meta(ge=1, le=10_000)] = 5_000
-    registrations_per_hour_max: Count = 200
+    registrations_per_hour_max: Count = 60
     login_attempts_max: Count = 10
     login_window_s: Seconds = 300.0
     allow_addresses: tuple[str, ...] = ()

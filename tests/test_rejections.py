@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from gateway.audit import AuditLog
 from gateway.core.audit import AuditEntry
+from gateway.core.client_address import network_of
 from gateway.core.principal import Principal
-from gateway.rejections import SOURCES_MAX, Rejection, Rejections, network_of
+from gateway.rejections import SOURCES_MAX, Rejection, Rejections
 from gateway.settings import AuditSettings, HttpSettings, MemoryStore
 from gateway.stores.base import AuditFilter
 from gateway.stores.sql import open_memory

@@ -11,6 +11,7 @@ from gateway.authorization.lines import Lines
 from gateway.authorization.throttle import Throttle
 from gateway.authorization.token import digest_of, new_token
 from gateway.core.authorization import CLIENT_CREDENTIALS, JWT_BEARER, Client
+from gateway.core.client_address import network_of
 from gateway.core.client_metadata import (
     ClientRefused,
     is_document_id,
@@ -31,6 +32,7 @@ DOCUMENT_TIMEOUT_S = 5.0
 HOUR_S = 3_600.0
 USED_AGAIN_S = 3_600.0
 ALL = "all"
+ADDRESSES = 10
 ANYBODY = Principal(tenant="default", subject="anybody", client="registration", method="oauth")
 
 
@@ -51,7 +53,9 @@ class Clients:
         self._lines = lines
         self._settings = settings
         self._clock = clock
-        self._registrations = Throttle("registrations", settings.registrations_per_hour_max, HOUR_S, ticks)
+        registrations = settings.registrations_per_hour_max
+        self._of_addresses = Throttle("registrations", registrations, HOUR_S, ticks)
+        self._of_all = Throttle("registrations", registrations * ADDRESSES, HOUR_S, ticks)
 
     async def find(self, client_id: str) -> Client | None:
         """One that is known; nobody is asked for it."""
@@ -99,11 +103,17 @@ class Clients:
         await self._store.swap_record(known, client)
         return client
 
+    def _count(self, address: str) -> None:
+        """Raises QuotaReached: whoever floods keeps nobody else from registering, until there are many of them."""
+        self._of_addresses.check(address)
+        self._of_all.check(ALL)
+        self._of_addresses.count(address)
+        self._of_all.count(ALL)
+
     async def register(self, body: bytes, address: str) -> tuple[Client, str]:
         """A client by what it says of itself, and its secret, "" where it has none (RFC 7591). Raises ClientRefused or
         QuotaReached."""
-        self._registrations.check(ALL)
-        self._registrations.count(ALL)
+        self._count(network_of(address))
         told = read_metadata(body)
         await self._make_room()
         secret = "" if told.method == "none" else new_token()

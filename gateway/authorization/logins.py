@@ -12,6 +12,7 @@ from gateway.authorization.throttle import Throttle
 from gateway.authorization.token import bound_to, digest_of, is_same, new_token
 from gateway.authorization.users import Users
 from gateway.core.authorization import Login, User
+from gateway.core.client_address import network_of
 from gateway.core.principal import Principal
 from gateway.core.scope import with_implied
 from gateway.errors import Forbidden, QuotaReached, Unauthenticated
@@ -61,10 +62,10 @@ class Logins:
     async def sign_in(self, name: str, password: str, address: str) -> str:
         """The cookie of a new sign-in. Raises Unauthenticated, the same for a wrong name as for a wrong password, or
         QuotaReached."""
-        name = name.strip().lower()
-        await self._check_tries(name, address)
+        name, of = name.strip().lower(), network_of(address)
+        await self._check_tries(name, address, of)
         self._of_names.count(name)  # Before it is checked: many at once are counted too.
-        self._of_addresses.count(address)
+        self._of_addresses.count(of)
         user = await self._users.check(name, password)
         if user is None:
             await self._lines.write(browser_principal("default", name[:64]), "sign-in.failed", address=address)
@@ -72,10 +73,10 @@ class Logins:
         self._of_names.forget(name)
         return await self._begin(user)
 
-    async def _check_tries(self, name: str, address: str) -> None:
+    async def _check_tries(self, name: str, address: str, of: str) -> None:
         try:
             self._of_names.check(name)
-            self._of_addresses.check(address)
+            self._of_addresses.check(of)
         except QuotaReached:
             await self._lines.write(browser_principal("default", name[:64]), "sign-in.throttled", address=address)
             raise

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from gateway.app import asgi_app
 from gateway.core.principal import OPERATOR
 from tests.authorization.conftest import ALL_SCOPES, PASSWORD, REDIRECT, Ada, Served, Serves, challenge, read_form
 
@@ -384,6 +385,22 @@ async def test_registrations_are_bounded_and_what_nobody_uses_is_forgotten(serve
         for _ in range(2):
             await served.register()
         assert (await served.http.post("/oauth/register", json={"redirect_uris": [REDIRECT]})).status_code == 429
+
+
+async def test_whoever_floods_registrations_keeps_nobody_else_from_registering(serves: Serves) -> None:
+    async with serves(registrations_per_hour_max=2) as served:
+        app = asgi_app(served.door.gateway)
+
+        async def register(address: str) -> int:
+            transport = httpx.ASGITransport(app=app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url=served.url) as http:
+                return (await http.post("/oauth/register", json={"redirect_uris": [REDIRECT]})).status_code
+
+        flood = [await register(f"2001:db8::{number}") for number in range(4)]
+        assert flood == [201, 201, 429, 429]
+        assert await register("203.0.113.7") == 201
+        everybody = [await register(f"198.51.100.{number}") for number in range(30)]
+        assert (everybody.count(201), everybody[-1]) == (17, 429)
 
 
 @pytest.mark.parametrize(
