@@ -224,8 +224,21 @@ def test_policies_are_explained_tried_on_the_log_and_kept_by_version(factotum, t
         "tenants-of-shop.cedar",
     ]
     assert "shop is not for your tenant." in factotum(*asked, "--scope", "shop:*", **more).stdout
+    isolation = ("policy", "pack", "tenant-isolation", "--connector", "shop", "--tenant", "acme", "--into")
+    assert factotum(*isolation, "packs/new").returncode == 0
+    assert len(list((tmp_path / "packs" / "new").iterdir())) == 2
+    assert "is no folder" in factotum(*isolation, "openapi.json").stderr
     for wrong in (("amount-limits", "--tool", "shop_drop_order", "--argument", "id", "--max", "5"), written.args[-5:]):
         assert factotum("policy", "pack", *wrong, **more).returncode == 1
+
+
+@pytest.mark.parametrize("command", ["token", "logout"])
+def test_a_login_is_asked_about_by_its_url_whatever_gateway_other_commands_ask(
+    factotum, tmp_path: Path, command: str
+) -> None:
+    there = {"FACTOTUM_GATEWAY": "http://127.0.0.1:9", "XDG_CONFIG_HOME": str(tmp_path)}
+    for url in ("http://127.0.0.1:9", "http://127.0.0.1:10"):
+        assert f"Nobody is signed in at {url}" in factotum(command, url, **there).stderr
 
 
 def test_the_published_schemas_are_what_the_code_says() -> None:

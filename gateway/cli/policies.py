@@ -220,7 +220,12 @@ def pack() -> None:
 @click.option("--argument", required=True, help="A number among its arguments, such as amount or payment.amount.")
 @click.option("--max", "most", required=True, help="The most that goes through.")
 @click.option("--approval", default=None, metavar="GROUP", help="Above it, ask these for a yes; without it, deny.")
-@click.option("--into", type=click.Path(path_type=Path), default=None, help="The folder; policies_dir if left out.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The folder, made where it is not there; policies_dir if left out.",
+)
 @asynchronous
 async def write_amount_limit(name: str, argument: str, most: str, approval: str | None, into: Path | None) -> None:
     """A limit on a number that a tool is called with."""
@@ -239,7 +244,12 @@ async def write_amount_limit(name: str, argument: str, most: str, approval: str 
 @pack.command("tenant-isolation")
 @click.option("--connector", required=True, help="One that all tenants share.")
 @click.option("--tenant", "tenants", multiple=True, required=True, help="Repeatable: who alone may use it.")
-@click.option("--into", type=click.Path(path_type=Path), default=None, help="The folder; policies_dir if left out.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The folder, made where it is not there; policies_dir if left out.",
+)
 @asynchronous
 async def write_tenants(connector: str, tenants: tuple[str, ...], into: Path | None) -> None:
     """A shared connector for some tenants alone."""
@@ -256,5 +266,10 @@ def _write_pack(made: Pack, into: Path | None) -> None:
     folder = into or (Path(told) if (told := settings_here().policies_dir) else None)
     if folder is None:
         raise BadRequest("Say where to with --into, or set policies_dir: the shipped policies stay as they are.")
+    if into is not None:
+        try:
+            into.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadRequest(f"{into} cannot be made, or is no folder.") from error
     for path in write_pack(made, folder):
         out.print(f"{path}")

@@ -16,6 +16,8 @@ from gateway.telemetry import set_up_logging
 
 # What can be asked of another gateway too.
 REMOTE = frozenset({"approvals", "call", "search", "show", "tools", "whoami"})
+# What is told the gateway's URL as an argument, and so heeds no other.
+TOLD_WHERE = frozenset({"login", "logout", "token"})
 
 
 @click.group()
@@ -30,7 +32,7 @@ REMOTE = frozenset({"approvals", "call", "search", "show", "tools", "whoami"})
 @click.pass_context
 def cli(context: click.Context, gateway: str) -> None:
     """An agent gateway: OpenAPI documents in, governed agent tools out."""
-    if gateway and context.invoked_subcommand not in REMOTE:
+    if gateway and context.invoked_subcommand not in REMOTE | TOLD_WHERE:
         raise BadRequest(
             f"{context.invoked_subcommand} works on the store of its own directory, and at no other gateway."
         )
