@@ -78,12 +78,12 @@ async def backend(scope: dict, receive, send) -> None:
     await send({"type": "http.response.body", "body": ANSWER})
 
 
-async def serve_backend() -> None:
+async def serve_backend(app=backend) -> None:
     import uvicorn
 
     listening = bind("127.0.0.1", 0)
     print(json.dumps({"url": url_of(listening)}), flush=True)
-    config = uvicorn.Config(backend, access_log=False, log_level="error", lifespan="off")
+    config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="off")
     await uvicorn.Server(config).serve(sockets=[listening])
 
 

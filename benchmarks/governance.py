@@ -29,9 +29,10 @@ from benchmarks.call_path import (
     load,
     mcp_requests,
     running,
+    serve_backend,
 )
 from benchmarks.call_path import backend as orders
-from gateway.serve import bind, run, serve_forever, url_of
+from gateway.serve import run, serve_forever
 
 PUBLIC = "https://gateway.example.com"
 CONNECTORS = 100
@@ -54,15 +55,6 @@ async def backend(scope: dict, receive, send) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(keys)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": keys})
-
-
-async def serve_backend() -> None:
-    import uvicorn
-
-    listening = bind("127.0.0.1", 0)
-    print(json.dumps({"url": url_of(listening)}), flush=True)
-    config = uvicorn.Config(backend, access_log=False, log_level="error", lifespan="off")
-    await uvicorn.Server(config).serve(sockets=[listening])
 
 
 # The gateways
@@ -247,7 +239,7 @@ def main() -> None:
     parser.add_argument("--backend", metavar="URL", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve_backend:
-        run(serve_backend())
+        run(serve_backend(backend))
     elif asked.serve_gateway:
         run(serve_gateway(asked.serve_gateway, asked.backend))
     else:

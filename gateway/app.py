@@ -7,7 +7,7 @@ import asyncio
 import base64
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,12 +106,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         upstream = await opened.enter_async_context(open_upstream())
         policies = read_in_force(settings)
         published = Published(Edition(EMPTY, load_policies({}, EMPTY)))
-        documents = settings.documents
-        compiler = Compiler(
-            CompileBounds(documents.compile_timeout_s, documents.memory_bytes_max, documents.compiles_max)
-        )
-        bounds = Bounds(documents.bytes_max, documents.files_max, documents.timeout_s, documents.read_timeout_s)
-        reader = DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
+        reader = _reader(settings, upstream)
         ingestion = Ingestion(published, store, reader, audit, policies=policies, tenants=settings.tenants, clock=clock)
         offers, broken = read_folder(Path(settings.connectors_dir))
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
@@ -119,31 +114,29 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         await watch.begin()
         ranker = _ranker(settings, store, opened)
         discovery, every_s = Discovery(published, ToolIndex(ranker)), settings.follow_s
-        for endless in (
+        _keep_running(
+            opened,
             ingestion.follow(every_s),
             ingestion.keep_fresh(every_s),
             watch.follow(every_s),
             discovery.keep_indexed(),
             seal.keep(),
             rejections.keep(),
-        ):
-            opened.push_async_callback(_end, asyncio.create_task(endless))
+        )
         http = IssuerHttp()
         opened.push_async_callback(http.close)
-        authorization = _open_authorization(settings, secrets, store, published, audit, upstream, http)
+        authorization = _open_authorization(settings, secrets, store, published, audit, upstream, http, clock)
         if authorization is not None:
-            opened.push_async_callback(_end, asyncio.create_task(authorization.forget_what_is_over()))
+            _keep_running(opened, authorization.forget_what_is_over())
         desk = await _open_desk(settings, secrets, store, published, authorization, http, clock)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
         webhook = _open_webhook(settings, secrets, store, upstream, clock)
         events = _events(settings, clock, webhook.wake if webhook else lambda: None)
         approvals, grants = _decisions(settings, store, published, audit, events, clock)
-        for endless in (
-            keep_expiring(approvals, grants, store, clock, settings.follow_s),
-            *((webhook.run(),) if webhook else ()),
-        ):
-            opened.push_async_callback(_end, asyncio.create_task(endless))
+        _keep_running(opened, keep_expiring(approvals, grants, store, clock, every_s))
+        if webhook is not None:
+            _keep_running(opened, webhook.run())
         results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
         yield Gateway(
             settings=settings,
@@ -246,6 +239,13 @@ def _open_seal(secrets: Secrets, data_dir: Path) -> Seal:
     return Seal(key)
 
 
+def _reader(settings: Settings, upstream: Upstream) -> DocumentReader:
+    told = settings.documents
+    compiler = Compiler(CompileBounds(told.compile_timeout_s, told.memory_bytes_max, told.compiles_max))
+    bounds = Bounds(told.bytes_max, told.files_max, told.timeout_s, told.read_timeout_s)
+    return DocumentReader(upstream, compiler, CompiledFiles(_compiled_folder(settings)), bounds)
+
+
 def _compiled_folder(settings: Settings) -> Path | None:
     """None where nothing shall outlive the process."""
     match settings.store:
@@ -329,25 +329,26 @@ def _open_authorization(
     audit: AuditLog,
     upstream: Upstream,
     http: IssuerHttp,
+    clock: Clock,
 ) -> AuthorizationServer | None:
     """The gateway's own authorisation server; None where it is not wanted. Raises SettingsBroken."""
     wanted, told = settings.auth.server, settings.auth
     is_on = wanted.mode in ("on", True) or (wanted.mode == "auto" and not told.issuers and _knows_origin(settings))
     if not is_on:
         return None
-    origin, lines = _origin(settings), Lines(audit, _now)
+    origin, lines = _origin(settings), Lines(audit, clock)
     if any(one.issuer == origin for one in told.issuers):
         raise SettingsBroken("auth.issuers names the gateway itself, whose own authorisation server is on anyway.")
-    users = Users(store, lines, _now)
+    users = Users(store, lines, clock)
     signer = open_signer(secrets, Path(settings.data_dir))
-    families = Families(store, users, published, lines, signer, wanted, origin, _now)
-    clients = Clients(store, upstream, lines, wanted, _now, time.monotonic)
+    families = Families(store, users, published, lines, signer, wanted, origin, clock)
+    clients = Clients(store, upstream, lines, wanted, clock, time.monotonic)
     issuer = Issuer(origin, algorithms=(ALGORITHM,))
     resources = ProtectedResource(origin, aliases=_aliases(settings)).audiences
-    parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, _now)
-    logins = Logins(store, users, published, lines, wanted, _now, time.monotonic)
+    parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, clock)
+    logins = Logins(store, users, published, lines, wanted, clock, time.monotonic)
     trusted = {one.issuer: (one, _keys_of(one, settings, http)) for one in wanted.assertion_issuers}
-    assertions = Assertions(trusted, store, published, origin, _now)
+    assertions = Assertions(trusted, store, published, origin, clock)
     return AuthorizationServer(parts, logins, published, lines, origin, assertions, time.monotonic)
 
 
@@ -402,7 +403,7 @@ def _ranker(settings: Settings, store: Store, opened: AsyncExitStack) -> Ranker[
             encoder = _encoder(Path(folder), device)
             opened.callback(encoder.close)
             vectors = Vectors(encoder, store)
-            opened.push_async_callback(_end, asyncio.create_task(vectors.keep()))
+            _keep_running(opened, vectors.keep())
             return Fused(encoder, vectors.add, deadline_s)
 
 
@@ -418,6 +419,12 @@ def _encoder(folder: Path, device: str) -> Encoding:
 
 def _new_id() -> str:
     return os.urandom(12).hex()
+
+
+def _keep_running(opened: AsyncExitStack, *endless: Coroutine[Any, Any, None]) -> None:
+    """Until what was opened is closed."""
+    for one in endless:
+        opened.push_async_callback(_end, asyncio.create_task(one))
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

@@ -7,7 +7,7 @@ scopes would do; policies after them, because they may depend on the arguments.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from gateway.core.decision import Decision
 from gateway.core.default import with_defaults
 from gateway.core.disposition import filename_of
 from gateway.core.http import HttpRequest, HttpResponse
-from gateway.core.manifest import Limits, Manifest
+from gateway.core.manifest import Manifest
 from gateway.core.media import essence
 from gateway.core.operation import Operation
 from gateway.core.option import ACCEPT, RESERVED, SELECT, Options, take_options
@@ -137,6 +137,35 @@ class Calls:
         return result
 
     async def _perform(self, record: "_Record") -> Result:
+        ready = await self._make_ready(record)
+        tool, options = ready.prepared.tool, ready.options
+        if record.asked.dry_run:
+            return preview(ready.request, ready.credential)
+        with self._quotas.use(record.principal, tool) as use:
+            await self._approve(record, ready)
+            record.request_bytes = len(ready.request.content)
+            if tool.effect != "read":
+                await self._audit.record(record.entry("sending"))
+                record.write_has_left = True
+            send = partial(self._send, ready.connector.manifest, ready.credential, use)
+            first = partial(send, ready.request, safe=tool.effect == "read")
+            received = record.response = await self._send_first(record, first)
+            judge = partial(self._judge, ready)
+            response = await blot(await judge(received), ready.decision.redact)
+            look = look_further(ready, record, response) if options.wait_s else None
+            redact = tuple(dict.fromkeys((*ready.decision.redact, *(look.redact if look else ()))))
+
+            async def send_again(request: HttpRequest) -> HttpResponse:
+                answer = await send(request, safe=True)
+                return await blot(answer if look is not None else await judge(answer), redact)
+
+            followed = await follow(send_again, ready, record, response, look)
+            # What a look at accepted work gave is the answer of another operation.
+            is_own = look is None or not followed.requests
+            return self._read(record.principal, ready, followed, redact, is_own=is_own)
+
+    async def _make_ready(self, record: "_Record") -> "_Ready":
+        """Everything up to the request: find, scope, check, allow, connect, build. Sends nothing."""
         edition, asked = self._published.of(record.principal.tenant), record.asked
         record.policy_version = edition.policies.version
         tool = record.tool = find(edition.catalog, asked.tool)
@@ -149,48 +178,20 @@ class Calls:
         options, selection, record.arguments = read_options(asked.arguments)
         check(prepared.validator, record.arguments)
         record.arguments = with_defaults(tool.operation, record.arguments)
-        record.decision = allow(edition.policies, record)
+        decision = record.decision = allow(edition.policies, record)
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity
         operation = asking_for(tool, options.accept)
         request = build(operation, self._with_files(record.principal, tool.operation, record.arguments))
-        if asked.dry_run:
-            return preview(request, credential)
-        with self._quotas.use(record.principal, tool) as use:
-            await self._approve(record)
-            record.request_bytes = len(request.content)
-            if tool.effect != "read":
-                await self._audit.record(record.entry("sending"))
-                record.write_has_left = True
-            send = partial(self._send, manifest, credential, use)
-            first = partial(send, request, safe=tool.effect == "read")
-            received = record.response = await self._send_first(record, first)
-            judge = partial(self._judge, connector, prepared, credential.secrets)
-            response = await blot(await judge(received), record.decision.redact)
-            look = (
-                find_look(request, response) or look_by_operation(edition, record, response) if options.wait_s else None
-            )
-            redact = tuple(dict.fromkeys((*record.decision.redact, *(look.redact if look else ()))))
+        return _Ready(edition, connector, prepared, decision, credential, operation, request, options, selection)
 
-            async def send_again(request: HttpRequest) -> HttpResponse:
-                answer = await send(request, safe=True)
-                return await blot(answer if look is not None else await judge(answer), redact)
-
-            followed = await follow(send_again, operation, record, request, response, options, manifest.limits, look)
-            # What a look at accepted work gave is the answer of another operation.
-            is_own = look is None or not followed.requests
-            limits = manifest.limits
-            reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), selection)
-            return self._read(record.principal, prepared, credential.secrets, followed, reading, redact, is_own=is_own)
-
-    async def _approve(self, record: "_Record") -> None:
+    async def _approve(self, record: "_Record", ready: "_Ready") -> None:
         """Use the yes for exactly this call, or a use of a grant that covers it, where policies want one. Raises
         ApprovalNeeded."""
-        assert record.decision is not None
-        assert record.tool is not None
-        if not record.decision.allowed:
+        if not ready.decision.allowed:
+            tool = ready.prepared.tool
             record.used = await self._approvals.use(
-                record.principal, record.tool, record.arguments, record.logged, record.decision
+                record.principal, tool, record.arguments, record.logged, ready.decision
             )
 
     async def _send_first(self, record: "_Record", send: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
@@ -208,16 +209,16 @@ class Calls:
     def _read(
         self,
         principal: Principal,
-        prepared: "_Prepared",
-        secrets: Iterable[str],
+        ready: "_Ready",
         followed: Followed,
-        reading: Reading,
         redact: tuple[str, ...],
         *,
         is_own: bool,
     ) -> Result:
         """What the caller is given of the answer, with what there is to say of it, and where the rest is kept. `is_own`: it is
         of the operation that was called, so that its document says what it should be; and so it is, but for what was redacted."""
+        prepared, secrets, limits = ready.prepared, ready.credential.secrets, ready.connector.manifest.limits
+        reading = Reading(limits.result_bytes_max, limits.media_bytes_max, self._clock(), ready.selection)
         shown = conceal(followed.response, secrets)
         doubts = prepared.answers.notes(shown) if is_own and not redact else ()
         blotted = (f"A policy wants these fields redacted: {', '.join(redact)}.",) if redact else ()
@@ -225,14 +226,13 @@ class Calls:
         result = with_notes(read_response(prepared.tool, shown, reading), (*told, *doubts, *blotted))
         return self._keep(principal, prepared.tool, shown, reading, result)
 
-    async def _judge(
-        self, connector: Connector, prepared: "_Prepared", secrets: Iterable[str], response: HttpResponse
-    ) -> HttpResponse:
+    async def _judge(self, ready: "_Ready", response: HttpResponse) -> HttpResponse:
         """The answer. Raises AnswerInvalid where it is not what its document says, and the connector is strict."""
+        connector, prepared = ready.connector, ready.prepared
         if connector.manifest.answers == "strict" and response.status < 300:
             problem = await self._strict.problem(connector, prepared.tool, prepared.answers, response)
             if problem:
-                told = conceal_text(problem, secrets)
+                told = conceal_text(problem, ready.credential.secrets)
                 raise AnswerInvalid(f"The answer of {connector.name} is not what its document says: {told}.")
         return response
 
@@ -367,13 +367,18 @@ def build(operation: Operation, arguments: Mapping[str, object]) -> HttpRequest:
         raise ArgumentsInvalid((problem,)) from error
 
 
-def look_by_operation(edition: Edition, record: "_Record", response: HttpResponse) -> Look | None:
+def look_further(ready: "_Ready", record: "_Record", response: HttpResponse) -> Look | None:
+    """How to look how far accepted work is, where the answer says so, or the document."""
+    return find_look(ready.request, response) or look_by_operation(ready, record, response)
+
+
+def look_by_operation(ready: "_Ready", record: "_Record", response: HttpResponse) -> Look | None:
     """How to look by the operation that `x-factotum.poll` names, where the caller may call it."""
-    assert record.tool is not None
-    poll = record.tool.extension.poll if record.tool.extension else None
+    extension = ready.prepared.tool.extension
+    poll = extension.poll if extension else None
     named = (
         tool
-        for tool in edition.catalog.connectors[record.tool.connector].tools
+        for tool in ready.connector.tools
         if poll is not None and poll.operation in (tool.operation.operation_id, tool.operation.key)
     )
     tool = next((one for one in named if one.effect == "read"), None)
@@ -382,7 +387,7 @@ def look_by_operation(edition: Edition, record: "_Record", response: HttpRespons
     arguments = look_arguments(poll, record.arguments, response)
     if arguments is None:
         return None
-    decision = edition.policies.decide(record.principal, tool, arguments, facts_of(record))
+    decision = ready.edition.policies.decide(record.principal, tool, arguments, facts_of(record))
     if not decision.allowed:
         return None
     try:
@@ -392,22 +397,14 @@ def look_by_operation(edition: Edition, record: "_Record", response: HttpRespons
         return None
 
 
-async def follow(
-    send: Send,
-    operation: Operation,
-    record: "_Record",
-    request: HttpRequest,
-    response: HttpResponse,
-    options: Options,
-    limits: Limits,
-    look: Look | None,
-) -> Followed:
+async def follow(send: Send, ready: "_Ready", record: "_Record", response: HttpResponse, look: Look | None) -> Followed:
     """The other pages, or the end of what was only accepted, where there are any and they were asked for."""
-    if operation.paging is not None and response.status < 300:
-        bounds = PageBounds(options.pages_max, limits.response_bytes_max, limits.pages_timeout_s)
-        return await gather_pages(send, operation, record.arguments, request, response, bounds)
+    limits = ready.connector.manifest.limits
+    if ready.operation.paging is not None and response.status < 300:
+        bounds = PageBounds(ready.options.pages_max, limits.response_bytes_max, limits.pages_timeout_s)
+        return await gather_pages(send, ready.operation, record.arguments, ready.request, response, bounds)
     if look is not None:
-        return await wait_until_done(send, look, response, options.wait_s)
+        return await wait_until_done(send, look, response, ready.options.wait_s)
     return Followed(response)
 
 
@@ -444,6 +441,20 @@ class _Prepared(Struct, frozen=True):
     validator: Validator
     answers: AnswerCheck
     secret_names: frozenset[str]
+
+
+class _Ready(Struct, frozen=True):
+    """A call that may be sent, with all that sending and reading it takes."""
+
+    edition: Edition
+    connector: Connector
+    prepared: _Prepared
+    decision: Decision
+    credential: Credential
+    operation: Operation
+    request: HttpRequest
+    options: Options
+    selection: Selection | None
 
 
 class _Record:
