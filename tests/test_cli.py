@@ -51,6 +51,27 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     assert "shop" not in factotum("connectors").stdout
 
 
+def test_a_tenant_s_tools_are_listed_shown_searched_and_called_for_it_alone(factotum, tmp_path: Path) -> None:
+    folder = tmp_path / "connectors" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "openapi.json").write_text(json.dumps(DOCUMENT))
+    (folder / "connector.yaml").write_text("name: shop\ndocument: openapi.json\ntenant: acme\n")
+    for command in (
+        ("tools", "--connector", "shop"),
+        ("show", "shop_list_orders"),
+        ("search", "list the orders"),
+        ("call", "shop_list_orders", "--dry-run"),
+    ):
+        told = factotum(*command, "--tenant", "acme")
+        assert (told.returncode, "shop_list_orders" in told.stdout or "/orders" in told.stdout) == (0, True), told
+    assert "orders" not in factotum("tools").stdout
+    unknown = factotum("call", "shop_list_orders", "--tenant", "nobody")
+    assert (unknown.returncode, "There is no tenant 'nobody'; there are acme, default." in unknown.stderr) == (1, True)
+    remote = factotum("--gateway", "http://127.0.0.1:1", "tools", "--tenant", "acme")
+    assert (remote.returncode, "leave --tenant out" in remote.stderr) == (1, True), remote
+    assert json.loads(factotum("audit", "--json").stdout)["tenant"] == "acme"
+
+
 def test_the_audit_log_is_verified_exported_and_found_out_where_it_was_changed(factotum, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
     factotum("add", "openapi.json")

@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from gateway.app import open_gateway
+from gateway.core.authorization import User
 from gateway.core.catalog import all_scopes
-from gateway.core.principal import OPERATOR, Principal
+from gateway.core.principal import DEFAULT_TENANT, OPERATOR, Principal
 from gateway.edge.parts import Gateway
+from gateway.errors import NotFound
 from gateway.settings import Settings, load_secrets, load_settings
 from gateway.telemetry import set_up_logging
 
@@ -31,9 +33,20 @@ async def open_here() -> AsyncIterator[Gateway]:
         yield gateway
 
 
-def operator(gateway: Gateway) -> Principal:
-    """The owner of the store, who may ask anything of the catalog as it is now."""
-    return msgspec.structs.replace(OPERATOR, scopes=all_scopes(gateway.published.current.catalog))
+async def operator(gateway: Gateway, tenant: str) -> Principal:
+    """The owner of the store, who may ask anything of what a tenant sees now. Raises NotFound."""
+    known = await _tenants(gateway)
+    if tenant not in known:
+        raise NotFound(f"There is no tenant {tenant!r}; there are {', '.join(sorted(known))}.")
+    return msgspec.structs.replace(OPERATOR, tenant=tenant, scopes=all_scopes(gateway.published.of(tenant).catalog))
+
+
+async def _tenants(gateway: Gateway) -> set[str]:
+    """Whoever has a connector, a key or a person of their own, or is named in the settings."""
+    settings, store = gateway.settings, gateway.store
+    told = {tenant for one in settings.auth.issuers for tenant in (one.tenant, *one.tenants.values())}
+    held = {one.tenant for one in (*await store.keys(), *await store.records(User))}
+    return {DEFAULT_TENANT, *gateway.published.editions.own, *settings.tenants, *told, *held}
 
 
 def now() -> datetime:

@@ -15,6 +15,7 @@ from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.core.catalog import Catalog
 from gateway.core.option import ACCEPT, PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
+from gateway.core.principal import DEFAULT_TENANT
 from gateway.core.result import Blob, Media, Result, Text
 from gateway.core.tool import OtherAnswer, Tool
 from gateway.edge.related import say_related
@@ -33,17 +34,29 @@ from gateway.remote.gateway import RemoteGateway, segment
 
 REMOTE_PAGES_MAX = 200
 
+of_tenant = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Whose tools; not with --gateway.")
+
+
+def _remote(tenant: str) -> RemoteGateway | None:
+    """Raises BadRequest."""
+    remote = remote_here()
+    if remote is not None and tenant != DEFAULT_TENANT:
+        raise BadRequest("At another gateway you are of the tenant that you are signed in for; leave --tenant out.")
+    return remote
+
 
 @cli.command()
 @click.option("--connector", default="", help="Only the tools of this connector.")
+@of_tenant
 @asynchronous
-async def tools(connector: str) -> None:
+async def tools(connector: str, tenant: str) -> None:
     """List the tools."""
-    if (remote := remote_here()) is not None:
+    if (remote := _remote(tenant)) is not None:
         out.print(_listed(remote, connector))
         return
     async with open_here() as gateway:
-        catalog = gateway.published.current.catalog
+        asking = await operator(gateway, tenant)
+        catalog = gateway.published.of(asking.tenant).catalog
     shown = table("tool", "effect", "title", "scopes")
     for tool in _tools_of(catalog, connector):
         shown.add_row(tool.name, tool.effect, tool.title, _said(tool.scopes))
@@ -72,17 +85,19 @@ def _tools_of(catalog: Catalog, connector: str) -> list[Tool]:
 
 @cli.command()
 @click.argument("tool")
+@of_tenant
 @asynchronous
-async def show(tool: str) -> None:
+async def show(tool: str, tenant: str) -> None:
     """Show one tool: what it does, what it takes, what it needs, and how it follows on others."""
-    if (remote := remote_here()) is not None:
+    if (remote := _remote(tenant)) is not None:
         told = remote.get(f"/v1/tools/{segment(tool)}", ToolShown)
         out.print(f"{told.name}  ({told.effect})  {told.operation}")
         _print_tool(told.description, told.scopes, (), told.input_schema, told.output_schema, told.other_answers)
         return
     async with open_here() as gateway:
-        found = gateway.published.current.catalog.tools.get(tool)
-        related = gateway.discovery.related(operator(gateway), found) if found is not None else None
+        asking = await operator(gateway, tenant)
+        found = gateway.published.of(asking.tenant).catalog.tools.get(tool)
+        related = gateway.discovery.related(asking, found) if found is not None else None
     if found is None:
         raise NotFound(f"There is no tool named {tool!r}; `factotum tools` lists those there are.")
     out.print(f"{found.name}  ({found.effect})  {found.operation.key}")
@@ -122,16 +137,17 @@ def _said(scopes: Iterable[Collection[str]]) -> str:
 @cli.command()
 @click.argument("query")
 @click.option("--limit", type=int, default=10, show_default=True)
+@of_tenant
 @asynchronous
-async def search(query: str, limit: int) -> None:
+async def search(query: str, limit: int, tenant: str) -> None:
     """Find the tools that fit a wish."""
     shown = table("tool", "score", "title", "matched")
-    if (remote := remote_here()) is not None:
+    if (remote := _remote(tenant)) is not None:
         answer = remote.post("/v1/tools:search", SearchAnswer, {"query": query, "limit": limit})
         rows = [(hit.name, hit.score, hit.title, hit.matched) for hit in answer.tools]
     else:
         async with open_here() as gateway:
-            found = await gateway.discovery.search(operator(gateway), query, limit)
+            found = await gateway.discovery.search(await operator(gateway, tenant), query, limit)
         rows = [(one.tool.name, one.score, one.tool.title, one.matched) for one in found]
     for name, score, title, matched in rows:
         shown.add_row(name, f"{score:.2f}", title, " ".join(matched))
@@ -146,18 +162,21 @@ async def search(query: str, limit: int) -> None:
 @click.option("--pages", type=click.IntRange(1, PAGES_MAX), default=1, help="Read so many pages and put them together.")
 @click.option("--wait", type=click.FloatRange(0, WAIT_S_MAX), default=0.0, metavar="SECONDS", help="Wait for the end.")
 @click.option("--accept", default="", metavar="TYPE", help="Ask for this media type.")
+@of_tenant
 @asynchronous
-async def call(tool: str, arguments: str, dry_run: bool, select: str, pages: int, wait: float, accept: str) -> None:
+async def call(
+    tool: str, arguments: str, dry_run: bool, select: str, pages: int, wait: float, accept: str, tenant: str
+) -> None:
     """Call a tool with ARGUMENTS, a JSON object."""
     told = {SELECT: select, PAGES: pages if pages > 1 else None, WAIT: wait, ACCEPT: accept}
     asked = {**_json_object(arguments), **{name: value for name, value in told.items() if value}}
-    if (remote := remote_here()) is not None:
+    if (remote := _remote(tenant)) is not None:
         body = {"arguments": asked, "dry_run": dry_run}
         answer = remote.post(f"/v1/tools/{segment(tool)}:call", CallAnswer, body)
         _print_answer(answer)
         sys.exit(1 if answer.is_error else 0)
     async with open_here() as gateway:
-        result = await gateway.calls.call(operator(gateway), Asked(tool, asked, "cli", dry_run))
+        result = await gateway.calls.call(await operator(gateway, tenant), Asked(tool, asked, "cli", dry_run))
     _print_result(result)
     if result.is_error:
         sys.exit(1)
