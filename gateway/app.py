@@ -24,27 +24,31 @@ from gateway.auth.access_token import AccessTokens, OwnIssuer
 from gateway.auth.api_key import ApiKeyAuthenticator
 from gateway.auth.issuer_http import IssuerHttp, may_ask
 from gateway.auth.issuer_keys import IssuerKeys, KeyTimes, Metadata
+from gateway.auth.relying_party import RelyingParty
 from gateway.auth.sign_in import SignIn
 from gateway.authorization.assertion_grant import Assertions
 from gateway.authorization.clients import Clients
 from gateway.authorization.families import Families
+from gateway.authorization.forgetting import forget_what_is_over
 from gateway.authorization.grants import Parts
 from gateway.authorization.lines import Lines
 from gateway.authorization.logins import Logins
 from gateway.authorization.server import AuthorizationServer
 from gateway.authorization.signing import ALGORITHM, open_signer
 from gateway.authorization.users import Users
+from gateway.authorization.visits import Visits
 from gateway.call import Calls
 from gateway.compiled import CompiledFiles
 from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
 from gateway.core.egress import parse_networks, refuse_url
 from gateway.core.event import read_secret
-from gateway.core.issuer import Issuer
+from gateway.core.issuer import BrowserClient, Issuer
 from gateway.core.policy import load_policies
 from gateway.core.seal import KEY_BYTES, Seal
 from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
+from gateway.edge.browser import CALLBACK
 from gateway.edge.mcp.elicit import Elicitation
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
 from gateway.edge.mcp.listen import Listening
@@ -126,8 +130,9 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         http = IssuerHttp()
         opened.push_async_callback(http.close)
         authorization = _open_authorization(settings, secrets, store, published, audit, upstream, http, clock)
-        if authorization is not None:
-            _keep_running(opened, authorization.forget_what_is_over())
+        visits = _open_visits(settings, secrets, store, published, audit, http, clock)
+        if authorization is not None or visits is not None:
+            _keep_running(opened, forget_what_is_over(store, clock))
         desk = await _open_desk(settings, secrets, store, published, authorization, http, clock)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
@@ -165,6 +170,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             store=store,
             seal=_open_seal(secrets, Path(settings.data_dir)),
             authorization=authorization,
+            visits=visits,
         )
 
 
@@ -350,6 +356,36 @@ def _open_authorization(
     trusted = {one.issuer: (one, _keys_of(one, settings, http)) for one in wanted.assertion_issuers}
     assertions = Assertions(trusted, store, published, origin, clock)
     return AuthorizationServer(parts, logins, published, lines, origin, assertions, time.monotonic)
+
+
+def _open_visits(
+    settings: Settings,
+    secrets: Secrets,
+    store: Store,
+    published: Published,
+    audit: AuditLog,
+    http: IssuerHttp,
+    clock: Clock,
+) -> Visits | None:
+    """People who sign in at the gateway's pages through an issuer; None where none has a client for that. Raises
+    SettingsBroken."""
+    parties = [
+        _relying_party(one, one.browser, settings, secrets, http)
+        for one in settings.auth.issuers
+        if one.browser is not None
+    ]
+    return Visits(parties, store, published, Lines(audit, clock), clock, time.monotonic) if parties else None
+
+
+def _relying_party(
+    issuer: Issuer, client: BrowserClient, settings: Settings, secrets: Secrets, http: IssuerHttp
+) -> RelyingParty:
+    if client.secret and client.secret not in secrets:
+        raise SettingsBroken(f"browser.secret of {issuer.issuer} names {client.secret!r}, and there is no such secret.")
+    secret = secrets[client.secret] if client.secret else ""
+    metadata, callback = Metadata(issuer.issuer, http), _origin(settings) + CALLBACK
+    keys = IssuerKeys(issuer, metadata, http, _key_times(settings), time.monotonic)
+    return RelyingParty(issuer, client, secret, keys, metadata, http, callback)
 
 
 def _keys_of(issuer: Issuer, settings: Settings, http: IssuerHttp) -> IssuerKeys:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from gateway.core.extension import Extension
-from gateway.core.issuer import ClaimNames, Introspection, Issuer
+from gateway.core.issuer import BrowserClient, ClaimNames, Introspection, Issuer
 from gateway.core.manifest import Filter, Limits, Manifest
 from gateway.core.option import RESERVED
 from gateway.settings import Settings
@@ -62,7 +62,7 @@ def test_every_field_that_a_developer_writes_is_told(kind: type) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("kind", [Issuer, ClaimNames, Introspection])
+@pytest.mark.parametrize("kind", [Issuer, ClaimNames, Introspection, BrowserClient])
 def test_every_field_that_is_said_of_an_issuer_is_told(kind: type) -> None:
     page = told("sign-in.md")
     assert [name for name in kind.__struct_fields__ if not re.search(rf"\b{name}\b", page)] == []

@@ -2,7 +2,7 @@
 nothing, follows no redirect, and speaks without TLS to loopback alone."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -14,6 +14,7 @@ from gateway.errors import IssuerFailed
 
 BYTES_MAX = 256 << 10
 TIMEOUT_S = 5.0
+REFUSALS = (400, 401)
 
 
 class IssuerHttp:
@@ -37,12 +38,18 @@ class IssuerHttp:
         name, secret = map(quote_plus, auth)
         return decode_object(await self._ask("POST", url, data=dict(form), auth=(name, secret)), url)
 
-    async def _ask(self, method: str, url: str, **more: Any) -> bytes:
+    async def redeem(self, url: str, form: Mapping[str, str], auth: tuple[str, str] | None) -> dict[str, Any]:
+        """The JSON object by which a token endpoint answers, with an `error` where it refuses (RFC 6749 section 5.2). Raises
+        IssuerFailed."""
+        more = {} if auth is None else {"auth": tuple(map(quote_plus, auth))}
+        return decode_object(await self._ask("POST", url, REFUSALS, data=dict(form), **more), url)
+
+    async def _ask(self, method: str, url: str, also: Collection[int] = (), **more: Any) -> bytes:
         if not may_ask(url):
             raise IssuerFailed(f"{url} is not https, and no loopback address.")
         try:
             async with asyncio.timeout(TIMEOUT_S), self._client.stream(method, url, **more) as response:
-                if response.status_code != 200:
+                if response.status_code != 200 and response.status_code not in also:
                     raise IssuerFailed(f"{url} answered {response.status_code} and not 200.")
                 return await _read(response, url)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):

@@ -39,12 +39,19 @@ class Metadata:
 
     async def url(self, member: str) -> str:
         """The URL that a member of the metadata has. Raises IssuerFailed."""
-        if not self._told:
-            self._told = await self._ask()
-        value = self._told.get(member)
+        value = await self._member(member)
         if not isinstance(value, str):
             raise IssuerFailed(f"The metadata of {self._issuer} has no {member}.")
         return value
+
+    async def says(self, member: str) -> bool:
+        """Whether a member of the metadata is true. Raises IssuerFailed."""
+        return await self._member(member) is True
+
+    async def _member(self, name: str) -> object:
+        if not self._told:
+            self._told = await self._ask()
+        return self._told.get(name)
 
     def forget(self) -> None:
         """Ask again when something is needed next."""

@@ -32,8 +32,12 @@ class SignedIn(Struct, frozen=True):
     principal: Principal
     cookie: str
 
+    @property
+    def name(self) -> str:
+        return self.user.name
+
     def __repr__(self) -> str:
-        return f"SignedIn({self.user.name})"
+        return f"SignedIn({self.name})"
 
 
 class Logins:

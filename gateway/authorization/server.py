@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any, Literal, cast
 
 import msgspec
-import structlog
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import OAuth2Error
 from msgspec import Struct
@@ -32,12 +31,8 @@ from gateway.core.authorization import (
     may_give,
 )
 from gateway.core.catalog import Catalog, reading_scopes
-from gateway.errors import StoreFailed
 from gateway.published import Published
 
-log = structlog.get_logger(__name__)
-
-FORGET_S = 600.0
 DEVICES_MAX, DEVICES_WINDOW_S = 100, 60.0
 ANSWER_TRIES_MAX = 5
 ALL = "all"
@@ -113,15 +108,6 @@ class AuthorizationServer:
     @property
     def families(self) -> Families:
         return self.parts.families
-
-    async def forget_what_is_over(self) -> None:
-        """Never returns. A store that fails is asked again the next time."""
-        while True:
-            await asyncio.sleep(FORGET_S)
-            try:
-                await self.parts.store.drop_records(self.parts.clock())
-            except StoreFailed as error:
-                log.warning("what is over could not be forgotten", problem=error.detail)
 
     def metadata(self) -> bytes:
         """RFC 8414."""

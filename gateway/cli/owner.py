@@ -45,7 +45,8 @@ async def _tenants(gateway: Gateway) -> set[str]:
     """Whoever has a connector, a key or a person of their own, or is named in the settings."""
     settings, store = gateway.settings, gateway.store
     told = {tenant for one in settings.auth.issuers for tenant in (one.tenant, *one.tenants.values())}
-    held = {one.tenant for one in (*await store.keys(), *await store.records(User))}
+    keys, people = await store.keys(), await store.records(User)
+    held = {one.tenant for one in keys} | {one.tenant for one in people}
     return {DEFAULT_TENANT, *gateway.published.editions.own, *settings.tenants, *told, *held}
 
 

@@ -80,11 +80,17 @@ def verify(token: str, keys: Iterable[Key], issuer: Issuer, audiences: Collectio
     said = peek(token)
     if _plain_type(said.type) not in map(_plain_type, issuer.types):
         raise Rejected(f"its `typ` is {said.type[:40]!r}, and an access token has {' or '.join(issuer.types)}")
-    if said.algorithm not in issuer.algorithms:
-        raise Rejected(f"its `alg` is {said.algorithm[:20]!r}, which is not taken from this issuer")
-    claims = decode_json(_signed(token, said, keys))
+    claims = signed_claims(token, keys, issuer)
     check_claims(claims, issuer, audiences, now)
     return claims
+
+
+def signed_claims(token: str, keys: Iterable[Key], issuer: Issuer) -> Claims:
+    """What the issuer signed; for whom it is, until when, and what it is, is yet to be checked. Raises Rejected."""
+    said = peek(token)
+    if said.algorithm not in issuer.algorithms:
+        raise Rejected(f"its `alg` is {said.algorithm[:20]!r}, which is not taken from this issuer")
+    return decode_json(_signed(token, said, keys))
 
 
 def check_claims(claims: Claims, issuer: Issuer, audiences: Collection[str], now: float) -> None:
@@ -92,7 +98,7 @@ def check_claims(claims: Claims, issuer: Issuer, audiences: Collection[str], now
     if claims.get("iss") != issuer.issuer:
         raise Rejected("it is another issuer's")
     _check_audience(claims.get("aud"), {*audiences, *issuer.audiences})
-    _check_times(claims, now)
+    check_times(claims, now)
     if any(name in claims for name in _OF_ID_TOKENS):
         raise Rejected("it is an ID token, and an access token is needed")
 
@@ -138,7 +144,8 @@ def _check_audience(told: object, audiences: Collection[str]) -> None:
         raise Rejected("its audience is another; ask for a token with this gateway's address as `resource`")
 
 
-def _check_times(claims: Claims, now: float) -> None:
+def check_times(claims: Claims, now: float) -> None:
+    """That they have begun and have not ended, give or take SKEW_S. Raises Rejected."""
     until, since, made = (claims.get(name) for name in ("exp", "nbf", "iat"))
     if not _is_time(until):
         raise Rejected("it has no `exp`")

@@ -95,6 +95,27 @@ class Login(Kept, frozen=True, kw_only=True, tag="login"):
         return self.user
 
 
+class Visit(Kept, frozen=True, kw_only=True, tag="visit"):
+    """Somebody for whom another issuer vouches is signed in at a browser: as it said then, until this is over. `digest` is that
+    of the cookie, `name` what the person is called, and no more than that."""
+
+    digest: str
+    issuer: str
+    subject: str
+    name: str
+    scopes: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    actors: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.digest
+
+    @property
+    def owner(self) -> str:
+        return f"{self.issuer} {self.subject}"
+
+
 class TokenFamily(Kept, frozen=True, kw_only=True, tag="family"):
     """All tokens that come from one sign-in: they end together. `issuer` vouches for the subject, "" being the gateway
     itself; `groups` are those that another issuer told. `kind` says whose scopes bound it as they change: the person's,

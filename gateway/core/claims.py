@@ -21,10 +21,10 @@ NAME_CHARACTERS_MAX = 255
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
 
 
-def principal_of(claims: Claims, issuer: Issuer) -> Principal:
-    """The principal that a token names. Raises Rejected."""
+def principal_of(claims: Claims, issuer: Issuer, client: str = "") -> Principal:
+    """The principal that a token names; through `client`, or else the one that it names too. Raises Rejected."""
     names = issuer.claims
-    client = next(filter(None, (_name(claims, place) for place in names.client)), "")
+    client = client or next(filter(None, (_name(claims, place) for place in names.client)), "")
     subject = _name(claims, names.subject)
     if not subject or not client:
         lacking = names.subject if not subject else " or ".join(names.client)
@@ -40,6 +40,11 @@ def principal_of(claims: Claims, issuer: Issuer) -> Principal:
         issuer=issuer.issuer,
         actors=tuple(_actors(claims.get("act"))),
     )
+
+
+def name_shown(claims: Claims, subject: str) -> str:
+    """What a person is called where nothing but that is meant: whoever is at the issuer may choose it."""
+    return next(filter(None, (_name(claims, place) for place in ("preferred_username", "email", "name"))), subject)
 
 
 def _tenant(claims: Claims, issuer: Issuer) -> str:

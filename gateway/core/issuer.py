@@ -37,6 +37,18 @@ class Introspection(_Part, frozen=True):
     cache_s: Annotated[float, Meta(ge=0, le=300)] = 10.0
 
 
+class BrowserClient(_Part, frozen=True):
+    """The client of the gateway's own at this issuer with which people sign in at its pages (OpenID Connect, code with PKCE).
+    The secret named `secret` is sent as `method` says; "" is a public client. `scopes` are asked for beside `openid`. What the
+    issuer said of a person is believed for `login_s`: then it is asked again."""
+
+    client_id: Annotated[str, Meta(min_length=1)]
+    secret: str = ""
+    method: Literal["client_secret_basic", "client_secret_post"] = "client_secret_basic"
+    scopes: tuple[str, ...] = ()
+    login_s: Annotated[float, Meta(ge=60, le=86_400)] = 3_600.0
+
+
 class Issuer(_Part, frozen=True):
     """One authorisation server.
 
@@ -60,3 +72,4 @@ class Issuer(_Part, frozen=True):
     group_scopes: dict[str, tuple[str, ...]] = {}
     group_names: dict[str, tuple[str, ...]] = {}
     introspection: Introspection | None = None
+    browser: BrowserClient | None = None

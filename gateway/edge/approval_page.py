@@ -10,7 +10,6 @@ import msgspec
 import structlog
 from litestar.types import HTTPScope, Receive
 
-from gateway.authorization.logins import SignedIn
 from gateway.core.approval import Approval
 from gateway.core.grant import USES_MAX, Terms
 from gateway.core.principal import Principal
@@ -18,12 +17,12 @@ from gateway.core.prose import visible
 from gateway.core.redact import is_whole
 from gateway.edge.approvals import sees_all
 from gateway.edge.asgi import Disconnected, Reply
-from gateway.edge.browser import Browser, Form, path_of
+from gateway.edge.browser import APPROVALS, Browser, Form, Someone, path_of
 from gateway.edge.page import message, page, see_other
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest, GatewayError, NotFound, http_status
 
-PATH = "/approvals/"
+PATH = APPROVALS
 DAYS_OFFERED = 7
 
 log = structlog.get_logger(__name__)
@@ -32,7 +31,8 @@ _ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
 class ApprovalPage:
-    """`browser` says who is signed in; None where nobody can be, because the gateway is no authorisation server."""
+    """`browser` says who is signed in; None where nobody can be, because the gateway is no authorisation server and no client
+    of one."""
 
     def __init__(self, gateway: Gateway, browser: Browser | None) -> None:
         self._approvals = gateway.approvals
@@ -61,9 +61,10 @@ class ApprovalPage:
         if self._browser is None:
             return page("approval_elsewhere", id=name)
         self._browser.check_request(scope)
-        signed_in = await self._browser.who(scope)
+        signed_in = await self._browser.anyone(scope)
         if signed_in is None:
-            return self._browser.to_login(path_of(scope) if scope["method"] != "POST" else PATH + name)
+            was_sent = scope["method"] == "POST"
+            return self._browser.ask_again(PATH + name) if was_sent else self._browser.to_login(path_of(scope))
         approval = await self._find(signed_in.principal, name)
         if scope["method"] == "POST":
             form = await self._browser.read_form(scope, receive)
@@ -81,7 +82,7 @@ class ApprovalPage:
         decides = self._gateway.roles.allow_admin(person, "approvals.decide")
         return _is_own(approval, person) or decides.allowed
 
-    def _show(self, browser: Browser, signed_in: SignedIn, approval: Approval, problem: str = "") -> Reply:
+    def _show(self, browser: Browser, signed_in: Someone, approval: Approval, problem: str = "") -> Reply:
         offered = min(DAYS_OFFERED, self._days_max)
         return page(
             "approval",
@@ -89,7 +90,7 @@ class ApprovalPage:
             a=_told(approval),
             arguments=_pretty(approval),
             is_whole=is_whole(msgspec.json.decode(approval.arguments)),
-            user=signed_in.user.name,
+            user=signed_in.name,
             form_token=browser.form_token(signed_in, _purpose(approval)),
             action=PATH + approval.id,
             may_decide=approval.state == "pending" and self._may_decide(approval, signed_in.principal),
@@ -98,7 +99,7 @@ class ApprovalPage:
             problem=problem,
         )
 
-    async def _decide(self, browser: Browser, signed_in: SignedIn, approval: Approval, form: Form) -> Reply:
+    async def _decide(self, browser: Browser, signed_in: Someone, approval: Approval, form: Form) -> Reply:
         person = signed_in.principal
         browser.check_form(form, signed_in, _purpose(approval))
         if not self._may_decide(approval, person):

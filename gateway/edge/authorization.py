@@ -15,16 +15,16 @@ from gateway.authorization.grants import Answer
 from gateway.authorization.logins import SignedIn, check_form_token, form_token
 from gateway.authorization.server import PATHS, AuthorizationServer, DeviceOffer, Offer
 from gateway.authorization.token import new_token
+from gateway.authorization.visits import Visitor, Visits
 from gateway.core.client_metadata import ClientRefused
 from gateway.core.redirect_uri import form_target, shown_target
 from gateway.edge.asgi import Disconnected, Reply, header_values, origin_allowed, read_body
-from gateway.edge.browser import LOGIN, Browser, address_of, local_path, path_of
+from gateway.edge.browser import LOGIN, LOGOUT, Browser, address_of, is_for_visitors, local_path, path_of
 from gateway.edge.page import message, page, see_other
 from gateway.errors import BadRequest, Forbidden, GatewayError, QuotaReached, Unauthenticated, http_status
 from gateway.settings import HttpSettings
 
 METADATA = "/.well-known/oauth-authorization-server"
-LOGOUT = "/logout"
 DEVICE = "/device"
 USER_CODE_CHARACTERS_MAX = 40
 CHOOSE = "Choose at least one of these, or do not allow it."
@@ -41,10 +41,12 @@ Endpoint = Callable[[HTTPScope, Receive], Awaitable[Reply]]
 class AuthorizationDoor:
     """Every path of the authorisation server."""
 
-    def __init__(self, server: AuthorizationServer, http: HttpSettings, host: str) -> None:
+    def __init__(
+        self, server: AuthorizationServer, http: HttpSettings, host: str, visits: Visits | None = None
+    ) -> None:
         self._server = server
         self._origins = http.allowed_origins
-        self.browser = Browser(server.logins, server.origin, (host, *http.allowed_hosts))
+        self.browser = Browser(server.logins, server.origin, (host, *http.allowed_hosts), visits)
         self._json: dict[tuple[str, str], Endpoint] = {
             ("POST", PATHS["token_endpoint"]): self._token,
             ("POST", PATHS["revocation_endpoint"]): self._revoke,
@@ -173,12 +175,12 @@ class AuthorizationDoor:
 
     async def _show_login(self, scope: HTTPScope, receive: Receive) -> Reply:
         target = local_path(_query(scope).get("next", LOGIN))
-        signed_in = await self.browser.who(scope)
-        if signed_in is None:
+        signed_in = await self.browser.anyone(scope)
+        if signed_in is None or (isinstance(signed_in, Visitor) and not is_for_visitors(target)):
             return self._login_page(scope, target)
         if target != LOGIN:
             return see_other(target)
-        return page("signed_in", user=signed_in.user.name, form_token=self.browser.form_token(signed_in, LOGOUT))
+        return page("signed_in", user=signed_in.name, form_token=self.browser.form_token(signed_in, LOGOUT))
 
     def _login_page(self, scope: HTTPScope, target: str, name: str = "", problem: str = "", status: int = 200) -> Reply:
         """Its form is bound to a cookie of its own, so that nobody is signed in by another site's form."""
@@ -193,6 +195,7 @@ class AuthorizationDoor:
             name=name,
             problem=problem,
             origin=self._server.origin,
+            ways=self.browser.ways(target),
         )
 
     async def _sign_in(self, scope: HTTPScope, receive: Receive) -> Reply:
@@ -206,10 +209,10 @@ class AuthorizationDoor:
         return see_other(target, (self.browser.keep("login", cookie), self.browser.forget("form")))
 
     async def _sign_out(self, scope: HTTPScope, receive: Receive) -> Reply:
-        form, signed_in = await self.browser.read_form(scope, receive), await self.browser.who(scope)
+        form, signed_in = await self.browser.read_form(scope, receive), await self.browser.anyone(scope)
         if signed_in is not None:
             self.browser.check_form(form, signed_in, LOGOUT)
-            await self._server.logins.sign_out(signed_in)
+            await self.browser.sign_out(signed_in)
         return see_other(LOGIN, (self.browser.forget("login"),))
 
     async def _ask(self, scope: HTTPScope, receive: Receive) -> Reply:

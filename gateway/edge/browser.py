@@ -1,16 +1,18 @@
 """Who is signed in at a browser: cookies, forms, and the way to the sign-in page and back. For every page of the gateway.
 Knows the wire; who may sign in, `gateway.authorization` knows."""
 
+import re
 from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from litestar.types import HTTPScope, Receive
 from msgspec import Struct
 
 from gateway.authorization.logins import Logins, SignedIn, check_form_token, form_token
+from gateway.authorization.visits import Visitor, Visits
 from gateway.edge.asgi import Reply, header_values, host_allowed, origin_allowed, read_body
-from gateway.edge.page import see_other
+from gateway.edge.page import page, see_other
 from gateway.errors import BadRequest, Forbidden
 
 FORM_BYTES_MAX = 64 << 10
@@ -18,6 +20,17 @@ FORM_TIMEOUT_S = 10.0
 FIELDS_MAX = 2_000
 PATH_CHARACTERS_MAX = 8_000
 LOGIN = "/login"
+LOGOUT = "/logout"
+ISSUER_LOGIN = "/login/issuer"
+# Where an issuer sends people back to.
+CALLBACK = "/login/callback"
+APPROVALS = "/approvals/"
+TARGET_CHARACTERS_MAX = 500
+
+# What we hand out (gateway.authorization.token), and what may be handed out again.
+_OURS = re.compile(r"[A-Za-z0-9_-]{43}")
+
+Someone = SignedIn | Visitor
 
 
 class Form(Struct, frozen=True):
@@ -32,11 +45,22 @@ class Form(Struct, frozen=True):
         return self.fields.get(name, [])
 
 
-class Browser:
-    """`origin` is the gateway's public one; cookies are for it alone. `hosts` are the names that it answers to."""
+class Way(Struct, frozen=True):
+    """A link to an issuer at which one can sign in."""
 
-    def __init__(self, logins: Logins, origin: str, hosts: tuple[str, ...]) -> None:
-        self.logins = logins
+    issuer: str
+    url: str
+
+
+class Browser:
+    """`origin` is the gateway's public one; cookies are for it alone. `hosts` are the names that it answers to. `logins` are of
+    people whom the gateway knows itself, `visits` of those for whom another issuer vouches; None where there are none such."""
+
+    def __init__(
+        self, logins: Logins | None, origin: str, hosts: tuple[str, ...], visits: Visits | None = None
+    ) -> None:
+        self._logins = logins
+        self._visits = visits
         parts = urlsplit(origin)
         self._secure = parts.scheme == "https"
         self._hosts = (*hosts, parts.netloc)
@@ -56,14 +80,43 @@ class Browser:
             raise Forbidden("This is not a host of this gateway; see http.public_url and http.allowed_hosts.")
 
     async def who(self, scope: HTTPScope) -> SignedIn | None:
-        """Who is signed in; None where nobody is."""
-        return await self.logins.find(self.cookie(scope, "login"))
+        """Who is signed in at the gateway itself; None where nobody is."""
+        return await self._logins.find(self.cookie(scope, "login")) if self._logins is not None else None
+
+    async def anyone(self, scope: HTTPScope) -> Someone | None:
+        """Who is signed in, here or through another issuer; None where nobody is."""
+        here = await self.who(scope)
+        if here is not None or self._visits is None:
+            return here
+        return await self._visits.find(self.cookie(scope, "login"))
+
+    async def sign_out(self, someone: Someone) -> None:
+        match someone:
+            case SignedIn() if self._logins is not None:
+                await self._logins.sign_out(someone)
+            case Visitor() if self._visits is not None:
+                await self._visits.sign_out(someone)
+
+    def ways(self, target: str) -> tuple[Way, ...]:
+        """The issuers at which one can sign in on the way to a path of ours: () where people of other issuers have no business."""
+        issuers = self._visits.issuers if self._visits is not None and is_for_visitors(target) else ()
+        return tuple(Way(one, f"{ISSUER_LOGIN}?{urlencode({'issuer': one, 'next': target})}") for one in issuers)
 
     def to_login(self, path: str) -> Reply:
         """To the sign-in page, and back to this path of ours."""
-        return see_other(f"{LOGIN}?next={quote(path, safe='')}")
+        return see_other(_login_for(path))
 
-    def form_token(self, signed_in: SignedIn, purpose: str) -> str:
+    def ask_again(self, path: str) -> Reply:
+        """What a form gets whose sender is signed in no more. It is no redirect: that might lead to an issuer, where the form may
+        not go."""
+        if self._visits is None:
+            return self.to_login(path)
+        problem = "You are signed in no more, and nothing was done. Sign in, and say it again."
+        return page(
+            "issuers", 401, ways=[Way("this gateway", _login_for(path))], problem=problem, code="sign_in_needed"
+        )
+
+    def form_token(self, signed_in: Someone, purpose: str) -> str:
         """What a form carries as `form_token`."""
         return form_token(signed_in.cookie, purpose)
 
@@ -75,7 +128,7 @@ class Browser:
         except (ValueError, UnicodeError):
             raise BadRequest("The form cannot be read.") from None
 
-    def check_form(self, form: Form, signed_in: SignedIn, purpose: str) -> None:
+    def check_form(self, form: Form, signed_in: Someone, purpose: str) -> None:
         """Raises Forbidden where the form is not one that this person was shown for this purpose."""
         check_form_token(signed_in.cookie, purpose, form.get("form_token"))
 
@@ -88,7 +141,7 @@ class Browser:
         except CookieError:
             return ""
         found = jar.get(self._name(name))
-        return found.value if found is not None else ""
+        return found.value if found is not None and _OURS.fullmatch(found.value) else ""
 
     def keep(self, name: str, value: str) -> str:
         """A `Set-Cookie` value: until the browser is closed, unseen by scripts, not sent from other sites' forms."""
@@ -99,6 +152,15 @@ class Browser:
 
     def _name(self, name: str) -> str:
         return f"{self._prefix}factotum-{name}{self._suffix}"
+
+
+def _login_for(path: str) -> str:
+    return f"{LOGIN}?next={quote(path, safe='')}"
+
+
+def is_for_visitors(target: str) -> bool:
+    """Whether people for whom another issuer vouches may have business at this path of ours."""
+    return target == LOGIN or (target.startswith(APPROVALS) and len(target) <= TARGET_CHARACTERS_MAX)
 
 
 def local_path(told: str) -> str:

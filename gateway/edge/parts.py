@@ -5,6 +5,7 @@ from msgspec import Struct
 from gateway.approvals import Approvals
 from gateway.audit import AuditLog
 from gateway.authorization.server import AuthorizationServer
+from gateway.authorization.visits import Visits
 from gateway.call import Calls
 from gateway.core.roles import RoleBook
 from gateway.core.seal import Seal
@@ -23,7 +24,7 @@ from gateway.stores.base import Store
 
 class Gateway(Struct, frozen=True):
     """The parts, opened by `app.open_gateway`, which also closes them. `authorization` is None where the gateway is not
-    its own authorisation server."""
+    its own authorisation server, `visits` where nobody signs in at its pages through another issuer."""
 
     settings: Settings
     published: Published
@@ -41,6 +42,7 @@ class Gateway(Struct, frozen=True):
     store: Store
     seal: Seal
     authorization: AuthorizationServer | None = None
+    visits: Visits | None = None
 
     @property
     def roles(self) -> RoleBook:

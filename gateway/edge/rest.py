@@ -15,7 +15,9 @@ from gateway.edge.approval_page import ApprovalPage
 from gateway.edge.approvals import approval_routes
 from gateway.edge.asgi import Disconnected, Reply, send_reply
 from gateway.edge.authorization import AuthorizationDoor
+from gateway.edge.browser import Browser
 from gateway.edge.grants import grant_routes
+from gateway.edge.issuer_sign_in import IssuerDoor
 from gateway.edge.me import me_routes
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
@@ -39,8 +41,18 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     """The app of one gateway. It opens and closes nothing. MCP goes past Litestar's routing: 7 % of a call's time."""
     rest = _rest_app(gateway)
     server, settings = gateway.authorization, gateway.settings
-    own = None if server is None else AuthorizationDoor(server, settings.http, settings.host)
-    approvals = ApprovalPage(gateway, own.browser if own is not None else None)
+    visits, pages = gateway.visits, list[AuthorizationDoor | IssuerDoor]()
+    browser = None
+    if server is not None:
+        own = AuthorizationDoor(server, settings.http, settings.host, visits)
+        browser, pages = own.browser, [own]
+    elif visits is not None:
+        origin, names = gateway.desk.resource.origin, (settings.host, *settings.http.allowed_hosts)
+        browser = Browser(None, origin, names, visits)
+    if visits is not None and browser is not None:
+        pages.append(IssuerDoor(visits, browser, gateway.rejections, is_alone=server is None))
+    at = {path: door for door in pages for path in door.paths}
+    approvals = ApprovalPage(gateway, browser)
     hosts, origins = own_hosts(settings.host, settings.http), settings.http.allowed_origins
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,10 +60,9 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
         if path == MCP_PATH or path in PROBES:
             await (mcp if path == MCP_PATH else rest)(scope, receive, send)
             return
-        is_own = own is not None and path in own.paths
         try:
             require_own_host(asked, hosts)
-            if not is_own and not path.startswith(WELL_KNOWN):
+            if path not in at and not path.startswith(WELL_KNOWN):
                 # Those two say themselves which pages may ask them.
                 require_own_page(asked, origins)
         except Forbidden as error:
@@ -60,9 +71,9 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
             return
         if path.startswith(WELL_KNOWN):
             await send_reply(send, _metadata(gateway.desk.resource, asked))
-        elif own is not None and is_own:
+        elif path in at:
             with suppress(Disconnected):
-                await send_reply(send, await own(asked, receive))
+                await send_reply(send, await at[path](asked, receive))
         elif path.startswith(APPROVALS):
             with suppress(Disconnected):
                 await send_reply(send, await approvals(asked, receive))

@@ -7,7 +7,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -26,32 +25,11 @@ from gateway.core.issuer import Introspection, Issuer
 from gateway.serve import bind, serving, url_of
 from gateway.settings import AuthSettings, HttpSettings, MemoryStore
 from tests.auth.test_access_token import LAMPS
-from tests.conftest import NODE, Backend, Door
+from tests.conftest import Backend, Door
 
 pytestmark = [pytest.mark.anyio, pytest.mark.node]
 
-SCRIPT = Path(__file__).parent.parent / "node" / "issuer.mjs"
 REDIRECT = "http://127.0.0.1:1/callback"
-
-
-@pytest.fixture
-async def issuer(anyio_backend: str) -> AsyncIterator[str]:
-    with bind("127.0.0.1", 0) as free:
-        url = url_of(free)
-    process = await asyncio.create_subprocess_exec(
-        str(NODE),
-        str(SCRIPT),
-        url.rpartition(":")[2],
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    async with asyncio.timeout(30):
-        while b"listening" not in await process.stdout.readline():
-            assert process.returncode is None
-    yield url
-    process.terminate()
-    await process.communicate()
 
 
 @dataclass(frozen=True)

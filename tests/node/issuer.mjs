@@ -29,7 +29,12 @@ function start() {
     jwks: { keys: [newKey()] },
     cookies: { keys: ["for tests alone"] },
     scopes: ["openid", "offline_access", "lamps:read", "lamps:write"],
-    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    claims: { profile: ["preferred_username"], groups: ["groups"] },
+    conformIdTokenClaims: false,
+    findAccount: (_, id) => ({
+      accountId: id,
+      claims: () => ({ sub: id, preferred_username: `${id} of the house`, groups: [`friends-of-${id}`] }),
+    }),
     pkce: { required: () => true },
     clientBasedCORS: () => true,
     extraTokenClaims: () => ({ groups: ["staff"] }),
