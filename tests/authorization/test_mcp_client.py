@@ -28,7 +28,7 @@ from tests.conftest import LOOPBACK
 pytestmark = pytest.mark.anyio
 
 
-def signing_in(served: Served, ada: Ada, kept: Kept, document: str | None = None) -> OAuthClientProvider:
+def signing_in(url: str, ada: Ada, kept: Kept, document: str | None = None) -> OAuthClientProvider:
     async def code() -> AuthorizationCodeResult:
         back = ada.came_back
         return AuthorizationCodeResult(code=back["code"], state=back["state"], iss=back["iss"])
@@ -38,14 +38,14 @@ def signing_in(served: Served, ada: Ada, kept: Kept, document: str | None = None
         redirect_uris=[REDIRECT],  # type: ignore[list-item]
         grant_types=["authorization_code", "refresh_token"],
     )
-    return OAuthClientProvider(f"{served.url}/mcp", about, kept, ada.open, code, client_metadata_url=document)
+    return OAuthClientProvider(f"{url}/mcp", about, kept, ada.open, code, client_metadata_url=document)
 
 
 async def test_a_client_that_nobody_told_of_signs_a_person_in_and_calls_for_her(served: Served) -> None:
     """401, resource metadata, server metadata, registration, sign-in, consent, code with PKCE, token, call."""
     ada, kept = served.person(), Kept()
     async with (
-        httpx2.AsyncClient(auth=signing_in(served, ada, kept)) as http,
+        httpx2.AsyncClient(auth=signing_in(served.url, ada, kept)) as http,
         mcp.Client(streamable_http_client(f"{served.url}/mcp", http_client=http), mode="auto") as client,
     ):
         # It asked for nothing, so that what reads was offered ticked, and what writes was not.
@@ -59,7 +59,7 @@ async def test_a_client_that_nobody_told_of_signs_a_person_in_and_calls_for_her(
 async def test_a_client_refreshes_and_asks_for_more_when_it_is_told_to(served: Served) -> None:
     """Its token ends while it goes on, and later a tool needs a scope that was not given: the person is asked again."""
     ada, kept = served.person(), Kept()
-    provider = signing_in(served, ada, kept)
+    provider = signing_in(served.url, ada, kept)
     async with (
         httpx2.AsyncClient(auth=provider) as http,
         mcp.Client(streamable_http_client(f"{served.url}/mcp", http_client=http), mode="auto") as client,
@@ -142,7 +142,7 @@ async def test_a_client_whose_id_is_a_document_needs_no_registration(published: 
         await served.add_user()
         ada, kept = served.person(), Kept()
         async with (
-            httpx2.AsyncClient(auth=signing_in(served, ada, kept, document)) as http,
+            httpx2.AsyncClient(auth=signing_in(served.url, ada, kept, document)) as http,
             mcp.Client(streamable_http_client(f"{served.url}/mcp", http_client=http), mode="auto") as client,
         ):
             assert not (await client.call_tool("lamps_list_lamps", {})).is_error
