@@ -27,14 +27,14 @@ WINDOW_S = 60.0
 SOURCES_MAX = 100
 WRITES_MAX = 1_000
 FINGERPRINT_CHARACTERS = 16
-# An IPv6 host has at least such a network for itself.
 
 _Source = tuple[str, ...]
 
 
 class Rejection(Struct, frozen=True):
     """One request that was turned away. `what` is what was wrong with it, or the operation that it was refused; `principal` is
-    None where nobody was proven. `credential` is what was presented, and goes into the log as a keyed hash alone."""
+    None where nobody was proven. `credential` is what was presented, and goes into the log as a keyed hash alone; `name` is
+    that of a person that there is, who was named and not proven."""
 
     what: str
     phase: Phase
@@ -48,6 +48,7 @@ class Rejection(Struct, frozen=True):
     path: str = ""
     principal: Principal | None = None
     credential: str = ""
+    name: str = ""
 
 
 class Rejections:
@@ -93,7 +94,12 @@ class Rejections:
             left_out = max(self._counts[source] - self._per_minute, 1)
             where = " from many addresses" if source[-1] == "others" else ""
             told = msgspec.structs.replace(
-                last, detail=f"{left_out} more{where} within a minute were left out.", credential="", path="", method=""
+                last,
+                detail=f"{left_out} more{where} within a minute were left out.",
+                credential="",
+                name="",
+                path="",
+                method="",
             )
             self._write(self._line(told))
         self._counts.clear()
@@ -124,7 +130,13 @@ class Rejections:
 
     def _line(self, told: Rejection) -> AuditEntry:
         who = told.principal
-        facts = {"code": told.code, "address": told.address, "method": told.method, "path": told.path}
+        facts = {
+            "code": told.code,
+            "address": told.address,
+            "method": told.method,
+            "path": told.path,
+            "name": told.name,
+        }
         facts |= {"credential": self._fingerprint(told.credential)} if told.credential else {}
         return AuditEntry(
             at=self._clock(),

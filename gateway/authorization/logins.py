@@ -15,7 +15,7 @@ from gateway.core.authorization import Login, User
 from gateway.core.client_address import network_of
 from gateway.core.principal import Principal
 from gateway.core.scope import with_implied
-from gateway.errors import Forbidden, QuotaReached, Unauthenticated
+from gateway.errors import Forbidden, Unauthenticated
 from gateway.published import Published
 from gateway.settings import AuthorizationServerSettings
 from gateway.stores.base import AuthorizationStore
@@ -66,24 +66,21 @@ class Logins:
     async def sign_in(self, name: str, password: str, address: str) -> str:
         """The cookie of a new sign-in. Raises Unauthenticated, the same for a wrong name as for a wrong password, or
         QuotaReached."""
-        name, of = name.strip().lower(), network_of(address)
-        await self._check_tries(name, address, of)
+        name, of = _folded(name), network_of(address)
+        self._of_names.check(name)
+        self._of_addresses.check(of)
         self._of_names.count(name)  # Before it is checked: many at once are counted too.
         self._of_addresses.count(of)
         user = await self._users.check(name, password)
         if user is None:
-            await self._lines.write(browser_principal("default", name[:64]), "sign-in.failed", address=address)
             raise Unauthenticated(WRONG, "invalid_login")
         self._of_names.forget(name)
         return await self._begin(user)
 
-    async def _check_tries(self, name: str, address: str, of: str) -> None:
-        try:
-            self._of_names.check(name)
-            self._of_addresses.check(of)
-        except QuotaReached:
-            await self._lines.write(browser_principal("default", name[:64]), "sign-in.throttled", address=address)
-            raise
+    async def known_name(self, typed: str) -> str:
+        """The name, where somebody has it, who may sign in or not; else ""."""
+        name = _folded(typed)
+        return name if await self._users.knows(name) else ""
 
     async def _begin(self, user: User) -> str:
         cookie = new_token()
@@ -118,6 +115,10 @@ class Logins:
         if login is not None:
             await self._store.swap_record(login, None)
             await self._lines.write(browser_principal(login.tenant, login.user), "sign-out")
+
+
+def _folded(typed: str) -> str:
+    return typed.strip().lower()
 
 
 def form_token(cookie: str, purpose: str) -> str:

@@ -38,6 +38,10 @@ class Users:
         user = await self._store.find_record(User, name) if NAME.fullmatch(name) else None
         return user if user is not None and not user.disabled else None
 
+    async def knows(self, name: str) -> bool:
+        """Whether there is somebody of this name, who may sign in or not."""
+        return NAME.fullmatch(name) is not None and await self._store.find_record(User, name) is not None
+
     async def check(self, name: str, password: str) -> User | None:
         """Whoever has this name and password. It takes as long where there is nobody of the name."""
         user = await self.find(name)

@@ -77,6 +77,12 @@ def _index_headers(scope: HTTPScope) -> dict[bytes, list[str]]:
     return known
 
 
+def address_of(scope: HTTPScope) -> str:
+    """Where the request came from; "" where that is no address."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
 async def read_body(scope: HTTPScope, receive: Receive, *, bytes_max: int, timeout_s: float) -> bytes:
     """The whole body. Raises TooLarge, BadRequest where it comes too slowly, or Disconnected."""
     if any(_declared(value) > bytes_max for value in header_values(scope, b"content-length")):

@@ -18,10 +18,12 @@ from gateway.authorization.token import new_token
 from gateway.authorization.visits import Visitor, Visits
 from gateway.core.client_metadata import ClientRefused
 from gateway.core.redirect_uri import form_target, shown_target
-from gateway.edge.asgi import Disconnected, Reply, header_values, origin_allowed, read_body
-from gateway.edge.browser import LOGIN, LOGOUT, Browser, address_of, is_for_visitors, local_path, path_of
+from gateway.edge.asgi import Disconnected, Reply, address_of, header_values, origin_allowed, read_body
+from gateway.edge.browser import LOGIN, LOGOUT, Browser, is_for_visitors, local_path, path_of
 from gateway.edge.page import message, page, see_other
+from gateway.edge.rejected import note_sign_in
 from gateway.errors import BadRequest, Forbidden, GatewayError, QuotaReached, Unauthenticated, http_status
+from gateway.rejections import Rejections
 from gateway.settings import HttpSettings
 
 METADATA = "/.well-known/oauth-authorization-server"
@@ -42,9 +44,15 @@ class AuthorizationDoor:
     """Every path of the authorisation server."""
 
     def __init__(
-        self, server: AuthorizationServer, http: HttpSettings, host: str, visits: Visits | None = None
+        self,
+        server: AuthorizationServer,
+        rejections: Rejections,
+        http: HttpSettings,
+        host: str,
+        visits: Visits | None = None,
     ) -> None:
         self._server = server
+        self._rejections = rejections
         self._origins = http.allowed_origins
         self.browser = Browser(server.logins, server.origin, (host, *http.allowed_hosts), visits)
         self._json: dict[tuple[str, str], Endpoint] = {
@@ -205,6 +213,8 @@ class AuthorizationDoor:
         try:
             cookie = await self._server.logins.sign_in(name, form.get("password"), address_of(scope))
         except (Unauthenticated, QuotaReached) as error:
+            known = await self._server.logins.known_name(name)
+            note_sign_in(self._rejections, scope, error, credential=name, name=known)
             return self._login_page(scope, target, name, error.detail, http_status(error))
         return see_other(target, (self.browser.keep("login", cookie), self.browser.forget("form")))
 

@@ -174,8 +174,3 @@ def path_of(scope: HTTPScope) -> str:
     """The path and query of a request, to come back to."""
     query = scope["query_string"].decode("latin-1")
     return local_path(scope["path"] + (f"?{query}" if query else ""))
-
-
-def address_of(scope: HTTPScope) -> str:
-    client = scope.get("client")
-    return client[0] if client else ""

@@ -8,7 +8,7 @@ from litestar.types import HTTPScope
 
 from gateway.core.audit import Phase
 from gateway.core.principal import Principal
-from gateway.edge.asgi import header_values, host_allowed, origin_allowed
+from gateway.edge.asgi import address_of, header_values, host_allowed, origin_allowed
 from gateway.errors import (
     AdminRefused,
     Forbidden,
@@ -47,17 +47,34 @@ def require_own_page(scope: HTTPScope, origins: Collection[str]) -> None:
 def note_error(rejections: Rejections, scope: HTTPScope, error: GatewayError) -> None:
     """What this request was answered, where it is the request that was wrong and nobody has put it on record yet."""
     principal: Principal | None = scope.get(PRINCIPAL)  # type: ignore[assignment]
-    client = scope.get("client")
     _note(
         rejections,
         error,
         door="mcp" if scope["path"] == "/mcp" else "rest",
         principal=principal,
-        address=client[0] if client else "",
+        address=address_of(scope),
         method=scope["method"][:16],
         # The URL of whoever is nobody yet may be anything, a secret among it.
         path=scope["path"][:PATH_CHARACTERS_MAX] if principal is not None else "",
         credential=_credential(scope) if isinstance(error, Unauthenticated) else "",
+    )
+
+
+def note_sign_in(
+    rejections: Rejections, scope: HTTPScope, error: GatewayError, *, credential: str = "", name: str = ""
+) -> None:
+    """The same for somebody, or a program, that signs in at the gateway itself. Only the `name` of a person that there is is
+    told as it is: whatever else was typed may be a password in the wrong field, and is a `credential`."""
+    _note(
+        rejections,
+        error,
+        door="oauth",
+        principal=None,
+        address=address_of(scope),
+        method=scope["method"][:16],
+        credential="" if name else credential,
+        name=name,
+        what="sign-in",
     )
 
 
@@ -76,15 +93,17 @@ def _note(
     method: str = "",
     path: str = "",
     credential: str = "",
+    name: str = "",
+    what: str = "",
 ) -> None:
     status = http_status(error)
     if error.on_record or not 400 <= status < 500:
         return
     error.on_record = True
-    what, phase = _kind(error)
+    kind, phase = _kind(error)
     rejections.note(
         Rejection(
-            what=what,
+            what=what or kind,
             phase=phase,
             door=door,
             status=status,
@@ -96,6 +115,7 @@ def _note(
             path=path,
             principal=principal,
             credential=credential,
+            name=name,
         )
     )
 

@@ -44,7 +44,7 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     visits, pages = gateway.visits, list[AuthorizationDoor | IssuerDoor]()
     browser = None
     if server is not None:
-        own = AuthorizationDoor(server, settings.http, settings.host, visits)
+        own = AuthorizationDoor(server, gateway.rejections, settings.http, settings.host, visits)
         browser, pages = own.browser, [own]
     elif visits is not None:
         origin, names = gateway.desk.resource.origin, (settings.host, *settings.http.allowed_hosts)

@@ -1,5 +1,6 @@
 """What the tests of the gateway's own authorisation server share: a gateway that listens, people, and their browsers."""
 
+import asyncio
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -167,7 +168,8 @@ class Served:
         return await self.http.get(path, headers={"authorization": f"Bearer {token}"})
 
     async def lines(self) -> list[dict[str, Any]]:
-        """The audit log."""
+        """The audit log, once all that waits is written."""
+        await asyncio.gather(*self.gateway.rejections._writing)
         answer = await self.ask(await self.door.key("factotum:audit.read"), "/v1/audit?limit=1000")
         found: list[dict[str, Any]] = answer.json()["lines"]
         return found

@@ -1,7 +1,8 @@
 """What somebody who means harm cannot do at the gateway's own authorisation server: all of it through the front door."""
 
+import asyncio
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -263,7 +264,23 @@ async def test_a_wrong_name_gets_the_answer_of_a_wrong_password(served: Served) 
         assert "factotum-login" not in str(answer.headers.get_list("set-cookie"))
     assert pages[0] == pages[1]
     assert pages[0][0] == 401
-    assert [line["subject"] for line in await served.lines() if line["tool"] == "sign-in.failed"] == ["ada", "nobody"]
+
+
+async def test_what_was_typed_for_a_name_is_on_record_only_where_it_is_one(served: Served) -> None:
+    assert served.gateway.authorization is not None
+    await served.gateway.authorization.users.change(OPERATOR, "ada", disabled=True)
+    who = served.person()
+    for typed in (" Ada", PASSWORD, PASSWORD, "ada2"):
+        await who.post("/login", await form_at(who, "/login") | {"name": [typed], "password": ["wrong password"]})
+    lines = [line for line in await served.lines() if line["tool"] == "sign-in"]
+    told = [line["arguments"] for line in lines]
+    assert {(line["phase"], line["door"], line["subject"], line["status"]) for line in lines} == {
+        ("rejected", "oauth", "", 401)
+    }
+    assert told[0] == {"code": "invalid_login", "address": "127.0.0.1", "method": "POST", "name": "ada"}
+    assert told[1]["credential"] == told[2]["credential"] != told[3]["credential"]
+    assert PASSWORD not in str(lines)
+    assert "ada2" not in str(lines)
 
 
 async def form_at(who: Ada, path: str) -> dict[str, Any]:
@@ -280,7 +297,31 @@ async def test_passwords_cannot_be_guessed_for_long(serves: Serves) -> None:
         assert statuses == [401, 401, 429]
         fields = await form_at(mallory, "/login") | {"name": ["ada"], "password": [PASSWORD]}
         assert (await mallory.post("/login", fields)).status_code == 429
-        assert [line["tool"] for line in await served.lines()].count("sign-in.throttled") == 2
+        told = [line["arguments"] for line in await served.lines() if line["tool"] == "sign-in"]
+        assert [(one["code"], one["name"]) for one in told[2:]] == [("quota_reached", "ada")] * 2
+
+
+async def test_a_flood_of_wrong_passwords_has_few_lines_and_waits_for_none(served: Served) -> None:
+    mallory = served.person()
+    fields = await form_at(mallory, "/login") | {"name": ["ada"], "password": ["wrong password"]}
+    append, going = served.gateway.store.append_audit, asyncio.Event()
+
+    async def slow(entries: Any) -> None:
+        await going.wait()
+        await append(entries)
+
+    served.gateway.audit._store = Slow(slow)  # type: ignore[assignment]
+    async with asyncio.timeout(30):
+        answers = [await mallory.post("/login", fields) for _ in range(40)]
+    going.set()
+    assert {answer.status_code for answer in answers} == {401, 429}
+    assert len([line for line in await served.lines() if line["tool"] == "sign-in"]) == 10
+
+
+class Slow(NamedTuple):
+    """A store whose audit log is as slow as `append_audit`."""
+
+    append_audit: Any
 
 
 @pytest.mark.parametrize(
