@@ -34,7 +34,7 @@ _Source = tuple[str, ...]
 class Rejection(Struct, frozen=True):
     """One request that was turned away. `what` is what was wrong with it, or the operation that it was refused; `principal` is
     None where nobody was proven. `credential` is what was presented, and goes into the log as a keyed hash alone; `name` is
-    that of a person that there is, who was named and not proven."""
+    that of a person or client that there is, who was named and not proven."""
 
     what: str
     phase: Phase

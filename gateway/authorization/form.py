@@ -34,24 +34,30 @@ class OAuthForm(Struct, frozen=True):
         """With the headers by which a client proves who it is: one way alone (RFC 6749 section 2.3). Raises BadParameters."""
         if not authorization:
             return cls(method, url, values)
-        client = _basic_name(authorization)
+        client, _ = _read_basic(authorization)
         if "client_secret" in values or values.get("client_id", client) != client:
             raise BadParameters("The client says twice who it is; send the Authorization header alone.")
         return cls(method, url, values, authorization[0])
 
+    def proof(self) -> tuple[str, str]:
+        """The id and the secret that the client tells; "" for what it does not."""
+        if self.authorization:
+            return _read_basic([self.authorization])
+        return self.get("client_id"), self.get("client_secret")
 
-def _basic_name(authorization: Sequence[str]) -> str:
-    """Raises BadParameters where it cannot be read (RFC 7617 section 2)."""
+
+def _read_basic(authorization: Sequence[str]) -> tuple[str, str]:
+    """A name and a secret. Raises BadParameters where it cannot be read (RFC 7617 section 2)."""
     scheme, _, told = authorization[0].partition(" ")
     try:
         if len(authorization) > 1 or scheme.lower() != "basic":
             raise ValueError
-        name, _, _ = b64decode(told.strip(), validate=True).decode("ascii").partition(":")
+        name, _, secret = b64decode(told.strip(), validate=True).decode("ascii").partition(":")
     except ValueError:
         raise BadParameters(
             "The Authorization header cannot be read; a client sends `Basic` with its id and secret."
         ) from None
-    return unquote(name)
+    return unquote(name), unquote(secret)
 
 
 def read_parameters(text: str) -> dict[str, str]:

@@ -5,12 +5,13 @@ Authlib is synchronous and the store is not: each request runs in a thread of it
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749.errors import (
+    InvalidClientError,
     InvalidGrantError,
     InvalidRequestError,
     InvalidScopeError,
@@ -46,6 +47,10 @@ T = TypeVar("T")
 
 METHODS = ("none", "client_secret_basic", "client_secret_post")
 ASK_TIMEOUT_S = 30.0
+NO_CLIENT = (
+    "No client has this client_id, or it proves itself in another way: see that client_id and client_secret are right (factotum "
+    "clients list tells the ids); a program that registered itself may have to register again."
+)
 
 
 class InvalidTargetError(OAuth2Error):
@@ -103,6 +108,13 @@ class OAuthServer(AuthorizationServer):
     def query_client(self, client_id: str) -> "Caller | None":
         client = self.ask(self.parts.clients.find(client_id))
         return None if client is None else Caller(client)
+
+    def authenticate_client(self, request: "Request", methods: Sequence[str], endpoint: str = "token") -> "Caller":
+        """One answer to whoever is nobody, so that it does not tell which clients there are. Raises InvalidClientError."""
+        try:
+            return cast(Caller, super().authenticate_client(request, methods, endpoint))
+        except InvalidClientError:
+            raise InvalidClientError(NO_CLIENT, status_code=401) from None
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
         """It was kept as it was made."""

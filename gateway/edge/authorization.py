@@ -21,8 +21,16 @@ from gateway.core.redirect_uri import form_target, shown_target
 from gateway.edge.asgi import Disconnected, Reply, address_of, header_values, origin_allowed, read_body
 from gateway.edge.browser import LOGIN, LOGOUT, Browser, is_for_visitors, local_path, path_of
 from gateway.edge.page import message, page, see_other
-from gateway.edge.rejected import note_sign_in
-from gateway.errors import BadRequest, Forbidden, GatewayError, QuotaReached, Unauthenticated, http_status
+from gateway.edge.rejected import OWN_DOOR, note_error, note_sign_in
+from gateway.errors import (
+    BadRequest,
+    Forbidden,
+    GatewayError,
+    OriginRefused,
+    QuotaReached,
+    Unauthenticated,
+    http_status,
+)
 from gateway.rejections import Rejections
 from gateway.settings import HttpSettings
 
@@ -38,6 +46,7 @@ METADATA_PATHS = (METADATA, f"{METADATA}/mcp", f"{METADATA}/v1")
 log = structlog.get_logger(__name__)
 
 Endpoint = Callable[[HTTPScope, Receive], Awaitable[Reply]]
+Asked = Callable[[OAuthForm], Awaitable[Answer]]
 
 
 class AuthorizationDoor:
@@ -87,6 +96,9 @@ class AuthorizationDoor:
             return Reply(204, b"", self._cors(scope))
         return Reply(405, b"", ((b"allow", ", ".join(known).encode()),))
 
+    def _note(self, scope: HTTPScope, error: GatewayError) -> None:
+        note_error(self._rejections, scope, error, OWN_DOOR)
+
     # What programs ask.
 
     async def _told(self, endpoint: Endpoint, scope: HTTPScope, receive: Receive) -> Reply:
@@ -95,10 +107,13 @@ class AuthorizationDoor:
                 self._check_request(scope)
             reply = await endpoint(scope, receive)
         except BadParameters as error:
+            self._note(scope, BadRequest(str(error)))
             reply = _oauth_error(400, "invalid_request", str(error))
         except ClientRefused as error:
+            self._note(scope, BadRequest(str(error)))
             reply = _oauth_error(400, error.code, str(error))
         except GatewayError as error:
+            self._note(scope, error)
             reply = _oauth_error(http_status(error), _code(error), error.detail, error)
         except Exception as error:
             reply = _oauth_error(500, "server_error", _defect(scope, error))
@@ -107,7 +122,7 @@ class AuthorizationDoor:
     def _check_request(self, scope: HTTPScope) -> None:
         self.browser.check_host(scope)
         if not origin_allowed(scope, self._origins):
-            raise Forbidden("The page that sent this is not allowed to; see http.allowed_origins.")
+            raise OriginRefused("The page that sent this is not allowed to; see http.allowed_origins.")
 
     def _cors(self, scope: HTTPScope) -> tuple[tuple[bytes, bytes], ...]:
         """Anybody's page may read what is public; the rest is for the pages that `allowed_origins` names."""
@@ -132,13 +147,27 @@ class AuthorizationDoor:
         return Reply(200, self._server.key_set())
 
     async def _token(self, scope: HTTPScope, receive: Receive) -> Reply:
-        return _answer(await self._server.token(await self._read(scope, receive)))
+        return await self._answer(self._server.token, scope, receive)
 
     async def _revoke(self, scope: HTTPScope, receive: Receive) -> Reply:
-        return _answer(await self._server.revoke(await self._read(scope, receive)))
+        return await self._answer(self._server.revoke, scope, receive)
 
     async def _device(self, scope: HTTPScope, receive: Receive) -> Reply:
-        return _answer(await self._server.device(await self._read(scope, receive)))
+        return await self._answer(self._server.device, scope, receive)
+
+    async def _answer(self, asked: Asked, scope: HTTPScope, receive: Receive) -> Reply:
+        form = await self._read(scope, receive)
+        answer = await asked(form)
+        if answer.body.get("error") == "invalid_client":
+            await self._note_client(scope, form)
+        challenge = ((b"www-authenticate", answer.challenge.encode()),) if answer.challenge else ()
+        return Reply(answer.status, msgspec.json.encode(answer.body), ((b"pragma", b"no-cache"), *challenge))
+
+    async def _note_client(self, scope: HTTPScope, form: OAuthForm) -> None:
+        name, secret = form.proof()
+        known = name if name and await self._server.clients.find(name) is not None else ""
+        error = Unauthenticated("The client is none that there is, or did not prove itself.", "invalid_client")
+        note_sign_in(self._rejections, scope, error, credential=secret or ("" if known else name), name=known)
 
     async def _register(self, scope: HTTPScope, receive: Receive) -> Reply:
         body = await read_body(scope, receive, bytes_max=BODY_BYTES_MAX, timeout_s=BODY_TIMEOUT_S)
@@ -173,10 +202,13 @@ class AuthorizationDoor:
             self.browser.check_request(scope)
             return await endpoint(scope, receive)
         except BadParameters as error:
+            self._note(scope, BadRequest(str(error)))
             return message("This request cannot be read", str(error))
         except ClientRefused as error:
+            self._note(scope, BadRequest(str(error)))
             return message("This program cannot sign you in", str(error))
         except GatewayError as error:
+            self._note(scope, error)
             return message(error.title, error.detail, http_status(error))
         except Exception as error:
             return message("Something went wrong", _defect(scope, error), 500)
@@ -214,7 +246,7 @@ class AuthorizationDoor:
             cookie = await self._server.logins.sign_in(name, form.get("password"), address_of(scope))
         except (Unauthenticated, QuotaReached) as error:
             known = await self._server.logins.known_name(name)
-            note_sign_in(self._rejections, scope, error, credential=name, name=known)
+            note_sign_in(self._rejections, scope, error, credential="" if known else name, name=known)
             return self._login_page(scope, target, name, error.detail, http_status(error))
         return see_other(target, (self.browser.keep("login", cookie), self.browser.forget("form")))
 
@@ -368,11 +400,6 @@ def _sent_back(answer: Answer) -> Reply:
         return see_other(answer.location, status=302)
     told = str(answer.body.get("error_description") or answer.body.get("error") or "The request is not good.")
     return message("This program cannot sign you in", told, answer.status if answer.status >= 400 else 400)
-
-
-def _answer(answer: Answer) -> Reply:
-    challenge = ((b"www-authenticate", answer.challenge.encode()),) if answer.challenge else ()
-    return Reply(answer.status, msgspec.json.encode(answer.body), ((b"pragma", b"no-cache"), *challenge))
 
 
 def _code(error: GatewayError) -> str:

@@ -13,7 +13,7 @@ from gateway.authorization.logins import Logins, SignedIn, check_form_token, for
 from gateway.authorization.visits import Visitor, Visits
 from gateway.edge.asgi import Reply, header_values, host_allowed, origin_allowed, read_body
 from gateway.edge.page import page, see_other
-from gateway.errors import BadRequest, Forbidden
+from gateway.errors import BadRequest, HostRefused, OriginRefused
 
 FORM_BYTES_MAX = 64 << 10
 FORM_TIMEOUT_S = 10.0
@@ -69,15 +69,15 @@ class Browser:
         self._prefix = "__Host-" if self._secure else ""
 
     def check_request(self, scope: HTTPScope) -> None:
-        """Raises Forbidden where it is for another host, or another site's page sent it."""
+        """Raises HostRefused where it is for another host, or OriginRefused where another site's page sent it."""
         self.check_host(scope)
         if scope["method"] == "POST" and not origin_allowed(scope, ()):
-            raise Forbidden("A page of another site sent this form.")
+            raise OriginRefused("A page of another site sent this form.")
 
     def check_host(self, scope: HTTPScope) -> None:
-        """Raises Forbidden."""
+        """Raises HostRefused."""
         if not host_allowed(scope, self._hosts):
-            raise Forbidden("This is not a host of this gateway; see http.public_url and http.allowed_hosts.")
+            raise HostRefused("This is not a host of this gateway; see http.public_url and http.allowed_hosts.")
 
     async def who(self, scope: HTTPScope) -> SignedIn | None:
         """Who is signed in at the gateway itself; None where nobody is."""

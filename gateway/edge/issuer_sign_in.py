@@ -9,8 +9,8 @@ from litestar.types import HTTPScope, Receive
 from gateway.authorization.form import BadParameters, read_parameters
 from gateway.authorization.token import new_token
 from gateway.authorization.visits import Visits
-from gateway.edge.asgi import Disconnected, Reply
-from gateway.edge.browser import CALLBACK, ISSUER_LOGIN, LOGIN, LOGOUT, Browser, address_of, is_for_visitors, local_path
+from gateway.edge.asgi import Disconnected, Reply, address_of
+from gateway.edge.browser import CALLBACK, ISSUER_LOGIN, LOGIN, LOGOUT, Browser, is_for_visitors, local_path
 from gateway.edge.page import page, see_other
 from gateway.edge.rejected import note_error
 from gateway.errors import BadRequest, GatewayError, code_of, http_status

@@ -25,6 +25,8 @@ from gateway.settings import HttpSettings
 
 PRINCIPAL = "factotum.principal"
 PATH_CHARACTERS_MAX = 200
+# The gateway's own authorisation server.
+OWN_DOOR = "oauth"
 
 
 def own_hosts(host: str, http: HttpSettings) -> tuple[str, ...]:
@@ -44,13 +46,13 @@ def require_own_page(scope: HTTPScope, origins: Collection[str]) -> None:
         raise OriginRefused("Pages of that origin may not ask here; set http.allowed_origins.")
 
 
-def note_error(rejections: Rejections, scope: HTTPScope, error: GatewayError) -> None:
+def note_error(rejections: Rejections, scope: HTTPScope, error: GatewayError, door: str = "") -> None:
     """What this request was answered, where it is the request that was wrong and nobody has put it on record yet."""
     principal: Principal | None = scope.get(PRINCIPAL)  # type: ignore[assignment]
     _note(
         rejections,
         error,
-        door="mcp" if scope["path"] == "/mcp" else "rest",
+        door=door or ("mcp" if scope["path"] == "/mcp" else "rest"),
         principal=principal,
         address=address_of(scope),
         method=scope["method"][:16],
@@ -63,16 +65,16 @@ def note_error(rejections: Rejections, scope: HTTPScope, error: GatewayError) ->
 def note_sign_in(
     rejections: Rejections, scope: HTTPScope, error: GatewayError, *, credential: str = "", name: str = ""
 ) -> None:
-    """The same for somebody, or a program, that signs in at the gateway itself. Only the `name` of a person that there is is
-    told as it is: whatever else was typed may be a password in the wrong field, and is a `credential`."""
+    """The same for somebody, or a program, that signs in at the gateway itself. `name` is that of a person or client that
+    there is: whatever else was typed may be a password in the wrong field, and is a `credential`."""
     _note(
         rejections,
         error,
-        door="oauth",
+        door=OWN_DOOR,
         principal=None,
         address=address_of(scope),
         method=scope["method"][:16],
-        credential="" if name else credential,
+        credential=credential,
         name=name,
         what="sign-in",
     )

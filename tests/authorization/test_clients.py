@@ -162,12 +162,47 @@ async def test_an_agent_that_is_removed_or_tells_a_wrong_secret_is_refused(serve
     wrong = await served.http.post("/oauth/token", data=form, auth=(client_id, "wrong"))
     assert (wrong.status_code, wrong.json()["error"]) == (401, "invalid_client")
     assert wrong.headers["www-authenticate"].startswith("Basic")
+    assert "client_secret are right" in wrong.json()["error_description"]
+    unknown = await served.http.post("/oauth/token", data=form, auth=("client_nobody", "wrong"))
+    assert (unknown.status_code, unknown.json(), unknown.headers["www-authenticate"]) == (
+        wrong.status_code,
+        wrong.json(),
+        wrong.headers["www-authenticate"],
+    )
     public = (await served.register())["client_id"]
-    for told in ({"client_id": client_id}, {"client_id": public}, {"client_id": client_id, "client_secret": "wrong"}):
-        assert (await served.http.post("/oauth/token", data=form | told)).json()["error"] == "invalid_client"
+    for told in (
+        {"client_id": client_id},
+        {"client_id": public},
+        {"client_id": "x"},
+        {"client_id": client_id, "client_secret": "wrong"},
+    ):
+        assert (await served.http.post("/oauth/token", data=form | told)).json() == wrong.json()
     assert served.gateway.authorization is not None
     await served.gateway.authorization.clients.remove(OPERATOR, client_id)
     assert (await served.ask(token)).status_code == 401
+
+
+async def test_a_secret_that_is_wrong_is_on_record_and_tells_neither_secret_nor_mistyped_id(served: Served) -> None:
+    client_id, _ = await added(served, "lamps:read")
+    form = {"grant_type": "client_credentials"}
+    for told in ((client_id, "hunter2"), ("hunter2", "hunter3"), ("hunter3", "")):
+        for path in ("/oauth/token", "/oauth/revoke"):
+            await served.http.post(path, data=form, auth=told)
+            await served.http.post(path, data=form | {"client_id": told[0], "client_secret": told[1]})
+    lines = [line for line in await served.lines() if line["tool"] == "sign-in"]
+    seen = [
+        (line["arguments"]["code"], line["arguments"].get("name"), line["arguments"]["credential"]) for line in lines
+    ]
+    assert len(lines) == 10  # a minute
+    assert {(line["phase"], line["door"], line["status"], line["subject"]) for line in lines} == {
+        ("rejected", "oauth", 401, "")
+    }
+    assert len(set(seen[:4])) == 1
+    assert seen[0][:2] == ("invalid_client", client_id)
+    assert len(set(seen[4:8])) == 1
+    assert seen[4][:2] == ("invalid_client", None)
+    assert len({one[2] for one in seen}) == 2  # hunter2 and hunter3, whether they stood for an id or a secret
+    assert "hunter" not in str(lines)
 
 
 async def test_a_yes_is_remembered_for_a_client_that_can_be_told_from_others(served: Served) -> None:
