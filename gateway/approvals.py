@@ -147,6 +147,14 @@ class Approvals:
         told = reason[:REASON_CHARACTERS_MAX]
         return await self._decide(approver, approval_id, lambda one: say_no(one, approver, told, self._clock()))
 
+    def why_no_yes(self, approver: Principal, approval: Approval) -> str:
+        """Why theirs would not be taken, as a sentence; "" where it would be."""
+        return _unfit(lambda: say_yes(approval, approver, self._clock()))
+
+    def why_no_no(self, approver: Principal, approval: Approval) -> str:
+        """The same."""
+        return _unfit(lambda: say_no(approval, approver, "", self._clock()))
+
     async def _decide(self, approver: Principal, approval_id: str, decide: Callable[[Approval], Approval]) -> Approval:
         found = await self.find(approver.tenant, approval_id)
         try:
@@ -178,6 +186,14 @@ class Approvals:
             reasons=(decided.reason,) if decided.reason else (),
             approval=decided.id,
         )
+
+
+def _unfit(decide: Callable[[], Approval]) -> str:
+    try:
+        decide()
+    except Unfit as error:
+        return str(error)
+    return ""
 
 
 def _needed(approval: Approval, reasons: Sequence[str], url: str) -> ApprovalNeeded:

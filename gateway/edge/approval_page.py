@@ -82,8 +82,18 @@ class ApprovalPage:
         decides = self._gateway.roles.allow_admin(person, "approvals.decide")
         return _is_own(approval, person) or decides.allowed
 
+    def _unfit(self, approval: Approval, person: Principal) -> tuple[str, str]:
+        """Why they may not say yes, and why not no, which tells who may; "" where they may."""
+        if not self._may_decide(approval, person):
+            remedy = self._gateway.roles.remedy(person, "approvals.decide")
+            would = (*(f"the scope {scope}" for scope in remedy.scopes), *(f"the role {role}" for role in remedy.roles))
+            why = f"It is for somebody with {' or '.join(would) or 'more rights'} to decide."
+            return why, why
+        return self._approvals.why_no_yes(person, approval), self._approvals.why_no_no(person, approval)
+
     def _show(self, browser: Browser, signed_in: Someone, approval: Approval, problem: str = "") -> Reply:
         offered = min(DAYS_OFFERED, self._days_max)
+        no_yes, no_no = self._unfit(approval, signed_in.principal)
         return page(
             "approval",
             400 if problem else 200,
@@ -93,7 +103,8 @@ class ApprovalPage:
             user=signed_in.name,
             form_token=browser.form_token(signed_in, _purpose(approval)),
             action=PATH + approval.id,
-            may_decide=approval.state == "pending" and self._may_decide(approval, signed_in.principal),
+            no_yes=visible(no_yes),
+            no_no=visible(no_no),
             until=(datetime.now(UTC) + timedelta(days=offered)).date().isoformat(),
             uses_max=USES_MAX,
             problem=problem,

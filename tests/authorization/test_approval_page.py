@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.authorization.logins import form_token
 from gateway.serve import bind, serving, url_of
 from gateway.settings import AuthorizationServerSettings, AuthSettings, HttpSettings, MemoryStore
 from tests.authorization.conftest import Ada, Served, read_form
@@ -23,6 +24,10 @@ pytestmark = pytest.mark.anyio
 
 WRITE = "/v1/tools/lamps_set_lamp:call"
 SWITCH: dict[str, Any] = {"id": "1", "on": True}
+SECURITY_TOO = """
+permit (principal, action in Action::"write", resource) when { context.in_scope };
+@id("two")
+@needs_approval("security")"""
 DECIDES = frozenset({"factotum:approvals.decide"})
 
 
@@ -184,12 +189,47 @@ async def test_with_four_eyes_nobody_says_yes_to_their_own_by_key_or_by_token(ho
         _, tokens = await served.tokens(bob, scope="lamps:lamps.write")
         for agent in (await served.door.key(subject="bob"), tokens["access_token"]):
             page = await asked(served, agent)
-            for decision, more in (("approve", {}), ("grant", {"uses": "3", "until": "2099-01-01"}), ("deny", {})):
-                answer = await decide(bob, page, decision, **more)
-                assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+            shown = (await bob.http.get(page)).text
+            assert ("lamps_set_lamp" in shown, "<form" in shown) == (True, False)
+            assert "Somebody else has to decide it than the one for whom it is asked." in shown
             other = await served.door.key("factotum:approvals.decide", subject="other")
+            forged = await forged_token(served, bob, page, other)
+            for decision, more in (("approve", {}), ("grant", {"uses": "3", "until": "2099-01-01"}), ("deny", {})):
+                answer = await bob.post(page, {"form_token": forged, "decision": decision, **more})
+                assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
             state = (await served.door.get(f"/v1{page}", other)).json()["state"]
             assert state == "pending"
+
+
+async def forged_token(served: Served, one: Ada, page: str, key: str) -> str:
+    """What a form would carry, were one shown."""
+    approval = (await served.door.get(f"/v1{page}", key)).json()
+    cookie = next(value for name, value in one.http.cookies.items() if "factotum-login" in name)
+    return form_token(cookie, f"approval {approval['id']} {approval['digest']}")
+
+
+async def test_whoever_may_not_decide_is_told_who_may_and_shown_no_form(house: Callable[..., Any]) -> None:
+    async with house("finance", SECURITY_TOO) as served:
+        page = await asked(served, await served.door.key(subject="bob"))
+        outsider = await person(served, "outsider", groups=("sales",))
+        viewer = await person(served, "viewer", frozenset({"factotum:approvals.read"}), groups=("finance",))
+        for one, who in (
+            (outsider, "It is for security and finance"),
+            (viewer, "the scope factotum:approvals.decide or the role"),
+        ):
+            shown = (await one.http.get(page)).text
+            assert ('"on": true' in unescape(shown), "<form" in shown, who in shown) == (True, False, True), shown
+        forged = await forged_token(served, outsider, page, await served.door.key("factotum:approvals.read"))
+        answer = await outsider.post(page, {"form_token": forged, "decision": "deny"})
+        assert (answer.status_code, "It is for security and finance" in answer.text) == (400, True)
+        finance = await person(served, "finance", groups=("finance",))
+        assert "Yes, once" in (await finance.http.get(page)).text
+        said = (await decide(finance, page, "approve")).text
+        assert ("It is for security to decide." in said, "Yes, once" in said, ">No</button>" in said) == (
+            True,
+            False,
+            True,
+        )
 
 
 async def test_a_form_of_another_page_another_person_or_another_site_decides_nothing(
