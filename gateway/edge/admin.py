@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import Request, Response, delete, get, post, put
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from gateway.core.audit import AuditEntry, Phase
@@ -20,6 +20,7 @@ from gateway.core.tool import Refusal, Repair
 from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
+from gateway.edge.query import Limit, Position, read_query
 from gateway.errors import BadRequest, NotFound
 from gateway.fetch import Offered
 from gateway.stores.base import AuditFilter, ConnectorVersion
@@ -29,6 +30,7 @@ WRITE_CONNECTORS = scope_of("connectors.write")
 APPROVE_CONNECTORS = scope_of("connectors.approve")
 READ_AUDIT = scope_of("audit.read")
 AUDIT_LINES_MAX = 1_000
+VERSIONS_MAX = 1_000
 
 AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 
@@ -89,6 +91,20 @@ class LetGo(Struct, frozen=True, forbid_unknown_fields=True):
     """Which held tools to let go; none named: all."""
 
     tools: tuple[str, ...] = ()
+
+
+class VersionQuery(Struct, frozen=True):
+    limit: Limit = 10
+
+
+class AuditQuery(Struct, frozen=True):
+    """Which lines: those after a sequence (the newest where it is left out), of this tool, subject and phase."""
+
+    after: Position | None = None
+    limit: Limit = 100
+    tool: str = ""
+    subject: str = ""
+    phase: Phase | None = None
 
 
 class AuditPage(Struct, frozen=True):
@@ -180,8 +196,9 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return Changes(await gateway.ingestion.refresh(principal, name))
 
     @get("/v1/connectors/{name:str}/versions")
-    async def list_versions(request: AnyRequest, name: FromPath[str], limit: FromQuery[int] = 10) -> VersionList:
+    async def list_versions(request: AnyRequest, name: FromPath[str]) -> VersionList:
         await signed_in_for(request, "connectors.read", name)
+        limit = min(read_query(request.scope, VersionQuery).limit, VERSIONS_MAX)
         return VersionList(tuple(await gateway.store.versions(name, limit)))
 
     @post("/v1/connectors/{name:str}/approve", status_code=200)
@@ -195,19 +212,13 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return LetGo(await gateway.ingestion.approve(principal, name, asked.tools))
 
     @get("/v1/audit")
-    async def read_audit(
-        request: AnyRequest,
-        after: FromQuery[int | None] = None,
-        limit: FromQuery[int] = 100,
-        tool: FromQuery[str] = "",
-        subject: FromQuery[str] = "",
-        phase: FromQuery[Phase | None] = None,
-    ) -> AuditPage:
+    async def read_audit(request: AnyRequest) -> AuditPage:
         principal = await signed_in(request, "audit.read")
-        bounded = max(1, min(limit, AUDIT_LINES_MAX))
-        wanted = AuditFilter(principal.tenant, after, bounded, tool, subject, phase)
+        asked = read_query(request.scope, AuditQuery)
+        bounded = min(asked.limit, AUDIT_LINES_MAX)
+        wanted = AuditFilter(principal.tenant, asked.after, bounded, asked.tool, asked.subject, asked.phase)
         lines = tuple(await gateway.store.read_audit(wanted))
-        return AuditPage(lines, lines[-1].sequence if lines else after or 0)
+        return AuditPage(lines, lines[-1].sequence if lines else asked.after or 0)
 
     @get("/healthz", media_type="application/json")
     async def healthz() -> Health:

@@ -1,12 +1,12 @@
 """REST for those who decide approvals, and for those who wait for them. Knows the wire; `gateway.approvals` decides nothing
 that is not theirs."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath
 from msgspec import Struct, structs
 
 from gateway.core.approval import Approval, State
@@ -16,6 +16,7 @@ from gateway.core.roles import AdminAction, RoleBook, scope_of
 from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
+from gateway.edge.query import Limit, read_query
 from gateway.errors import BadRequest, NotFound
 
 DECIDE = scope_of("approvals.decide")
@@ -32,6 +33,11 @@ class ApprovalList(Struct, frozen=True):
     """The newest first."""
 
     approvals: tuple[ApprovalShown, ...]
+
+
+class ApprovalQuery(Struct, frozen=True):
+    state: State | None = None
+    limit: Limit = 100
 
 
 class Consent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,13 +59,12 @@ def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @get("/v1/approvals")
     async def list_approvals(
         request: AnyRequest,
-        wanted: Annotated[State | None, QueryParameter(name="state")] = None,
-        limit: FromQuery[int] = 100,
     ) -> ApprovalList:
         """All of the tenant for those who may see or decide them, and else one's own."""
         principal = await desk.principal(request.scope)
+        asked = read_query(request.scope, ApprovalQuery)
         owner = None if sees_all(gateway.roles, principal) else principal.owner
-        found = await approvals.list(principal.tenant, wanted, max(1, min(limit, APPROVALS_MAX)), owner)
+        found = await approvals.list(principal.tenant, asked.state, min(asked.limit, APPROVALS_MAX), owner)
         return ApprovalList(tuple(map(_shown, found)))
 
     @get("/v1/approvals/{name:str}")

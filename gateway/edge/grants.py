@@ -1,11 +1,11 @@
 """REST for grants: given and taken back by those who decide approvals, looked at by those who have them. Knows the wire."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath
 from msgspec import Raw, Struct
 
 from gateway.core.approval import Yes
@@ -14,6 +14,7 @@ from gateway.core.principal import Principal
 from gateway.edge.allow import require
 from gateway.edge.approvals import read_decider, read_json, sees_all
 from gateway.edge.parts import Gateway
+from gateway.edge.query import Limit, read_query
 from gateway.errors import NotFound
 
 GRANTS_SHOWN_MAX = 500
@@ -58,6 +59,11 @@ class GrantList(Struct, frozen=True):
     grants: tuple[GrantShown, ...]
 
 
+class GrantQuery(Struct, frozen=True):
+    state: GrantState | None = None
+    limit: Limit = 100
+
+
 class Revocation(Struct, frozen=True, forbid_unknown_fields=True):
     """Why: whoever has it can read it."""
 
@@ -81,13 +87,12 @@ def grant_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @get("/v1/grants")
     async def list_grants(
         request: AnyRequest,
-        wanted: Annotated[GrantState | None, QueryParameter(name="state")] = None,
-        limit: FromQuery[int] = 100,
     ) -> GrantList:
         """All of the tenant for those who may give them, and else one's own."""
         principal = await desk.principal(request.scope)
+        asked = read_query(request.scope, GrantQuery)
         owner = None if sees_all(gateway.roles, principal) else principal.owner
-        found = await grants.list(principal.tenant, wanted, max(1, min(limit, GRANTS_SHOWN_MAX)), owner)
+        found = await grants.list(principal.tenant, asked.state, min(asked.limit, GRANTS_SHOWN_MAX), owner)
         return GrantList(tuple(map(shown, found)))
 
     @post("/v1/grants", status_code=201)

@@ -4,12 +4,11 @@
 """
 
 from typing import Annotated, Any, Literal, cast
-from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, Response, asgi, get, post
 from litestar.handlers import BaseRouteHandler
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.types import HTTPScope, Receive, Scope, Send
 from msgspec import Meta, Raw, Struct, structs
 
@@ -23,6 +22,7 @@ from gateway.discover import View, say_missing
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
+from gateway.edge.query import Position, read_query
 from gateway.edge.rejected import note_error
 from gateway.edge.related import ShownRelated, show_related
 from gateway.errors import BadRequest, GatewayError, NotFound
@@ -156,6 +156,19 @@ class ListQuery(Struct, frozen=True):
     step_up: bool = False
 
 
+class ShowQuery(Struct, frozen=True):
+    """`at` is a folded part of the tool's schemas, as its hint names it, alone."""
+
+    at: str | None = None
+
+
+class ResultQuery(Struct, frozen=True):
+    """Which part: JMESPath over the whole, or the byte to begin at."""
+
+    select: str = ""
+    offset: Position | None = None
+
+
 class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
     query: str
     limit: int = 10
@@ -183,7 +196,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
 
     async def list_tools(scope: HTTPScope) -> Reply:
         principal = await desk.principal(scope)
-        asked = _query(scope)
+        asked = read_query(scope, ListQuery)
         view = gateway.discovery.view(principal, step_up=asked.step_up)
         chosen = [
             tool for tool in view.tools.values() if tool.name > asked.after and asked.connector in ("", tool.connector)
@@ -208,7 +221,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
         principal = await desk.principal(scope)
         tool = gateway.discovery.describe(principal, name)
-        at = dict(parse_qsl(scope["query_string"].decode("ascii", "replace"), max_num_fields=20)).get("at")
+        at = read_query(scope, ShowQuery).at
         related = gateway.discovery.related(principal, tool)
         return Reply(200, msgspec.json.encode(_shown(tool, related) if at is None else _open(tool, at)))
 
@@ -235,13 +248,10 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
                 return Reply(405, headers=((b"allow", b"POST" if name.endswith(CALL) else b"GET"),))
 
     @get("/v1/results/{name:str}")
-    async def read_result(
-        request: AnyRequest, name: FromPath[str], select: FromQuery[str] = "", offset: FromQuery[int | None] = None
-    ) -> Response[bytes]:
+    async def read_result(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         principal = await desk.principal(request.scope)
-        if offset is not None and offset < 0:
-            raise BadRequest("offset counts bytes from 0 on.")
-        result = gateway.results.read(principal, SCHEME + name, select=select, offset=offset)
+        asked = read_query(request.scope, ResultQuery)
+        result = gateway.results.read(principal, SCHEME + name, select=asked.select, offset=asked.offset)
         return _json(_answer(result))
 
     @asgi("/v1/tools", is_mount=True, copy_scope=True)
@@ -256,17 +266,6 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         await send_reply(send, reply)
 
     return [search_tools, read_result, tools_door]
-
-
-def _query(scope: HTTPScope) -> ListQuery:
-    try:
-        told = dict(parse_qsl(scope["query_string"].decode("ascii"), max_num_fields=20))
-        return msgspec.convert(told, ListQuery, strict=False)
-    except msgspec.ValidationError as error:
-        # msgspec's text names the place and the type that was expected.
-        raise BadRequest(f"The query does not fit: {error}. /openapi.json says what does.") from error
-    except ValueError as error:
-        raise BadRequest("The query cannot be read.") from error
 
 
 def _decode(body: bytes, kind: type[Any]) -> Any:

@@ -113,6 +113,37 @@ async def test_a_list_is_paged_by_name(notes: Door) -> None:
     assert ([tool["name"] for tool in rest["tools"]], rest["next"]) == (["notes_picture"], "")
 
 
+WRONG_QUERIES = [
+    ("/v1/audit?limit=abc", "`limit` must be a whole number from 1 on"),
+    ("/v1/audit?limit=0", "`limit` must be a whole number from 1 on"),
+    ("/v1/audit?after=99999999999999999999", "`after` must be a whole number from 0 to 9223372036854775807"),
+    ("/v1/audit?phase=gone", "`phase` must be one of administered, cancelled, denied, done,"),
+    ("/v1/connectors/notes/versions?limit=-1", "`limit` must be a whole number from 1 on"),
+    ("/v1/approvals?state=gone", "`state` must be one of approved, denied, expired, pending, used"),
+    ("/v1/grants?limit=x", "`limit` must be a whole number from 1 on"),
+    ("/v1/tools?limit=5000", "`limit` must be a whole number from 1 to 1000"),
+    ("/v1/tools?step_up=maybe", "`step_up` must be true or false"),
+    ("/v1/tools?format=yaml", "`format` must be one of factotum, gemini, openai, openai-strict"),
+    ("/v1/results/x?offset=-1", "`offset` must be a whole number from 0"),
+    ("/v1/audit?tool=%C3%A9&limit=\u0663", "`limit` must be a whole number from 1 on"),
+    ("/v1/tools/notes_add_note?" + "a=1&" * 30, "more than 20 parameters"),
+]
+
+
+@pytest.mark.parametrize(("path", "told"), WRONG_QUERIES)
+async def test_a_parameter_that_does_not_fit_is_named_with_what_would_to_those_alone_who_may_ask(
+    notes: Door, path: str, told: str
+) -> None:
+    owner = await notes.key(role="owner")
+    answer = await notes.get(path, await notes.key() if path.startswith("/v1/tools/") else owner)
+    assert (answer.status_code, answer.json()["code"], told in answer.json()["detail"]) == (400, "bad_request", True), (
+        answer.text
+    )
+    assert (await notes.get(path, "nobody")).status_code == 401
+    if path.startswith(("/v1/audit", "/v1/connectors")):
+        assert (await notes.get(path, await notes.key("x:y"))).status_code == 403
+
+
 async def test_openai_definitions_have_the_names_and_schemas_of_the_tools(notes: Door) -> None:
     (first, *_) = (await notes.get("/v1/tools?format=openai", await notes.key())).json()
     assert (first["type"], first["function"]["name"]) == ("function", "notes_add_note")
