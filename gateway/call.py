@@ -56,6 +56,7 @@ from gateway.errors import (
     QuotaReached,
     ScopeMissing,
     TooLarge,
+    ToolNotFound,
     UpstreamFailed,
 )
 from gateway.follow import Followed, Look, PageBounds, Send, find_look, gather_pages, wait_until_done
@@ -168,7 +169,7 @@ class Calls:
         """Everything up to the request: find, scope, check, allow, connect, build. Sends nothing."""
         edition, asked = self._published.of(record.principal.tenant), record.asked
         record.policy_version = edition.policies.version
-        tool = record.tool = find(edition.catalog, asked.tool)
+        tool = record.tool = find(edition.catalog, asked.tool, asked.door)
         connector = edition.catalog.connectors[tool.connector]
         manifest = connector.manifest
         prepared = self._prepare(tool)
@@ -296,11 +297,10 @@ class Calls:
         return fresh
 
 
-def find(catalog: Catalog, name: str) -> Tool:
+def find(catalog: Catalog, name: str, door: str) -> Tool:
     tool = catalog.tools.get(name)
     if tool is None:
-        shown = name[:TOOL_NAME_CHARACTERS_MAX]
-        raise NotFound(f"There is no tool named {shown!r}; search_tools finds those there are.")
+        raise ToolNotFound(name, door)
     return tool
 
 

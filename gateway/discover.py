@@ -14,7 +14,7 @@ from gateway.core.principal import Principal
 from gateway.core.relation import Related, seen_by
 from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
-from gateway.errors import NotFound
+from gateway.errors import ToolNotFound
 from gateway.published import Published
 from gateway.rankers.base import Part
 from gateway.tool_index import ToolIndex
@@ -64,13 +64,11 @@ class Discovery:
             _forget_oldest(self._views)
         return self._views[key]
 
-    def describe(self, principal: Principal, name: str) -> Tool:
+    def describe(self, principal: Principal, name: str, door: str) -> Tool:
         """One tool. Raises NotFound where there is none, or none that this caller may see."""
         tool = self.view(principal).tools.get(name)
         if tool is None:
-            raise NotFound(
-                f"There is no tool named {name[:80]!r} that you may call; search_tools finds those there are."
-            )
+            raise ToolNotFound(name, door)
         return tool
 
     def related(self, principal: Principal, tool: Tool) -> Related | None:

@@ -9,7 +9,8 @@
     │   ├── OriginRefused          a page of another site sent it
     │   ├── PolicyDenied           carries the decision
     │   └── ApprovalNeeded         carries what is asked for
-    ├── NotFound                   a tool, connector or key of that name
+    ├── NotFound                   a connector or key of that name
+    │   └── ToolNotFound           a tool of that name
     ├── BadRequest
     │   ├── ArgumentsInvalid       one problem per argument
     │   ├── DocumentRejected       the document as a whole cannot be read: where and why
@@ -117,6 +118,14 @@ class ApprovalNeeded(Forbidden):
 
 class NotFound(GatewayError):
     title = "Not found"
+
+
+class ToolNotFound(NotFound):
+    """What finds those that there are is called otherwise at each door."""
+
+    def __init__(self, name: str, door: str) -> None:
+        finds = {"mcp": "search_tools", "cli": "`factotum search`"}.get(door, "a search")
+        super().__init__(f"There is no tool named {name[:128]!r} that you may call; {finds} finds those there are.")
 
 
 class BadRequest(GatewayError):

@@ -44,6 +44,7 @@ GRANTS_MAX = 100
 REASONS_MAX = 3
 REVOKE_TRIES_MAX = 100
 REASON_CHARACTERS_MAX = 500
+ARGUMENTS_SHOWN = 20
 PREFIX = "g-"
 
 
@@ -141,12 +142,12 @@ class Grants:
 
     async def add(self, giver: Principal, wanted: NewGrant) -> Grant:
         """A new grant with one yes. Raises BadRequest, NotFound, Forbidden or Conflict."""
+        catalog, now = self._published.of(giver.tenant).catalog, self._clock()
+        tools, end = _tools_of(catalog, wanted), self._end(wanted, now)
         if wanted.arguments is None:
             raise BadRequest("arguments is missing: a JSON Schema over the arguments, or {} for any.")
-        catalog = self._published.of(giver.tenant).catalog
-        tools = _tools_of(catalog, wanted)
         prints = await asyncio.to_thread(lambda: frozenset(map(fingerprint, tools)))
-        holder, now = wanted.holder, self._clock()
+        holder = wanted.holder
         grant = Grant(
             id=PREFIX + self._new_id(),
             tenant=giver.tenant,
@@ -160,7 +161,7 @@ class Grants:
             fingerprints=prints,
             groups=tuple(dict.fromkeys(wanted.groups)),
             created_at=now,
-            expires_at=self._end(wanted, now),
+            expires_at=end,
             uses_max=wanted.uses_max,
             arguments=_constraints(wanted, tools[0] if wanted.tool else None),
             amount=_budget(wanted.amount, tools[0] if wanted.tool else None),
@@ -319,6 +320,5 @@ def _budget(asked: Amount | None, tool: Tool | None) -> Budget | None:
 def _require_argument(tool: Tool | None, name: str) -> None:
     schema = msgspec.json.decode(tool.inputs) if tool else {}
     if schema.get("additionalProperties") is False and name not in schema.get("properties", ()):
-        raise BadRequest(
-            f"{tool.name if tool else ''} has no argument {name[:60]!r}; describe_tool shows those it has."
-        )
+        known = ", ".join(sorted(schema.get("properties", ()))[:ARGUMENTS_SHOWN]) or "none"
+        raise BadRequest(f"{tool.name if tool else ''} has no argument {name[:60]!r}; those that it has: {known}.")

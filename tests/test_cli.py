@@ -313,6 +313,14 @@ def test_a_standing_yes_is_given_looked_at_and_taken_back(factotum, tmp_path: Pa
     assert wide.returncode == 0, wide.stderr
     wrong = factotum(*told, "--until", soon, "--arguments", "nothing", **ours)
     assert (wrong.returncode, "--arguments is a JSON Schema" in wrong.stderr) == (1, True)
+    (lacking,) = factotum(*told, **ours).stderr.splitlines()
+    assert lacking.startswith("factotum: A grant is bounded: say --until, --arguments too")
+    gone = factotum(*told[:6], "--uses", "2", "--tool", "shop_gone", "--until", soon, "--arguments", "{}", **ours)
+    assert "There is no tool named 'shop_gone'" in gone.stderr
+    other = factotum(*told, "--until", soon, "--arguments", '{"properties": {"size": {"const": 1}}}', **ours)
+    assert "has no argument 'size'; those that it has: id." in other.stderr
+    nothing = factotum("call", "shop_gone", **ours)
+    assert "`factotum search` finds those there are" in nothing.stderr
     shown = factotum("grants", **ours).stdout
     assert [word in shown for word in ("0 of 2", "0 of 3", "exactly those of its approval", '"const":"8"')] == [
         True

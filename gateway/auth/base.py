@@ -24,7 +24,7 @@ class Presented(Struct, frozen=True):
     def credential(self, characters_max: int) -> tuple[str, str]:
         """The scheme in lower case and the token (RFC 9110 section 11.4). Raises Unauthenticated."""
         if not any(value.strip() for value in self.authorization):
-            raise Unauthenticated(f"Sign in first: {HOW}.")
+            raise Unauthenticated(f"Nothing says who you are: {HOW}.")
         value = self.authorization[0]
         parts = value.split() if len(value) <= characters_max and value.isascii() else []
         if len(self.authorization) > 1 or len(parts) != 2 or parts[0].lower() not in ("bearer", "dpop"):

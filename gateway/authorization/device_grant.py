@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from authlib.consts import default_json_headers
-from authlib.oauth2.rfc6749.errors import InvalidGrantError, UnauthorizedClientError
+from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc8628 import DeviceAuthorizationEndpoint, DeviceCodeGrant
 from msgspec import structs
 
@@ -12,10 +12,12 @@ from gateway.authorization.families import Issued
 from gateway.authorization.grants import METHODS, Caller, OAuthServer, Request
 from gateway.authorization.token import digest_of
 from gateway.core.authorization import DEVICE_CODE, REFRESH_TOKEN, DeviceRequest, User
+from gateway.core.roles import OWN_SCOPES, may_be_scope
 
 PAGE = "/device"
 INTERVAL_S = 5.0
 SLOWER_S = 5.0
+OWN = ", ".join(OWN_SCOPES)
 
 
 def user_code_digest(told: str) -> str:
@@ -33,6 +35,11 @@ class DeviceEndpoint(DeviceAuthorizationEndpoint):
         client: Caller = self.authenticate_client(request)
         if not client.check_grant_type(DEVICE_CODE):
             raise UnauthorizedClientError("The client did not register for the device grant.")
+        asked = frozenset(request.asked("scope").split()) - {"offline_access"}
+        if asked and not any(map(may_be_scope, asked)):
+            raise InvalidScopeError(
+                f"None of what was asked for is a scope: they are called connector:name, such as home:read, or {OWN}."
+            )
         code, user_code = self.generate_device_code(), self.generate_user_code()
         kept = self._keep(client, request, code, user_code)
         page = f"{self.server.parts.issuer.issuer}{PAGE}"

@@ -85,7 +85,7 @@ class Users:
         disabled: bool | None = None,
     ) -> User:
         """What is None stays. Whoever is disabled is signed out everywhere. Raises NotFound."""
-        before = await self._known(name)
+        before = await self.known(name)
         after = structs.replace(
             before,
             scopes=before.scopes if scopes is None else scopes,
@@ -100,7 +100,7 @@ class Users:
 
     async def set_password(self, by: Principal, name: str, password: str) -> None:
         """Signed out everywhere too: whoever knew the old one may be in. Raises NotFound or BadRequest."""
-        before = await self._known(name)
+        before = await self.known(name)
         after = structs.replace(before, password=await self._hash(password))
         await self._swap(before, after)
         await self.sign_out(name)
@@ -108,7 +108,7 @@ class Users:
 
     async def remove(self, by: Principal, name: str) -> None:
         """Raises NotFound."""
-        before = await self._known(name)
+        before = await self.known(name)
         await self._swap(before, None)
         await self.sign_out(name)
         await self._record(by, "users.remove", before)
@@ -129,7 +129,8 @@ class Users:
             if family.kind == "user" and family.revoked_at is None:
                 await self._store.swap_record(family, structs.replace(family, revoked_at=self._clock()))
 
-    async def _known(self, name: str) -> User:
+    async def known(self, name: str) -> User:
+        """Somebody, who may sign in or not. Raises NotFound."""
         user = await self._store.find_record(User, name)
         if user is None:
             raise NotFound(f"There is no user {name[:64]!r}; `factotum users list` lists them.")

@@ -19,6 +19,8 @@ from gateway.serve import run
 
 GRANTS_SHOWN = 200
 
+EXAMPLE = "--tool shop_pay --until 2026-12-31 --arguments '{}'"
+
 Command = Callable[..., Any]
 
 
@@ -98,6 +100,13 @@ async def add_grant(
     amount: str | None,
 ) -> None:
     """Say yes to so many calls of a tool, within bounds, for everybody whose yes they need: whoever owns the store may."""
+    asked = {
+        "--tool (or --connector and --effect)": tool or (connector and effect),
+        "--until": until,
+        "--arguments": arguments,
+    }
+    if lacking := [name for name, told in asked.items() if not told]:
+        raise BadRequest(f"A grant is bounded: say {', '.join(lacking)} too, such as {EXAMPLE}.")
     terms = read_terms(uses, until, arguments, amount)
     wanted = NewGrant(
         uses_max=terms.uses_max,

@@ -115,8 +115,8 @@ async def change_user(
 ) -> None:
     """Change what somebody may do. It holds for tokens that were given before, too."""
     async with open_users() as people:
-        known = await people.find(name)
-    held = await asked_for(scopes, groups, roles, known.tenant if known is not None else DEFAULT_TENANT)
+        known = await people.known(name)
+    held = await asked_for(scopes, groups, roles, known.tenant)
     async with open_users() as people:
         user = await people.change(
             OPERATOR,
@@ -125,7 +125,7 @@ async def change_user(
             groups=held.groups if groups or roles or no_groups else None,
             disabled=disabled,
         )
-    out.print(f"{user.name} has {len(user.scopes)} scopes" + (" and is disabled" if user.disabled else ""))
+    out.print(f"{user.name} {'is disabled' if user.disabled else 'can sign in'}, with {len(user.scopes)} scopes")
 
 
 @users.command("remove")

@@ -78,6 +78,16 @@ def scope_of(action: AdminAction) -> str:
     return f"factotum:{action}"
 
 
+OWN_SCOPES = tuple(scope_of(one) for one in ADMIN_ACTIONS)
+
+
+def may_be_scope(name: str) -> bool:
+    """Whether a scope can have that name: `connector:name`, or one of the gateway's own. It says nothing of which connectors
+    there are, which is not for everybody to know."""
+    connector, colon, rest = name.partition(":")
+    return name in OWN_SCOPES if connector == "factotum" else bool(connector and colon and rest)
+
+
 def role_group(role: str) -> str:
     """The group that stands for a role."""
     return ROLE_PREFIX + role

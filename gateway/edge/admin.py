@@ -245,6 +245,9 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
 
 def _offered(new: NewConnector, name: str, tenant: str) -> Offered:
+    """Raises BadRequest."""
+    if new.document and new.content:
+        raise BadRequest("Send `document`, the URL of the document, or `content`, its text: which of the two is meant?")
     told = {field: getattr(new, field) for field in Manifest.__struct_fields__}
     manifest = Manifest(**told | {"name": name, "tenant": tenant})
     return Offered(manifest, folder=None, content=new.content.encode() if new.content else None)

@@ -21,6 +21,7 @@ from gateway.core.redirect_uri import form_target, shown_target
 from gateway.edge.asgi import Disconnected, Reply, address_of, header_values, origin_allowed, read_body
 from gateway.edge.browser import LOGIN, LOGOUT, Browser, is_for_visitors, local_path, path_of
 from gateway.edge.page import message, page, see_other
+from gateway.edge.problem import retry_after
 from gateway.edge.rejected import OWN_DOOR, note_error, note_sign_in
 from gateway.errors import (
     BadRequest,
@@ -37,6 +38,7 @@ from gateway.settings import HttpSettings
 METADATA = "/.well-known/oauth-authorization-server"
 DEVICE = "/device"
 USER_CODE_CHARACTERS_MAX = 40
+SCOPES_TOLD = 50
 CHOOSE = "Choose at least one of these, or do not allow it."
 BODY_BYTES_MAX = 64 << 10
 BODY_TIMEOUT_S = 10.0
@@ -209,7 +211,7 @@ class AuthorizationDoor:
             return message("This program cannot sign you in", str(error))
         except GatewayError as error:
             self._note(scope, error)
-            return message(error.title, error.detail, http_status(error))
+            return _later(message(error.title, error.detail, http_status(error)), error)
         except Exception as error:
             return message("Something went wrong", _defect(scope, error), 500)
 
@@ -247,7 +249,7 @@ class AuthorizationDoor:
         except (Unauthenticated, QuotaReached) as error:
             known = await self._server.logins.known_name(name)
             note_sign_in(self._rejections, scope, error, credential="" if known else name, name=known)
-            return self._login_page(scope, target, name, error.detail, http_status(error))
+            return _later(self._login_page(scope, target, name, error.detail, http_status(error)), error)
         return see_other(target, (self.browser.keep("login", cookie), self.browser.forget("form")))
 
     async def _sign_out(self, scope: HTTPScope, receive: Receive) -> Reply:
@@ -292,6 +294,9 @@ class AuthorizationDoor:
         offer = await self._server.device_offer(user_code, signed_in)
         if offer is None:
             return self._device_page(signed_in, user_code, "No device waits with this code; see that it is right.", 404)
+        if not offer.scopes:
+            await self._server.device_decide(offer, signed_in, frozenset())
+            return message("The device was turned away", _none_held(offer, signed_in), 403)
         chosen = frozenset(form.all("scope")) if decision == "allow" else frozenset()
         if not decision or (decision == "allow" and not chosen & frozenset(offer.scopes)):
             return self._device_consent_page(offer, signed_in, user_code, CHOOSE if decision else "")
@@ -375,6 +380,11 @@ def _told_scopes(offer: Offer | DeviceOffer) -> list[dict[str, Any]]:
     return [{"name": one, "ticked": one in offer.ticked, "writes": one in offer.writing} for one in offer.scopes]
 
 
+def _none_held(offer: DeviceOffer, signed_in: SignedIn) -> str:
+    asked, held = (", ".join(sorted(one)[:SCOPES_TOLD]) for one in (offer.request.asked, signed_in.principal.scopes))
+    return f"It asks for {asked or 'all'}, and you hold none of that. You hold: {held or 'no scopes'}. Start again on the device."
+
+
 def _told_of(offer: Offer) -> str:
     match offer.client.kind:
         case "document":
@@ -409,7 +419,11 @@ def _code(error: GatewayError) -> str:
 
 
 def _oauth_error(status: int, code: str, detail: str, error: GatewayError | None = None) -> Reply:
-    after = (
-        ((b"retry-after", str(max(1, round(error.retry_after_s))).encode()),) if isinstance(error, QuotaReached) else ()
-    )
-    return Reply(status, msgspec.json.encode({"error": code, "error_description": detail}), after)
+    return _later(Reply(status, msgspec.json.encode({"error": code, "error_description": detail})), error)
+
+
+def _later(reply: Reply, error: GatewayError | None) -> Reply:
+    """The same, which says when to try again where it was too often."""
+    if not isinstance(error, QuotaReached):
+        return reply
+    return msgspec.structs.replace(reply, headers=(*reply.headers, retry_after(error.retry_after_s)))

@@ -54,12 +54,12 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
             told["problems"] = problems
         case QuotaReached(retry_after_s=seconds):
             told |= {"retry": True, "may_have_happened": False, "retry_after_s": seconds}
-            headers = (_retry_after(seconds),)
+            headers = (retry_after(seconds),)
         case UpstreamFailed():
             told |= {"retry": error.retry, "may_have_happened": error.may_have_happened}
             if error.retry_after_s is not None:
                 told["retry_after_s"] = error.retry_after_s
-                headers = (_retry_after(error.retry_after_s),)
+                headers = (retry_after(error.retry_after_s),)
     return Reply(status, msgspec.json.encode(told), headers, MEDIA_TYPE)
 
 
@@ -69,5 +69,6 @@ def told_approval(approval: Approval, url: str) -> dict[str, Any]:
     return {**told, "url": url} if url else told
 
 
-def _retry_after(seconds: float) -> tuple[bytes, bytes]:
+def retry_after(seconds: float) -> tuple[bytes, bytes]:
+    """The header that says when to try again (RFC 9110 section 10.2.3)."""
     return b"retry-after", str(max(1, ceil(seconds))).encode()

@@ -220,7 +220,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
 
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
         principal = await desk.principal(scope)
-        tool = gateway.discovery.describe(principal, name)
+        tool = gateway.discovery.describe(principal, name, "rest")
         at = read_query(scope, ShowQuery).at
         related = gateway.discovery.related(principal, tool)
         return Reply(200, msgspec.json.encode(_shown(tool, related) if at is None else _open(tool, at)))

@@ -104,6 +104,27 @@ async def test_a_device_that_is_turned_away_or_too_late_gets_nothing(served: Ser
         assert told.json()["error"] == "expired_token"
 
 
+async def test_a_device_that_asks_for_no_scope_that_could_be_is_told_so_before_anybody_waits(served: Served) -> None:
+    client = (await served.register(grant_types=[DEVICE_CODE]))["client_id"]
+    for asked in ("nosuch", "nosuch offline_access", "factotum:nosuch", ":", "lamps:"):
+        told = await served.http.post("/oauth/device_authorization", data={"client_id": client, "scope": asked})
+        assert (told.status_code, told.json()["error"]) == (400, "invalid_scope"), asked
+        assert "factotum:audit.read" in told.json()["error_description"]
+        assert "lamps" not in told.json()["error_description"], "which connectors there are is nobody's to know yet"
+    await begin(served, client, scope="nosuch lamps:read")
+
+
+async def test_whoever_holds_nothing_that_a_device_asks_for_is_told_what_they_hold(served: Served) -> None:
+    client = (await served.register(grant_types=[DEVICE_CODE]))["client_id"]
+    waiting = await begin(served, client, scope="lamps:reed")
+    shown = await answer(served.person(), waiting["user_code"])
+    assert shown.status_code == 403
+    assert "It asks for lamps:reed" in shown.text
+    assert "You hold: factotum:audit.read, lamps:read, lamps:write." in shown.text
+    told = await served.token(grant_type=DEVICE_CODE, client_id=client, device_code=waiting["device_code"])
+    assert told.json()["error"] == "access_denied"
+
+
 async def test_codes_of_devices_cannot_be_guessed_for_long(serves: Serves) -> None:
     async with serves(login_attempts_max=3) as served:
         await served.add_user()

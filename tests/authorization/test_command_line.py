@@ -38,6 +38,8 @@ def test_people_are_added_listed_changed_and_removed(factotum: Run) -> None:
     again = factotum("users", "add", "ada", typed=f"{PASSWORD}\n")
     assert (again.returncode, "already" in again.stderr) == (1, True)
     assert factotum("users", "change", "ada", "--scope", "lamps:read", "--disable").returncode == 0
+    for word, said in (("--enable", "can sign in"), ("--disable", "is disabled")):
+        assert factotum("users", "change", "ada", word).stdout == f"ada {said}, with 1 scopes\n"
     listed = factotum("users", "list").stdout
     assert ("lamps:write" in listed, "disabled" in listed, "factotum:approver" in listed) == (False, True, True)
     assert factotum("users", "password", "ada", typed="another password\n").returncode == 0

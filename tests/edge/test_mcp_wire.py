@@ -221,6 +221,10 @@ async def test_without_a_key_nothing_is_said_but_how_to_sign_in(lamps: Door) -> 
         answer = await send(lamps, request("tools/list"), {"authorization": authorization})
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Bearer")
+    nothing = await send(lamps, request("tools/list"), {"authorization": None})
+    assert nothing.json()["error"]["message"].startswith(
+        "Sign-in needed: Nothing says who you are: send `Authorization"
+    )
     assert (await send(lamps, request("tools/list"), {"authorization": None}, "/mcp?access_token=x")).status_code == 401
 
 

@@ -105,6 +105,14 @@ async def test_the_gateway_can_read_its_own_document(notes: Door) -> None:
     assert "self_call_tool" in answer.json()["tools"]
 
 
+async def test_a_connector_has_its_document_from_one_place(notes: Door) -> None:
+    both = {"name": "two", "document": "https://api.example/openapi.json", "content": "{}"}
+    for method, path in (("POST", "/v1/connectors"), ("PUT", "/v1/connectors/two")):
+        headers = {"authorization": f"Bearer {await notes.key()}"}
+        answer = await notes.client.request(method, path, json=both, headers=headers)
+        assert (answer.status_code, "which of the two" in answer.json()["detail"]) == (400, True)
+
+
 async def test_a_list_is_paged_by_name(notes: Door) -> None:
     token = await notes.key()
     first = (await notes.get("/v1/tools?limit=2", token)).json()

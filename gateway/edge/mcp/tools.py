@@ -253,7 +253,7 @@ class Toolbox:
                 found = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
                 return _json_result({"tools": [_summarise(one) for one in found]}, structured)
             case DESCRIBE.name:
-                tool = self._discovery.describe(principal, asked["name"])
+                tool = self._discovery.describe(principal, asked["name"], "mcp")
                 related = self._discovery.related(principal, tool)
                 return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool, related), structured)
             case READ.name:
