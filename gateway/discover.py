@@ -38,11 +38,19 @@ class View(Struct, frozen=True, eq=False):
 
 
 class Found(Struct, frozen=True):
-    """One answer to a search, best first. `matched` are the words of the query that the tool has."""
+    """A tool that fits a query. `matched` are the words of the query that it has; `places`: where each stage has it, from 1 on."""
 
     tool: Tool
     score: float
     matched: tuple[str, ...]
+    places: Mapping[str, int]
+
+
+class Answer(Struct, frozen=True):
+    """One answer to a search, best first. `late` are the stages that were not there in time."""
+
+    found: tuple[Found, ...]
+    late: tuple[str, ...]
 
 
 class Discovery:
@@ -76,12 +84,13 @@ class Discovery:
         seen = self.view(principal).tools
         return tool.related and seen_by(tool.related, lambda name: is_of(seen.get(name), tool.connector))
 
-    async def search(self, principal: Principal, query: str, limit: int = 10) -> tuple[Found, ...]:
+    async def search(self, principal: Principal, query: str, limit: int = 10) -> Answer:
         """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first."""
         view = self.view(principal)
         parts = await self._parts_of(view)
         ranked = await self._index.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)), parts, len(view.tools))
-        return tuple(Found(view.tools[one.name], one.score, one.matched) for one in ranked)
+        found = tuple(Found(view.tools[one.name], one.score, one.matched, one.places) for one in ranked.tools)
+        return Answer(found, ranked.late)
 
     async def keep_indexed(self) -> None:
         """Index what is published before anybody searches it, until the gateway stops."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gateway.core.catalog import Connector
 from gateway.core.tool import Tool
-from gateway.rankers.base import Part, Ranked, Ranker
+from gateway.rankers.base import Part, Ranker, Ranking
 
 # More segments than this are put together: every one costs a query a little for each of its words.
 SEGMENTS_MAX = 8
@@ -66,7 +66,7 @@ class ToolIndex(Generic[S]):
             except Exception as error:
                 log.error("a connector cannot be indexed for search", connector=one.name, exc_info=error)
 
-    async def rank(self, query: str, limit: int, parts: Sequence[Part[S]], count: int) -> Sequence[Ranked]:
+    async def rank(self, query: str, limit: int, parts: Sequence[Part[S]], count: int) -> Ranking:
         """At most `limit` of the tools that are seen, which are so many, best first."""
         if count <= self._ranker.inline_tools_max:
             return self._ranker.rank(query, limit, parts)

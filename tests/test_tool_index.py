@@ -44,14 +44,14 @@ def seen_of(connectors: Sequence[Connector]) -> dict[str, Tool]:
 def anew(connectors: Sequence[Connector], seen: dict[str, Tool], query: str) -> list[tuple[str, float]]:
     ranker = Bm25()
     tools = [one for each in connectors for one in each.tools if seen.get(one.name) is one]
-    return [(one.name, one.score) for one in ranker.rank(query, 20, [Part(ranker.segment(tools))])]
+    return [(one.name, one.score) for one in ranker.rank(query, 20, [Part(ranker.segment(tools))]).tools]
 
 
 async def ask(
     index: ToolIndex[Segment], connectors: Sequence[Connector], seen: dict[str, Tool], query: str
 ) -> list[tuple[str, float]]:
     parts = await index.parts(connectors, seen)
-    return [(one.name, one.score) for one in await index.rank(query, 20, parts, len(seen))]
+    return [(one.name, one.score) for one in (await index.rank(query, 20, parts, len(seen))).tools]
 
 
 @pytest.mark.parametrize("count", [1, SEGMENTS_MAX, 3 * SEGMENTS_MAX])

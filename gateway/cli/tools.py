@@ -141,17 +141,22 @@ def _said(scopes: Iterable[Collection[str]]) -> str:
 @asynchronous
 async def search(query: str, limit: int, tenant: str) -> None:
     """Find the tools that fit a wish."""
-    shown = table("tool", "score", "title", "matched")
+    shown = table("tool", "score", "title", "matched", "places")
     if (remote := _remote(tenant)) is not None:
-        answer = remote.post("/v1/tools:search", SearchAnswer, {"query": query, "limit": limit})
-        rows = [(hit.name, hit.score, hit.title, hit.matched) for hit in answer.tools]
+        hits = remote.post("/v1/tools:search", SearchAnswer, {"query": query, "limit": limit})
+        rows = [(hit.name, hit.score, hit.title, hit.matched, hit.places) for hit in hits.tools]
+        late = hits.late
     else:
         async with open_here() as gateway:
-            found = await gateway.discovery.search(await operator(gateway, tenant), query, limit)
-        rows = [(one.tool.name, one.score, one.tool.title, one.matched) for one in found]
-    for name, score, title, matched in rows:
-        shown.add_row(name, f"{score:.2f}", title, " ".join(matched))
+            answer = await gateway.discovery.search(await operator(gateway, tenant), query, limit)
+        rows = [(one.tool.name, one.score, one.tool.title, one.matched, dict(one.places)) for one in answer.found]
+        late = answer.late
+    for name, score, title, matched, places in rows:
+        told = " ".join(f"{stage} {place}" for stage, place in places.items())
+        shown.add_row(name, f"{score:.2f}", title, " ".join(matched), told)
     out.print(shown)
+    if late:
+        out.print(f"Not there in time: {', '.join(late)}. The order is that of the others.")
 
 
 @cli.command()

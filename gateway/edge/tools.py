@@ -175,7 +175,8 @@ class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Hit(Struct, frozen=True):
-    """`score` orders the hits of one answer. `matched` are the words of the query, stemmed, that the tool has."""
+    """`score` orders the hits of one answer. `matched` are the words of the query, stemmed, that the tool has; `places` is where
+    each stage of the search has it, from 1 on."""
 
     name: str
     title: str
@@ -184,10 +185,14 @@ class Hit(Struct, frozen=True):
     description: str
     score: float
     matched: tuple[str, ...]
+    places: dict[str, int] = {}
 
 
 class SearchAnswer(Struct, frozen=True):
+    """`late` are the stages of the search that were not there in time, or failed: the order is that of the others."""
+
     tools: tuple[Hit, ...]
+    late: tuple[str, ...] = ()
 
 
 def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
@@ -215,8 +220,9 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             request.scope, request.receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s
         )
         asked = _decode(body, SearchBody)
-        found = await gateway.discovery.search(principal, asked.query, asked.limit)
-        return _json(SearchAnswer(tuple(Hit(*_told(one.tool), one.score, one.matched) for one in found)))
+        answer = await gateway.discovery.search(principal, asked.query, asked.limit)
+        hits = tuple(Hit(*_told(one.tool), one.score, one.matched, dict(one.places)) for one in answer.found)
+        return _json(SearchAnswer(hits, answer.late))
 
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
         principal = await desk.principal(scope)

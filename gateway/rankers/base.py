@@ -7,6 +7,7 @@ INVARIANT: a tool that may not be seen is in no answer, and weighs on the score 
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -23,11 +24,19 @@ S = TypeVar("S")
 
 class Ranked(Struct, frozen=True):
     """`score` orders the tools of one answer and means nothing across rankers. `matched` are words of the
-    query that the tool has."""
+    query that the tool has. `places`: where each stage that ranked it has it, from 1 on."""
 
     name: str
     score: float
     matched: tuple[str, ...] = ()
+    places: Mapping[str, int] = MappingProxyType({})
+
+
+class Ranking(Struct, frozen=True):
+    """Tools, best first. `late` are the stages that were not there in time, or failed: the order is that of the others."""
+
+    tools: tuple[Ranked, ...] = ()
+    late: tuple[str, ...] = ()
 
 
 class Part(Struct, Generic[S], frozen=True, eq=False):
@@ -50,7 +59,7 @@ class Ranker(Protocol[S]):
     def merge(self, segments: Sequence[S]) -> S:
         """One segment of all their tools, one after the other: a query costs less over one than over many."""
 
-    def rank(self, query: str, limit: int, parts: Sequence[Part[S]]) -> Sequence[Ranked]:
+    def rank(self, query: str, limit: int, parts: Sequence[Part[S]]) -> Ranking:
         """At most `limit` of the tools that are seen, best first; equal scores in the order of their names."""
 
 
@@ -65,6 +74,19 @@ class Encoding(Protocol):
 
     def encode_query(self, query: str, deadline_s: float) -> Vector | None:
         """One vector; None where it is not there in time. Blocks: call it off the event loop."""
+
+    def close(self) -> None:
+        """End what was begun, and take no more."""
+
+
+class Scoring(Protocol):
+    """What tells how well each of some texts fits a query, having read both. `name` changes whenever its scores do."""
+
+    name: str
+
+    def score(self, query: str, texts: Sequence[str], deadline_s: float) -> Sequence[float] | None:
+        """One number for each text, the higher the better; None where they are not there in time. Blocks: call it off
+        the event loop."""
 
     def close(self) -> None:
         """End what was begun, and take no more."""

@@ -10,10 +10,11 @@ import numpy as np
 from msgspec import Struct
 
 from gateway.core.tool import Tool
-from gateway.rankers.base import Encoding, Mask, Part, Ranked, Unfilled
+from gateway.rankers.base import Encoding, Mask, Part, Ranked, Ranking, Unfilled
 from gateway.rankers.dense import DenseSegment, dense_segment, nearest
 from gateway.rankers.lexical import Bm25, Segment
 
+MEANING = "meaning"
 CANDIDATES = 100
 # Cormack, Clarke and Buettcher have 60 for lists of a thousand; of short lists the first places matter more.
 K = 10.0
@@ -47,19 +48,29 @@ class Fused:
         words = self._lexical.merge([one.words for one in segments])
         return FusedSegment(words, tuple(dense for one in segments for dense in one.vectors))
 
-    def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Sequence[Ranked]:
+    def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Ranking:
         if limit < 1:
-            return ()
+            return Ranking()
         count = max(limit, CANDIDATES)
-        by_words = self._lexical.rank(query, count, [Part(part.segment.words, part.seen) for part in parts])
+        by_words = self._lexical.rank(query, count, [Part(part.segment.words, part.seen) for part in parts]).tools
         vector = self._encoder.encode_query(query, self._deadline_s) if query.strip() else None
         if vector is None:
-            return by_words[:limit]
+            return Ranking(by_words[:limit], (MEANING,) if query.strip() else ())
         by_meaning = nearest(vector, count, [piece for part in parts for piece in _pieces(part)])
-        matched = {one.name: one.matched for one in by_words}
-        scores = fuse([[one.name for one in by_words], by_meaning])
-        best = sorted(scores, key=lambda name: (-scores[name], name))[:limit]
-        return tuple(Ranked(name, round(scores[name], 4), matched.get(name, ())) for name in best)
+        return Ranking(put_together(by_words, MEANING, by_meaning)[:limit])
+
+
+def put_together(known: Sequence[Ranked], stage: str, ranking: Sequence[str]) -> tuple[Ranked, ...]:
+    """The fused order of what is ranked already, and of what one more stage ranks."""
+    by_name = {one.name: one for one in known}
+    places = {name: place for place, name in enumerate(ranking, 1)}
+    scores = fuse([[*by_name], ranking])
+    told = []
+    for name in sorted(scores, key=lambda name: (-scores[name], name)):
+        before = by_name.get(name) or Ranked(name, 0.0)
+        own = {stage: places[name]} if name in places else {}
+        told.append(Ranked(name, round(scores[name], 4), before.matched, {**before.places, **own}))
+    return tuple(told)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: float = K) -> dict[str, float]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import Stemmer
 
 from gateway.core.tool import Tool
-from gateway.rankers.base import Mask, Part, Ranked
+from gateway.rankers.base import Mask, Part, Ranked, Ranking
 
 QUERY_CHARACTERS_MAX = 2_000
 K1, B = 1.2, 0.75
@@ -93,15 +93,17 @@ class Bm25:
             {word: (_join(one[0] for one in many), _join(one[1] for one in many)) for word, many in found.items()},
         )
 
-    def rank(self, query: str, limit: int, parts: Sequence[Part[Segment]]) -> Sequence[Ranked]:
+    def rank(self, query: str, limit: int, parts: Sequence[Part[Segment]]) -> Ranking:
         asked = sorted(set(self.words(query[:QUERY_CHARACTERS_MAX])))
         if not asked or limit < 1:
-            return ()
+            return Ranking()
         scored = zip(parts, _score(asked, parts), strict=True)
         best = nsmallest(limit, (one for part, scores in scored for one in _best(part.segment, scores, limit)))
-        return tuple(
-            Ranked(one.name, round(-one.cost, 4), tuple(word for word in asked if one.segment.has(word, one.place)))
-            for one in best
+        return Ranking(
+            tuple(
+                Ranked(one.name, round(-one.cost, 4), _matched(asked, one), {self.name: place})
+                for place, one in enumerate(best, 1)
+            )
         )
 
     def words(self, text: str) -> list[str]:
@@ -135,6 +137,10 @@ class _Candidate(NamedTuple):
     name: str
     place: int
     segment: Segment
+
+
+def _matched(asked: Sequence[str], one: _Candidate) -> tuple[str, ...]:
+    return tuple(word for word in asked if one.segment.has(word, one.place))
 
 
 def _score(asked: Sequence[str], parts: Sequence[Part[Segment]]) -> list[Floats]:

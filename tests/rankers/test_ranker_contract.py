@@ -40,7 +40,7 @@ def ranker(request: pytest.FixtureRequest) -> Ranker[Any]:
 
 
 def rank(ranker: Ranker[Any], tools: Sequence[Tool], query: str, limit: int) -> Sequence[Ranked]:
-    return ranker.rank(query, limit, [Part(ranker.segment(tools))])
+    return ranker.rank(query, limit, [Part(ranker.segment(tools))]).tools
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_it_gives_no_more_than_asked_and_nothing_for_nothing(ranker: Ranker[Any]
 
 def test_an_empty_catalog_finds_nothing(ranker: Ranker[Any]) -> None:
     assert rank(ranker, [], "anything", 5) == ()
-    assert ranker.rank("anything", 5, []) == ()
+    assert ranker.rank("anything", 5, []).tools == ()
 
 
 def test_it_says_which_words_matched(ranker: Ranker[Any]) -> None:
@@ -97,8 +97,8 @@ def test_segments_apart_or_put_together_rank_as_one(tools: list[Tool], data: st.
     pieces = [tools[start:end] for start, end in pairwise([0, *cuts, len(tools)])]
     segments = [ranker.segment(piece) for piece in pieces]
     whole = rank(ranker, tools, query, 20)
-    assert ranker.rank(query, 20, [Part(one) for one in segments]) == whole
-    assert ranker.rank(query, 20, [Part(ranker.merge(segments))]) == whole
+    assert ranker.rank(query, 20, [Part(one) for one in segments]).tools == whole
+    assert ranker.rank(query, 20, [Part(ranker.merge(segments))]).tools == whole
 
 
 @given(TOOLS, st.data())
@@ -107,7 +107,7 @@ def test_what_is_not_seen_weighs_on_nothing(tools: list[Tool], data: st.DataObje
     ranker, query = Bm25(), data.draw(TEXTS)
     seen = data.draw(st.lists(st.booleans(), min_size=len(tools), max_size=len(tools)))
     visible = [one for one, is_seen in zip(tools, seen, strict=True) if is_seen]
-    masked = ranker.rank(query, 20, [Part(ranker.segment(tools), np.array(seen, np.bool_))])
+    masked = ranker.rank(query, 20, [Part(ranker.segment(tools), np.array(seen, np.bool_))]).tools
     assert masked == rank(ranker, visible, query, 20)
 
 

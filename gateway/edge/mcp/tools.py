@@ -250,8 +250,9 @@ class Toolbox:
             raise ArgumentsInvalid(problems)
         match params.name:
             case SEARCH.name:
-                found = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
-                return _json_result({"tools": [_summarise(one) for one in found]}, structured)
+                answer = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
+                told = {"tools": [_summarise(one) for one in answer.found]}
+                return _json_result(told | ({"late": answer.late} if answer.late else {}), structured)
             case DESCRIBE.name:
                 tool = self._discovery.describe(principal, asked["name"], "mcp")
                 related = self._discovery.related(principal, tool)
@@ -290,6 +291,7 @@ def _summarise(found: Found) -> dict[str, Any]:
         "required": required,
         "optional": [name for name in schema.get("properties", ()) if name not in required],
         "score": found.score,
+        "why": {"matched": found.matched, "places": dict(found.places)},
     }
 
 
