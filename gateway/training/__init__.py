@@ -1,0 +1,1 @@
+"""Training of the models of search, and what they are measured by."""
