@@ -29,7 +29,8 @@ LINKS_READ_AT_ONCE = 2_000
 
 
 class AuditSeal:
-    """Signs the end of the log every `checkpoint_s`, where it has grown, and lets go of lines older than `retention_days`."""
+    """Signs the end of the log, whoever wrote it, at the start and every `checkpoint_s` where it has grown, and lets go of
+    lines older than `retention_days`."""
 
     def __init__(
         self, store: AuditStore, key: Ed25519PrivateKey, settings: AuditSettings, clock: Callable[[], datetime]
@@ -41,14 +42,15 @@ class AuditSeal:
         self._signed = 0
 
     async def keep(self) -> None:
-        """Never returns. A store that fails is asked again the next time."""
+        """Never returns. It begins with what others left unsigned: a command that has no key, a process that was killed. A
+        store that fails is asked again the next time."""
         while True:
-            await asyncio.sleep(self._settings.checkpoint_s)
             try:
                 await self.sign()
                 await self.let_go()
             except StoreFailed as error:
                 log.warning("the audit log could not be sealed", problem=error.detail)
+            await asyncio.sleep(self._settings.checkpoint_s)
 
     async def sign(self) -> Checkpoint | None:
         """A checkpoint of the last line; None where there is one already."""

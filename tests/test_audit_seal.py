@@ -1,5 +1,6 @@
 """What is done to an audit log behind the gateway's back is found: a real database, changed by SQL."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -201,6 +202,21 @@ def test_the_key_is_made_once_for_its_owner_alone_and_a_secret_wins(tmp_path: Pa
 def test_a_key_that_is_none_stops_the_start(tmp_path: Path, pem: str) -> None:
     with pytest.raises(SettingsBroken, match=SECRET):
         signing_key({SECRET: pem}, tmp_path)
+
+
+async def test_a_gateway_signs_what_others_left_unsigned_when_it_starts(
+    opens: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = await open_sql(f"sqlite:///{tmp_path / 'factotum.db'}")
+    await store.append_audit([line("of a process that was killed")])
+    async with opens(audit=AuditSettings(checkpoint_s=3_600)), asyncio.timeout(20):
+        while not await store.checkpoints():  # noqa: ASYNC110 (until it has signed)
+            await asyncio.sleep(0.01)
+        await store.append_audit([line("of a command beside it")])
+        beside = (await store.audit_tail()).sequence
+        assert (await store.checkpoints())[-1].sequence < beside
+    assert (await store.checkpoints())[-1].sequence == beside
+    await store.close()
 
 
 async def test_a_gateway_signs_its_log_when_it_stops(opens: Callable[..., Any], tmp_path: Path) -> None:
