@@ -95,14 +95,16 @@ class AuthorizationServerSettings(_Part, frozen=True):
     """The gateway's own authorisation server. `mode` auto is on where no issuer is named and the gateway knows its address:
     `http.public_url`, or a loopback `host` with a port. (YAML reads a bare on and off as true and false.)
 
-    Lifetimes in seconds: of tokens, codes, sign-ins at a browser, of a yes that is remembered. A client that registered
-    itself is forgotten after `client_unused_s` without a sign-in, and `client_idle_s` after its last. `login_attempts_max`
-    wrong passwords in `login_window_s` for one name, ten times as many from one address. `allow_addresses` are networks, not
-    public, where the documents of clients may be."""
+    Lifetimes in seconds: of tokens, codes, sign-ins at a browser, of a yes that is remembered. Refresh tokens, each of which
+    is good for `refresh_token_s`, end `refresh_s_max` after the sign-in that they come from. A client that registered itself
+    is forgotten after `client_unused_s` without a sign-in, and `client_idle_s` after its last. `login_attempts_max` wrong
+    passwords in `login_window_s` for one name from one address, ten times as many for one name, or from one address.
+    `allow_addresses` are networks, not public, where the documents of clients may be."""
 
     mode: Literal["auto", "on", "off"] | bool = "auto"
     access_token_s: Annotated[float, Meta(ge=30, le=86_400)] = 600.0
     refresh_token_s: Seconds = 2_592_000
+    refresh_s_max: Seconds = 2_592_000
     code_s: Annotated[float, Meta(ge=1, le=600)] = 60.0
     login_s: Seconds = 43_200.0
     device_s: Annotated[float, Meta(ge=30, le=3_600)] = 600.0

@@ -72,8 +72,9 @@ class Families:
     def new_family(self, *, refreshable: bool = True, **told: Any) -> TokenFamily:
         """One that is not kept yet; `told` are its fields. One without refresh tokens ends with its access token."""
         access_end = self._clock() + timedelta(seconds=self._settings.access_token_s + AFTER_S)
-        until = self.refresh_end() if refreshable else access_end
-        return TokenFamily(id=new_token(), created_at=self._clock(), expires_at=until, **told)
+        now = self._clock()
+        until = self.refresh_end(now) if refreshable else access_end
+        return TokenFamily(id=new_token(), created_at=now, expires_at=until, **told)
 
     async def begin(self, family: TokenFamily) -> None:
         await self._store.swap_record(None, family)
@@ -87,7 +88,7 @@ class Families:
     async def issue(self, family: TokenFamily, scopes: frozenset[str], *, refreshable: bool) -> Issued:
         """An access token, and a refresh token where the client may have one."""
         now = self._clock()
-        told = " ".join(sorted(scopes))
+        told, lives_s = " ".join(sorted(scopes)), int(min(self._settings.access_token_s, self._left_s(family)))
         claims = {
             "iss": self._issuer,
             "sub": family.subject,
@@ -95,23 +96,32 @@ class Families:
             "client_id": family.client,
             "scope": told,
             "iat": int(now.timestamp()),
-            "exp": int(now.timestamp() + self._settings.access_token_s),
+            "exp": int(now.timestamp()) + lives_s,
             "jti": new_token(),
             "family": family.id,
         }
         refresh = await self._new_refresh_token(family) if refreshable else ""
-        return Issued(self._signer.sign(claims), int(self._settings.access_token_s), told, refresh)
+        return Issued(self._signer.sign(claims), lives_s, told, refresh)
 
     async def _new_refresh_token(self, family: TokenFamily) -> str:
         token = new_token()
         kept = RefreshToken(
-            tenant=family.tenant, expires_at=self.refresh_end(), digest=digest_of(token), family=family.id
+            tenant=family.tenant,
+            expires_at=self.refresh_end(family.created_at),
+            digest=digest_of(token),
+            family=family.id,
         )
         await self._store.swap_record(None, kept)
         return token
 
-    def refresh_end(self) -> datetime:
-        return self._clock() + timedelta(seconds=self._settings.refresh_token_s)
+    def refresh_end(self, begun: datetime) -> datetime:
+        """When a refresh token ends that is given now, of a sign-in that was begun then."""
+        last = begun + timedelta(seconds=self._settings.refresh_s_max)
+        return min(last, self._clock() + timedelta(seconds=self._settings.refresh_token_s))
+
+    def _left_s(self, family: TokenFamily) -> float:
+        """Until all that came of the sign-in is over, whatever was said when it was given."""
+        return self._settings.refresh_s_max - (self._clock() - family.created_at).total_seconds()
 
     async def find(self, family_id: str) -> TokenFamily | None:
         """One that is good."""
@@ -146,15 +156,17 @@ class Families:
         if kept.used:
             await self.revoke(family.id, "a refresh token was used twice")
             return None
-        over = kept.is_over(self._clock()) or family.is_over(self._clock()) or family.revoked_at is not None
-        return None if over else (kept, family)
+        over = kept.is_over(self._clock()) or family.is_over(self._clock()) or self._left_s(family) <= 0
+        return None if over or family.revoked_at is not None else (kept, family)
 
     async def use_refresh_token(self, token: RefreshToken, family: TokenFamily) -> bool:
         """The family lives on with it. False where somebody else used it, and the family is revoked."""
         if not await self._store.swap_record(token, structs.replace(token, used=True)):
             await self.revoke(family.id, "a refresh token was used twice")
             return False
-        return await self._store.swap_record(family, structs.replace(family, expires_at=self.refresh_end()))
+        return await self._store.swap_record(
+            family, structs.replace(family, expires_at=self.refresh_end(family.created_at))
+        )
 
     async def family_of(self, token: str) -> str:
         """The id of the family that a refresh token is of; "" where it is none."""

@@ -294,17 +294,17 @@ class CodeGrant(AuthorizationCodeGrant):
         return self.server.ask(self._issue(self.request.authorization_code.kept, self.request.client.client))
 
     async def _issue(self, code: AuthorizationCode, client: Client) -> dict[str, Any]:
-        families = self.server.parts.families
+        families, now = self.server.parts.families, self.server.parts.clock()
         family = TokenFamily(
             tenant=code.tenant,
-            expires_at=families.refresh_end(),
+            expires_at=families.refresh_end(now),
             id=code.family,
             kind="user",
             subject=code.user,
             client=code.client,
             scopes=code.scopes,
             resource=code.resource,
-            created_at=self.server.parts.clock(),
+            created_at=now,
         )
         await families.begin(family)
         if not await families.use_code(code):

@@ -20,7 +20,8 @@ from gateway.published import Published
 from gateway.settings import AuthorizationServerSettings
 from gateway.stores.base import AuthorizationStore
 
-TRIES_OF_AN_ADDRESS = 10
+# So many times as many tries from one address for all names, and for one name from all addresses.
+TRIES_OF_AN_ADDRESS = TRIES_OF_A_NAME = 10
 WRONG = "Name or password is wrong."
 STALE = "This page is from another sign-in, or too old; go back, load it again, and try once more."
 
@@ -60,21 +61,26 @@ class Logins:
         self._settings = settings
         self._clock = clock
         tries, window = settings.login_attempts_max, settings.login_window_s
-        self._of_names = Throttle("wrong passwords", tries, window, ticks)
+        self._of_both = Throttle("wrong passwords", tries, window, ticks)
+        self._of_names = Throttle("wrong passwords", tries * TRIES_OF_A_NAME, window, ticks)
         self._of_addresses = Throttle("wrong passwords", tries * TRIES_OF_AN_ADDRESS, window, ticks)
 
     async def sign_in(self, name: str, password: str, address: str) -> str:
         """The cookie of a new sign-in. Raises Unauthenticated, the same for a wrong name as for a wrong password, or
-        QuotaReached."""
+        QuotaReached. What others try from elsewhere keeps nobody out, unless it is tried from many places."""
         name, of = _folded(name), network_of(address)
-        self._of_names.check(name)
-        self._of_addresses.check(of)
-        self._of_names.count(name)  # Before it is checked: many at once are counted too.
-        self._of_addresses.count(of)
+        both = f"{of} {name}"
+        bounds = ((self._of_both, both), (self._of_names, name), (self._of_addresses, of))
+        for throttle, key in bounds:
+            throttle.check(key)
+        for throttle, key in bounds:
+            throttle.count(key)  # Before it is checked: many at once are counted too.
         user = await self._users.check(name, password)
         if user is None:
             raise Unauthenticated(WRONG, "invalid_login")
-        self._of_names.forget(name)
+        self._of_both.forget(both)
+        self._of_names.give_back(name)
+        self._of_addresses.give_back(of)
         return await self._begin(user)
 
     async def known_name(self, typed: str) -> str:

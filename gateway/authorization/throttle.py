@@ -33,5 +33,13 @@ class Throttle:
         if len(self._counts) > NAMES_MAX:
             self._counts.popitem(last=False)
 
+    def give_back(self, name: str) -> None:
+        """One time that was counted was none."""
+        times, since = self._counts.get(name, (0, 0.0))
+        if times > 1:
+            self._counts[name] = times - 1, since
+        else:
+            self.forget(name)
+
     def forget(self, name: str) -> None:
         self._counts.pop(name, None)

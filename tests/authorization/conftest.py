@@ -6,6 +6,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from html import unescape
 from typing import Any
@@ -111,9 +112,9 @@ class Served:
     def gateway(self) -> Gateway:
         return self.door.gateway
 
-    def person(self, **told: Any) -> Ada:
-        """Somebody with a browser of their own."""
-        browser = httpx.AsyncClient(base_url=self.url)
+    def person(self, *, at: str = "127.0.0.1", **told: Any) -> Ada:
+        """Somebody with a browser of their own, at an address of loopback."""
+        browser = httpx.AsyncClient(base_url=self.url, transport=httpx.AsyncHTTPTransport(local_address=at))
         self.browsers.append(browser)
         return Ada(browser, **told)
 
@@ -184,12 +185,17 @@ def serves(opens: Callable[..., Any], backend: Backend) -> Serves:
 
     @asynccontextmanager
     async def serve(
-        *, secrets: Mapping[str, str] | None = None, auth: Mapping[str, Any] | None = None, **server: Any
+        *,
+        secrets: Mapping[str, str] | None = None,
+        auth: Mapping[str, Any] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        **server: Any,
     ) -> AsyncIterator[Served]:
         with bind("127.0.0.1", 0) as listening:
             url = url_of(listening)
             told = AuthSettings(server=AuthorizationServerSettings(**server), **{"cache_s": 0.0, **(auth or {})})
-            async with opens(secrets, auth=told, http=HttpSettings(public_url=url), store=MemoryStore()) as door:
+            http_told = HttpSettings(public_url=url)
+            async with opens(secrets, auth=told, http=http_told, store=MemoryStore(), clock=clock) as door:
                 await door.add("lamps", LAMPS, backend.url)
                 async with serving(door.gateway, listening), httpx.AsyncClient(base_url=url) as http:
                     served = Served(door, url, http)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -167,6 +168,21 @@ async def test_a_refresh_token_that_comes_twice_ends_the_family(served: Served) 
     assert "a refresh token was used twice" in str(await served.lines())
 
 
+async def test_refresh_tokens_end_so_long_after_the_sign_in_however_often_they_are_used(serves: Serves) -> None:
+    begun = now = datetime.now(UTC)
+    async with serves(clock=lambda: now, refresh_token_s=86_400, refresh_s_max=3 * 86_400) as served:
+        await served.add_user()
+        client, tokens = await served.tokens()
+        for hours in (23, 46, 69, 71.99):
+            now = begun + timedelta(hours=hours)
+            answer = await served.refresh(client, tokens["refresh_token"])
+            assert answer.status_code == 200, (hours, answer.text)
+            tokens = answer.json()
+        assert tokens["expires_in"] <= 36, "nor is an access token good for longer"
+        now = begun + timedelta(hours=72.01)
+        refused(await served.refresh(client, tokens["refresh_token"]), "invalid_grant")
+
+
 async def test_a_refresh_token_is_of_one_client_and_gives_no_more_than_it_was_given_for(served: Served) -> None:
     client, tokens = await served.tokens()
     other = (await served.register(grant_types=["authorization_code", "refresh_token"]))["client_id"]
@@ -300,6 +316,24 @@ async def test_passwords_cannot_be_guessed_for_long(serves: Serves) -> None:
         assert (answer.status_code, 290 <= int(answer.headers["retry-after"]) <= 300) == (429, True)
         told = [line["arguments"] for line in await served.lines() if line["tool"] == "sign-in"]
         assert [(one["code"], one["name"]) for one in told[2:]] == [("quota_reached", "ada")] * 2
+
+
+async def test_what_somebody_tries_elsewhere_keeps_nobody_out_until_it_is_tried_from_many_places(
+    serves: Serves,
+) -> None:
+    async with serves(login_attempts_max=2) as served:
+        await served.add_user()
+
+        async def try_in(at: str, password: str) -> int:
+            who = served.person(at=at)
+            fields = await form_at(who, "/login") | {"name": ["ada"], "password": [password]}
+            return (await who.post("/login", fields)).status_code
+
+        assert [await try_in("127.0.0.2", "wrong password") for _ in range(4)] == [401, 401, 429, 429]
+        assert await try_in("127.0.0.1", PASSWORD) == 303
+        for last in range(3, 12):
+            assert [await try_in(f"127.0.0.{last}", "wrong password") for _ in range(2)] == [401, 401]
+        assert await try_in("127.0.0.1", PASSWORD) == 429, "twenty from ten places"
 
 
 async def test_a_flood_of_wrong_passwords_has_few_lines_and_waits_for_none(served: Served) -> None:
