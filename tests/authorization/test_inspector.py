@@ -85,3 +85,7 @@ async def test_the_inspector_signs_a_person_in_and_calls_for_her(served: Served,
     assert (status, said["result"]["structuredContent"], inspector.sign_ins) == (0, {"ok": True}, 1), said
     lines = [line for line in await served.lines() if line["tool"] == "lamps_list_lamps"]
     assert [(line["subject"], line["status"]) for line in lines if line["phase"] == "done"] == [("ada", 200)]
+    ada.ticks = frozenset({"lamps:read", "lamps:write"})
+    status, said = await inspector.run(era, "--method", "tools/list", "--relogin")
+    assert (status, inspector.sign_ins) == (0, 2), said
+    assert "lamps_add_lamp" in [one["name"] for one in said["result"]["tools"]]
