@@ -20,6 +20,7 @@ from gateway.edge.asgi import Disconnected, Reply
 from gateway.edge.browser import APPROVALS, Browser, Form, Someone, path_of
 from gateway.edge.page import message, page, see_other
 from gateway.edge.parts import Gateway
+from gateway.edge.rejected import PAGE_DOOR, PRINCIPAL, note_error, note_refusal
 from gateway.errors import BadRequest, GatewayError, NotFound, http_status
 
 PATH = APPROVALS
@@ -47,6 +48,7 @@ class ApprovalPage:
         except Disconnected:
             raise
         except GatewayError as error:
+            note_error(self._gateway.rejections, scope, error, PAGE_DOOR)
             return message(error.title, error.detail, http_status(error))
         except Exception as error:
             log.error("a page failed for a reason of our own", path=scope["path"], exc_info=error)
@@ -65,11 +67,12 @@ class ApprovalPage:
         if signed_in is None:
             was_sent = scope["method"] == "POST"
             return self._browser.ask_again(PATH + name) if was_sent else self._browser.to_login(path_of(scope))
+        scope[PRINCIPAL] = signed_in.principal  # type: ignore[literal-required]
         approval = await self._find(signed_in.principal, name)
         if scope["method"] == "POST":
             form = await self._browser.read_form(scope, receive)
             return await self._decide(self._browser, signed_in, approval, form)
-        return self._show(self._browser, signed_in, approval)
+        return await self._show(self._browser, signed_in, approval)
 
     async def _find(self, person: Principal, name: str) -> Approval:
         """Raises NotFound, where it is not theirs to see too."""
@@ -91,13 +94,13 @@ class ApprovalPage:
             return why, why
         return self._approvals.why_no_yes(person, approval), self._approvals.why_no_no(person, approval)
 
-    def _show(self, browser: Browser, signed_in: Someone, approval: Approval, problem: str = "") -> Reply:
+    async def _show(self, browser: Browser, signed_in: Someone, approval: Approval, problem: str = "") -> Reply:
         offered = min(DAYS_OFFERED, self._days_max)
         no_yes, no_no = self._unfit(approval, signed_in.principal)
         return page(
             "approval",
             400 if problem else 200,
-            a=_told(approval),
+            a=_told(approval) | {"called": visible(await self._called(approval))},
             arguments=_pretty(approval),
             is_whole=is_whole(msgspec.json.decode(approval.arguments)),
             user=signed_in.name,
@@ -109,6 +112,17 @@ class ApprovalPage:
             uses_max=USES_MAX,
             problem=problem,
         )
+
+    async def _called(self, approval: Approval) -> str:
+        """What the client is called that asks; "" where nobody here knows."""
+        if approval.issuer:
+            return ""
+        server = self._gateway.authorization
+        client = await server.clients.find(approval.client) if server is not None else None
+        if client is not None:
+            return f"added as {client.name}" if client.kind == "operator" else f"calls itself {client.name}"
+        keys = (one for one in await self._gateway.store.keys() if one.id == approval.client)
+        return next((f"the key {one.name}" for one in keys), "")
 
     async def _decide(self, browser: Browser, signed_in: Someone, approval: Approval, form: Form) -> Reply:
         person = signed_in.principal
@@ -126,8 +140,9 @@ class ApprovalPage:
                 case _:
                     raise BadRequest("The form says neither yes nor no.")
         except GatewayError as error:
+            note_refusal(self._gateway.rejections, person, error, PAGE_DOOR)
             latest = await self._approvals.find(person.tenant, approval.id)
-            return self._show(browser, signed_in, latest, error.detail)
+            return await self._show(browser, signed_in, latest, error.detail)
         return see_other(PATH + approval.id)
 
 

@@ -12,7 +12,7 @@ from gateway.authorization.visits import Visits
 from gateway.edge.asgi import Disconnected, Reply, address_of
 from gateway.edge.browser import CALLBACK, ISSUER_LOGIN, LOGIN, LOGOUT, Browser, is_for_visitors, local_path
 from gateway.edge.page import page, see_other
-from gateway.edge.rejected import note_error
+from gateway.edge.rejected import PAGE_DOOR, note_error
 from gateway.errors import BadRequest, GatewayError, code_of, http_status
 from gateway.rejections import Rejections
 
@@ -89,7 +89,7 @@ class IssuerDoor:
 
     def _refuse(self, scope: HTTPScope, error: GatewayError, target: str) -> Reply:
         """Why, and how to begin again."""
-        note_error(self._rejections, scope, error)
+        note_error(self._rejections, scope, error, PAGE_DOOR)
         return page(
             "issuers", http_status(error), ways=self._browser.ways(target), problem=error.detail, code=code_of(error)
         )

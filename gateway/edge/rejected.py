@@ -27,6 +27,8 @@ PRINCIPAL = "factotum.principal"
 PATH_CHARACTERS_MAX = 200
 # The gateway's own authorisation server.
 OWN_DOOR = "oauth"
+# The pages for people.
+PAGE_DOOR = "page"
 
 
 def own_hosts(host: str, http: HttpSettings) -> tuple[str, ...]:

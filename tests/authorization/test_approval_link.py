@@ -106,6 +106,7 @@ async def test_from_an_installation_to_a_yes_at_the_link_and_the_call_that_goes_
             page = await browser.get(params.url)
             assert "May shop_pay be called?" in page.text
             assert "Money leaves the house." in page.text
+            assert "calls itself A test" in page.text
             action, fields = read_form(page.text)
             done = await ada.post(action, fields | {"decision": ["approve"]})
             assert "shop_pay: approved" in (await browser.get(done.headers["location"])).text

@@ -91,7 +91,7 @@ async def test_whoever_decides_sees_what_is_asked_for_and_says_yes_once(
         page = await asked(served, agent)
         owner = await person(served, "owner")
         shown = await owner.http.get(page)
-        for text in ("lamps_set_lamp", "bob", '"on": true', "A lamp is switched only with a yes."):
+        for text in ("lamps_set_lamp", "bob", "the key test", '"on": true', "A lamp is switched only with a yes."):
             assert text in unescape(shown.text), text
         policy = shown.headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -252,6 +252,11 @@ async def test_a_form_of_another_page_another_person_or_another_site_decides_not
         assert (await decide(owner, one, "maybe")).status_code == 400
         assert (await served.door.post(WRITE, agent, {"arguments": SWITCH})).status_code == 403
         assert backend.seen == []
+        turned_away = [line for line in await served.lines() if line["door"] == "page"]
+        assert {(line["subject"], line["phase"], line["arguments"]["code"]) for line in turned_away} >= {
+            ("owner", "denied", "not_allowed"),
+            ("owner", "rejected", "bad_request"),
+        }
 
 
 async def test_of_two_decisions_at_once_one_counts(house: Callable[..., Any]) -> None:
