@@ -142,7 +142,9 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         _keep_running(opened, keep_expiring(approvals, grants, store, clock, every_s))
         if webhook is not None:
             _keep_running(opened, webhook.run())
-        results = KeptResults(bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=time.monotonic)
+        results = KeptResults(
+            published, bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=clock, seconds=time.monotonic
+        )
         yield Gateway(
             settings=settings,
             published=published,

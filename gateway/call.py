@@ -33,7 +33,7 @@ from gateway.core.media import essence
 from gateway.core.operation import Operation
 from gateway.core.option import ACCEPT, RESERVED, SELECT, Options, take_options
 from gateway.core.payload_parts import file_arguments
-from gateway.core.policy import Facts, PolicyBook
+from gateway.core.policy import Facts
 from gateway.core.policy_context import Source
 from gateway.core.polling import is_done, look_arguments
 from gateway.core.principal import Principal
@@ -54,15 +54,15 @@ from gateway.errors import (
     NotFound,
     PolicyDenied,
     QuotaReached,
-    ScopeMissing,
     TooLarge,
     ToolNotFound,
     UpstreamFailed,
 )
 from gateway.follow import Followed, Look, PageBounds, Send, find_look, gather_pages, wait_until_done
+from gateway.judge import allow, require_scopes
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas, Use
-from gateway.results import KeptResults
+from gateway.results import Called, KeptResults
 from gateway.strict import StrictAnswers
 from gateway.upstream import Upstream
 
@@ -163,7 +163,7 @@ class Calls:
             followed = await follow(send_again, ready, record, response, look)
             # What a look at accepted work gave is the answer of another operation.
             is_own = look is None or not followed.requests
-            return self._read(record.principal, ready, followed, redact, is_own=is_own)
+            return self._read(record, ready, followed, redact, is_own=is_own)
 
     async def _make_ready(self, record: "_Record") -> "_Ready":
         """Everything up to the request: find, scope, check, allow, connect, build. Sends nothing."""
@@ -179,11 +179,11 @@ class Calls:
         options, selection, record.arguments = read_options(asked.arguments)
         check(prepared.validator, record.arguments)
         record.arguments = with_defaults(tool.operation, record.arguments)
-        decision = record.decision = allow(edition.policies, record)
+        decision = record.decision = allow(edition.policies, record.principal, tool, record.arguments, facts_of(record))
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity
         operation = asking_for(tool, options.accept)
-        request = build(operation, self._with_files(record.principal, tool.operation, record.arguments))
+        request = build(operation, self._with_files(record, tool.operation))
         return _Ready(edition, connector, prepared, decision, credential, operation, request, options, selection)
 
     async def _approve(self, record: "_Record", ready: "_Ready") -> None:
@@ -209,7 +209,7 @@ class Calls:
 
     def _read(
         self,
-        principal: Principal,
+        record: "_Record",
         ready: "_Ready",
         followed: Followed,
         redact: tuple[str, ...],
@@ -225,7 +225,12 @@ class Calls:
         blotted = (f"A policy wants these fields redacted: {', '.join(redact)}.",) if redact else ()
         told = tuple(conceal_text(note, secrets) for note in followed.notes)
         result = with_notes(read_response(prepared.tool, shown, reading), (*told, *doubts, *blotted))
-        return self._keep(principal, prepared.tool, shown, reading, result)
+        # What could not be given whole, and every file, is kept for a while for whoever got it.
+        is_whole = not result.truncated and not any(isinstance(one, Media | Blob) for one in result.content)
+        if is_whole or not shown.body:
+            return result
+        called = Called(record.arguments, facts_of(record), record.request_bytes, redact)
+        return with_handle(result, self._results.keep(record.principal, prepared.tool, called, shown, reading))
 
     async def _judge(self, ready: "_Ready", response: HttpResponse) -> HttpResponse:
         """The answer. Raises AnswerInvalid where it is not what its document says, and the connector is strict."""
@@ -237,17 +242,17 @@ class Calls:
                 raise AnswerInvalid(f"The answer of {connector.name} is not what its document says: {told}.")
         return response
 
-    def _with_files(
-        self, principal: Principal, operation: Operation, arguments: Mapping[str, object]
-    ) -> Mapping[str, object]:
-        """The arguments, with the bytes of kept results where files are named by their handles. Raises NotFound."""
+    def _with_files(self, record: "_Record", operation: Operation) -> Mapping[str, object]:
+        """The arguments, with the bytes of kept results where files are named by their handles. Raises NotFound, ScopeMissing
+        or PolicyDenied."""
+        arguments = record.arguments
 
         def filled(value: Any) -> Any:
             if isinstance(value, list):
                 return [filled(item) for item in value]
             if not isinstance(value, dict) or "data" in value or not isinstance(value.get("resource"), str):
                 return value
-            kept = self._results.find(principal, value["resource"]).response
+            kept = self._results.find(record.principal, value["resource"], record.asked.door).response
             name = filename_of(kept.header("content-disposition"), kept.header("content-type"))
             told = {"filename": name} if name else {}
             return {"media_type": essence(kept.header("content-type")), **told, **value, "data": kept.body}
@@ -274,14 +279,6 @@ class Calls:
         use.bytes += len(response.body)
         return response
 
-    def _keep(
-        self, principal: Principal, tool: Tool, response: HttpResponse, reading: Reading, result: Result
-    ) -> Result:
-        """What could not be given whole, and every file, is kept for a while for whoever got it."""
-        if not response.body or not (result.truncated or any(isinstance(one, Media | Blob) for one in result.content)):
-            return result
-        return with_handle(result, self._results.keep(principal, tool, response, reading))
-
     def _prepare(self, tool: Tool) -> "_Prepared":
         """What is worked out once for a tool, on its first call."""
         key = tool.connector, tool.name
@@ -302,12 +299,6 @@ def find(catalog: Catalog, name: str, door: str) -> Tool:
     if tool is None:
         raise ToolNotFound(name, door)
     return tool
-
-
-def require_scopes(principal: Principal, tool: Tool) -> None:
-    scopes = missing_scopes(tool.scopes, principal.scopes)
-    if scopes:
-        raise ScopeMissing(f"{tool.name} needs the scope {' and '.join(scopes)}; ask for a key that has it.", scopes)
 
 
 def read_options(arguments: Mapping[str, object]) -> tuple[Options, Selection | None, Mapping[str, object]]:
@@ -337,14 +328,6 @@ def check(validator: Validator, arguments: Mapping[str, object]) -> None:
     problems = check_arguments(validator, arguments)
     if problems:
         raise ArgumentsInvalid(problems)
-
-
-def allow(policies: PolicyBook, record: "_Record") -> Decision:
-    assert record.tool is not None
-    decision = policies.decide(record.principal, record.tool, record.arguments, facts_of(record))
-    if decision.verdict == "deny":
-        raise PolicyDenied(decision)
-    return decision
 
 
 def facts_of(record: "_Record") -> Facts:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.core.manifest import Limits
+from gateway.core.principal import OPERATOR
 from tests.conftest import Backend, Door
 from tests.edge.test_mcp_clients import client, served
 
@@ -126,6 +127,54 @@ async def test_what_is_kept_is_kept_without_the_fields(redacting: Callable[..., 
             (content,) = (await one.read_resource(told["handle"])).contents
             assert '"name": "Ada"' in content.text
             assert_hidden(content.text)
+
+
+FORBIDS = """
+@id("closed") @reason("Orders are not for looking at now.")
+forbid (principal, action == Action::"shop_list_orders", resource) when { context.arguments has page && context.arguments.page == 2 };
+"""
+LESS = """
+@id("no-totals") @obligation("redact:total")
+permit (principal, action, resource) when { context.in_scope };
+"""
+
+
+async def test_what_is_kept_is_judged_again_whenever_it_is_read(
+    redacting: Callable[..., Any], backend: Backend, tmp_path: Path
+) -> None:
+    answers(backend, {"orders": [ORDER] * 200}, path="/orders?page=2")
+    answers(backend, {"orders": [ORDER] * 200}, path="/orders?page=1")
+    async with redacting(result_bytes_max=2_000) as door:
+        token = await door.key()
+        kept = [
+            (await door.post("/v1/tools/shop_list_orders:call", token, {"arguments": {"page": page}})).json()["handle"]
+            for page in (1, 2)
+        ]
+        reads = [f"/v1/results/{one.rpartition('/')[2]}?select=orders[0]" for one in kept]
+
+        async def read() -> list[int]:
+            return [(await door.get(one, token)).status_code for one in reads]
+
+        async def now(policies: str) -> None:
+            (tmp_path / "policies" / "ours.cedar").write_text(policies)
+            for _ in range(2):
+                await door.gateway.policy_watch.look()
+
+        assert await read() == [200, 200]
+        assert "1.1" in (await door.get(reads[1], token)).text
+        await now(POLICIES + FORBIDS)
+        assert await read() == [200, 403], "of the same tool, by the arguments of each call"
+        assert (await door.get(reads[1], token)).json()["detail"] == "Orders are not for looking at now."
+        async with served(door) as url, client(url, token, "2026-07-28") as one:
+            told = await one.call_tool("read_result", {"uri": kept[1]})
+            assert (told.is_error, "not for looking at now" in str(told.content)) == (True, True)
+            with pytest.raises(Exception, match="not for looking at now"):
+                await one.read_resource(kept[1])
+        await now(POLICIES + LESS)
+        less = await door.get(reads[1], token)
+        assert (less.status_code, "1.1" in less.text, "[redacted]" in less.text) == (200, False, True)
+        await door.gateway.ingestion.remove(OPERATOR, "shop")
+        assert await read() == [404, 404]
 
 
 @pytest.mark.parametrize("kind", ["application/x-ndjson", "text/event-stream"])

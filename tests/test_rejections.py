@@ -208,6 +208,31 @@ async def test_what_is_asked_for_by_a_name_that_there_is_not_has_its_line_once(d
         assert (found[-1].phase, found[-1].subject) == ("rejected", "" if path == "/v1/nil" else "eve")
 
 
+async def test_what_is_no_message_at_the_mcp_door_has_a_line(door: Door) -> None:
+    token = await door.key(subject="eve")
+    headers = {"authorization": f"Bearer {token}"}
+    odd = {"mcp-protocol-version": "1999-01-01"}
+    asked = [
+        (b"{", {}), (b"\xff", {}), (b"[" * 200 + b"]" * 200, {}), (b'{"jsonrpc":"1.0","id":1,"method":"ping"}', {}), (b"[]", {}),
+        (b'{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', {}), (b'{"jsonrpc":"2.0","id":1,"method":"ping"}', odd),
+        (b"[{}]", {"mcp-protocol-version": "2025-03-26"}),
+    ]  # fmt: skip
+    for number, (body, more) in enumerate(asked, 1):
+        answer = await door.client.post("/mcp", content=body, headers={**headers, **more})
+        assert "error" in answer.text, body
+        found = await lines(door)
+        assert len(found) == number, body
+        line, told = await newest(door)
+        assert (line.phase, line.tool, line.door, line.subject, line.status, told["code"]) == (
+            "rejected",
+            "request",
+            "mcp",
+            "eve",
+            400,
+            "bad_request",
+        )
+
+
 async def test_a_flood_has_so_many_lines_and_one_that_counts_the_rest(opens: Callable[..., Any]) -> None:
     async with opens(store=MemoryStore(), audit=AuditSettings(rejected_per_minute=3)) as door:
         for number in range(50):

@@ -257,7 +257,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     async def read_result(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         principal = await desk.principal(request.scope)
         asked = read_query(request.scope, ResultQuery)
-        result = gateway.results.read(principal, SCHEME + name, select=asked.select, offset=asked.offset)
+        result = gateway.results.read(principal, SCHEME + name, "rest", select=asked.select, offset=asked.offset)
         return _json(_answer(result))
 
     @asgi("/v1/tools", is_mount=True, copy_scope=True)

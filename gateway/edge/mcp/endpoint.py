@@ -45,7 +45,7 @@ from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Asking, Toolbox
 from gateway.edge.rejected import note_error, require_own_host, require_own_page
 from gateway.edge.sign_in import SignInDesk
-from gateway.errors import GatewayError, ScopeMissing, Unauthenticated, code_of, http_status, jsonrpc_code
+from gateway.errors import BadRequest, GatewayError, ScopeMissing, Unauthenticated, code_of, http_status, jsonrpc_code
 from gateway.rejections import Rejections
 
 log = structlog.get_logger(__name__)
@@ -137,7 +137,7 @@ class _Endpoint:
             check_body(body, limits.body_depth_max)
             return await until_disconnect(receive, self._answer(scope, body, principal))
         except Fault as fault:
-            return Reply(400, encode_fault(find_id(body), fault))
+            return self._malformed(scope, body, fault)
         except GatewayError as error:
             return self._tell(scope, error, None)
 
@@ -215,7 +215,12 @@ class _Endpoint:
                 raise Fault(INVALID_REQUEST, "initialize may not be in a batch.")
             return await self._answer_legacy(version, scope, message, decode_meta(message.params), principal)
         except Fault as fault:
-            return Reply(400, encode_fault(find_id(member), fault))
+            return self._malformed(scope, member, fault)
+
+    def _malformed(self, scope: HTTPScope, body: bytes | Raw, fault: Fault) -> Reply:
+        """What is no message of an era that we speak, or is not asked as one may."""
+        note_error(self._rejections, scope, BadRequest(fault.text))
+        return Reply(400, encode_fault(find_id(body), fault))
 
     def _tell(self, scope: HTTPScope, error: GatewayError, message: Message | None) -> Reply:
         """An error that is no tool's answer: its HTTP status, and the same in words in a JSON-RPC error."""

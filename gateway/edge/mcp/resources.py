@@ -29,9 +29,10 @@ class Resources:
         return {"resources": [_listed(uri, kept) for uri, kept in self._results.handles(principal)]}
 
     def read(self, principal: Principal, params: ReadParams, unknown_code: int) -> dict[str, Any]:
-        """The whole of one, as text or as bytes. Raises Fault with that code where it is not the caller's, or gone."""
+        """The whole of one, as text or as bytes. Raises Fault with that code where it is not the caller's, or gone, and
+        ScopeMissing or PolicyDenied."""
         try:
-            kept = self._results.find(principal, params.uri)
+            kept = self._results.find(principal, params.uri, "mcp")
         except NotFound as error:
             raise Fault(unknown_code, error.detail, {"uri": params.uri[:200]}) from error
         told: dict[str, Any] = {"uri": params.uri}

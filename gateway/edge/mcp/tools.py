@@ -259,7 +259,9 @@ class Toolbox:
                 return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool, related), structured)
             case READ.name:
                 select, offset = asked.get("select", ""), int(asked["offset"]) if "offset" in asked else None
-                return _told(self._results.read(principal, asked["uri"], select=select, offset=offset), structured)
+                return _told(
+                    self._results.read(principal, asked["uri"], "mcp", select=select, offset=offset), structured
+                )
             case _:
                 call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
                 return _told(await self._calls.call(principal, call), structured)
