@@ -3,7 +3,7 @@ whoever asks to see what more scopes would give."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from gateway.core.catalog import Catalog
 from gateway.core.principal import Principal
 from gateway.core.relation import Related, seen_by
 from gateway.core.scope import missing_scopes
-from gateway.core.tool import Tool
+from gateway.core.tool import Effect, Tool
 from gateway.errors import ToolNotFound
 from gateway.published import Published
 from gateway.rankers.base import Part
@@ -35,6 +35,30 @@ class View(Struct, frozen=True, eq=False):
     tools: Mapping[str, Tool]
     pinned: tuple[Tool, ...]
     missing: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+class Filter(Struct, frozen=True):
+    """Which tools a search is about: those of one of these connectors that have one of these effects and one of these tags, in
+    any case. What is empty narrows nothing."""
+
+    connectors: frozenset[str] = frozenset()
+    effects: frozenset[Effect] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    def takes(self, tool: Tool) -> bool:
+        return (
+            (not self.connectors or tool.connector in self.connectors)
+            and (not self.effects or tool.effect in self.effects)
+            and (not self.tags or not self.tags.isdisjoint(tag.casefold() for tag in tool.tags))
+        )
+
+
+EVERYTHING = Filter()
+
+
+def narrow(connectors: Iterable[str] = (), effects: Iterable[Effect] = (), tags: Iterable[str] = ()) -> Filter:
+    """The filter that these names make."""
+    return Filter(frozenset(connectors), frozenset(effects), frozenset(tag.casefold() for tag in tags))
 
 
 class Found(Struct, frozen=True):
@@ -61,6 +85,7 @@ class Discovery:
         self._index = index
         self._views: OrderedDict[tuple[str, frozenset[str], bool], View] = OrderedDict()
         self._parts: OrderedDict[View, tuple[Part[Any], ...]] = OrderedDict()
+        self._narrowed: OrderedDict[tuple[View, Filter], tuple[Part[Any], ...]] = OrderedDict()
 
     def view(self, principal: Principal, *, step_up: bool = False) -> View:
         """Everything this caller may call; with `step_up` also what it could with more scopes. The same object for the same
@@ -84,10 +109,11 @@ class Discovery:
         seen = self.view(principal).tools
         return tool.related and seen_by(tool.related, lambda name: is_of(seen.get(name), tool.connector))
 
-    async def search(self, principal: Principal, query: str, limit: int = 10) -> Answer:
-        """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first."""
+    async def search(self, principal: Principal, query: str, limit: int = 10, among: Filter = EVERYTHING) -> Answer:
+        """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first, as if there were none but those
+        that the filter takes."""
         view = self.view(principal)
-        parts = await self._parts_of(view)
+        parts = await (self._parts_of(view) if among == EVERYTHING else self._narrowed_parts(view, among))
         ranked = await self._index.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)), parts, len(view.tools))
         found = tuple(Found(view.tools[one.name], one.score, one.matched, one.places) for one in ranked.tools)
         return Answer(found, ranked.late)
@@ -106,6 +132,13 @@ class Discovery:
             self._parts[view] = await self._index.parts(connectors, view.tools)
             _forget_oldest(self._parts)
         return self._parts[view]
+
+    async def _narrowed_parts(self, view: View, among: Filter) -> tuple[Part[Any], ...]:
+        if (view, among) not in self._narrowed:
+            connectors = tuple(view.catalog.connectors.values())
+            self._narrowed[view, among] = await self._index.parts(connectors, view.tools, among.takes)
+            _forget_oldest(self._narrowed)
+        return self._narrowed[view, among]
 
 
 def say_missing(scopes: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ where there are many. Knows no caller: which tools one sees is handed in.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -23,6 +23,10 @@ MERGED_KEPT_MAX = 16
 log = structlog.get_logger(__name__)
 
 S = TypeVar("S")
+
+
+def _any(tool: Tool) -> bool:
+    return True
 
 
 class Indexed(Struct, Generic[S], frozen=True, eq=False):
@@ -51,11 +55,14 @@ class ToolIndex(Generic[S]):
         self._merged: list[Indexed[S]] = []
         self._one_at_a_time = asyncio.Lock()
 
-    async def parts(self, connectors: Sequence[Connector], seen: Mapping[str, Tool]) -> tuple[Part[S], ...]:
-        """What there is of these connectors to rank, for somebody who sees these tools."""
+    async def parts(
+        self, connectors: Sequence[Connector], seen: Mapping[str, Tool], fits: Callable[[Tool], bool] = _any
+    ) -> tuple[Part[S], ...]:
+        """What there is of these connectors to rank, for somebody who sees these tools, and wants those alone that fit."""
         async with self._one_at_a_time:
             indexed = await self._cover(connectors)
-        return tuple(_part(one, seen) for one in indexed)
+        parts = await asyncio.to_thread(lambda: [_part(one, seen, fits) for one in indexed])
+        return tuple(part for part in parts if part.seen is None or part.seen.any())
 
     async def index(self, connectors: Sequence[Connector]) -> None:
         """Make what there is none of yet. A connector that cannot be indexed is told of, and stops no other."""
@@ -106,7 +113,7 @@ def _is_stale(merged: Indexed[S], connectors: Sequence[Connector]) -> bool:
     return 2 * sum(id(one) in wanted for one in merged.connectors) < len(merged.connectors)
 
 
-def _part(indexed: Indexed[S], seen: Mapping[str, Tool]) -> Part[S]:
+def _part(indexed: Indexed[S], seen: Mapping[str, Tool], fits: Callable[[Tool], bool]) -> Part[S]:
     """A tool is seen where the one that is seen by its name is that very tool."""
-    mask = np.array([seen.get(tool.name) is tool for tool in indexed.tools], np.bool_)
+    mask = np.array([seen.get(tool.name) is tool and fits(tool) for tool in indexed.tools], np.bool_)
     return Part(indexed.segment, None if mask.all() else mask)

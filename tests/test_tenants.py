@@ -83,6 +83,9 @@ BY_NAME: dict[str, Callable[[Door, str, str], Any]] = {
     "refresh it": lambda door, token, name: ask(door, token, "POST", f"/v1/connectors/{name}/refresh"),
     "approve its tools": lambda door, token, name: ask(door, token, "POST", f"/v1/connectors/{name}/approve"),
     "remove it": lambda door, token, name: ask(door, token, "DELETE", f"/v1/connectors/{name}"),
+    "search it": lambda door, token, name: ask(
+        door, token, "POST", "/v1/tools:search", {"query": "list customers", "connectors": [name]}
+    ),
     "list its tools": lambda door, token, name: ask(door, token, "GET", f"/v1/tools?connector={name}"),
     "show a tool": lambda door, token, name: ask(door, token, "GET", f"/v1/tools/{name}_list_customers"),
     "call a tool": lambda door, token, name: ask(door, token, "POST", f"/v1/tools/{name}_list_customers:call", {}),

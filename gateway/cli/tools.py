@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Collection, Iterable
+from typing import get_args
 
 import msgspec
 import rich_click as click
@@ -17,7 +18,8 @@ from gateway.core.catalog import Catalog
 from gateway.core.option import ACCEPT, PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_MAX
 from gateway.core.principal import DEFAULT_TENANT
 from gateway.core.result import Blob, Media, Result, Text
-from gateway.core.tool import OtherAnswer, Tool
+from gateway.core.tool import Effect, OtherAnswer, Tool
+from gateway.discover import narrow
 from gateway.edge.related import say_related
 from gateway.edge.tools import (
     PAGE_TOOLS_MAX,
@@ -25,6 +27,7 @@ from gateway.edge.tools import (
     CallAnswer,
     MediaBlock,
     SearchAnswer,
+    SearchBody,
     TextBlock,
     ToolPage,
     ToolShown,
@@ -137,18 +140,32 @@ def _said(scopes: Iterable[Collection[str]]) -> str:
 @cli.command()
 @click.argument("query")
 @click.option("--limit", type=int, default=10, show_default=True)
+@click.option("--connector", "connectors", multiple=True, help="Only tools of this connector, or of several.")
+@click.option(
+    "--effect", "effects", multiple=True, type=click.Choice(get_args(Effect)), help="Only tools that do this."
+)
+@click.option("--tag", "tags", multiple=True, help="Only tools with this tag, or with one of several.")
 @of_tenant
 @asynchronous
-async def search(query: str, limit: int, tenant: str) -> None:
+async def search(
+    query: str,
+    limit: int,
+    connectors: tuple[str, ...],
+    effects: tuple[Effect, ...],
+    tags: tuple[str, ...],
+    tenant: str,
+) -> None:
     """Find the tools that fit a wish."""
+    body = SearchBody(query, limit, connectors, effects, tags)
     shown = table("tool", "score", "title", "matched", "places")
     if (remote := _remote(tenant)) is not None:
-        hits = remote.post("/v1/tools:search", SearchAnswer, {"query": query, "limit": limit})
+        hits = remote.post("/v1/tools:search", SearchAnswer, body)
         rows = [(hit.name, hit.score, hit.title, hit.matched, hit.places) for hit in hits.tools]
         late = hits.late
     else:
         async with open_here() as gateway:
-            answer = await gateway.discovery.search(await operator(gateway, tenant), query, limit)
+            among = narrow(connectors, effects, tags)
+            answer = await gateway.discovery.search(await operator(gateway, tenant), query, limit, among)
         rows = [(one.tool.name, one.score, one.tool.title, one.matched, dict(one.places)) for one in answer.found]
         late = answer.late
     for name, score, title, matched, places in rows:

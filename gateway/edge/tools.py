@@ -3,6 +3,7 @@
 `POST /v1/tools/{name}:call` is served raw, beside MCP: it is the hot path. The rest are ordinary Litestar handlers.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 import msgspec
@@ -18,13 +19,14 @@ from gateway.core.option import ACCEPT, PAGES, SELECT, WAIT
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
-from gateway.discover import View, say_missing
+from gateway.discover import SEARCH_LIMIT_MAX, Found, View, narrow, say_missing
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
 from gateway.edge.query import Position, read_query
 from gateway.edge.rejected import note_error
 from gateway.edge.related import ShownRelated, show_related
+from gateway.edge.searching import Names, first_schemas
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.results import SCHEME
 
@@ -170,8 +172,15 @@ class ResultQuery(Struct, frozen=True):
 
 
 class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to find, among the tools of these connectors, with these effects and these tags; what is left out narrows nothing.
+    The first `schemas` hits come with their input schemas, as far as these are not too long in all."""
+
     query: str
     limit: int = 10
+    connectors: Names = ()
+    effects: tuple[Effect, ...] = ()
+    tags: Names = ()
+    schemas: Annotated[int, Meta(ge=0, le=SEARCH_LIMIT_MAX)] = 0
 
 
 class Hit(Struct, frozen=True):
@@ -186,6 +195,7 @@ class Hit(Struct, frozen=True):
     score: float
     matched: tuple[str, ...]
     places: dict[str, int] = {}
+    input_schema: Raw | None = None
 
 
 class SearchAnswer(Struct, frozen=True):
@@ -220,9 +230,10 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             request.scope, request.receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s
         )
         asked = _decode(body, SearchBody)
-        answer = await gateway.discovery.search(principal, asked.query, asked.limit)
-        hits = tuple(Hit(*_told(one.tool), one.score, one.matched, dict(one.places)) for one in answer.found)
-        return _json(SearchAnswer(hits, answer.late))
+        among = narrow(asked.connectors, asked.effects, asked.tags)
+        answer = await gateway.discovery.search(principal, asked.query, asked.limit, among)
+        schemas = first_schemas(answer.found, asked.schemas)
+        return _json(SearchAnswer(tuple(_hit(one, schemas) for one in answer.found), answer.late))
 
     async def show_tool(scope: HTTPScope, name: str) -> Reply:
         principal = await desk.principal(scope)
@@ -290,6 +301,11 @@ def _json(value: object) -> Response[bytes]:
 
 def _told(tool: Tool) -> tuple[str, str, str, Effect, str]:
     return tool.name, tool.title, tool.connector, tool.effect, tool.description
+
+
+def _hit(found: Found, schemas: Mapping[str, Raw]) -> Hit:
+    tool = found.tool
+    return Hit(*_told(tool), found.score, found.matched, dict(found.places), schemas.get(tool.name))
 
 
 def _summary(tool: Tool, view: View) -> ToolSummary:

@@ -54,7 +54,7 @@ class RemoteGateway:
         """Raises what `ask` raises."""
         return self.ask("GET", path, kind, params={name: value for name, value in query.items() if value != ""})
 
-    def post(self, path: str, kind: type[T], body: Mapping[str, object] | None = None) -> T:
+    def post(self, path: str, kind: type[T], body: Mapping[str, object] | Struct | None = None) -> T:
         """Raises what `ask` raises."""
         return self.ask("POST", path, kind, **({} if body is None else {"content": msgspec.json.encode(body)}))
 

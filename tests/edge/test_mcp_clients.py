@@ -151,7 +151,8 @@ async def test_a_large_catalog_is_searched_described_and_called(door: Door, back
         names = [tool.name for tool in (await one.list_tools()).tools]
         assert names == ["search_tools", "describe_tool", "call_tool", "read_result", "things_get_thing003"]
         found = (await one.call_tool("search_tools", {"query": "purple elephant"})).structured_content
-        assert (found["tools"][0]["name"], found["tools"][0]["required"]) == ("things_get_thing007", ["colour"])
+        (first,) = found["tools"]
+        assert (first["name"], first["inputSchema"]["required"]) == ("things_get_thing007", ["colour"])
         shown = (await one.call_tool("describe_tool", {"name": "things_get_thing007"})).structured_content
         assert shown["inputSchema"]["required"] == ["colour"]
         assert shown["otherAnswers"] == [{"status": "404", "description": "None"}]

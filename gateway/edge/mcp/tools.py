@@ -8,7 +8,7 @@ call, while backends often disobey their own documents, and an answer that was c
 import base64
 import binascii
 from collections import OrderedDict
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
@@ -20,11 +20,12 @@ from gateway.core.principal import Principal
 from gateway.core.prose import cut
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Text
-from gateway.core.tool import Annotations, Tool
-from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View, say_missing
+from gateway.core.tool import Annotations, Effect, Tool
+from gateway.discover import SEARCH_LIMIT_MAX, Discovery, Found, View, narrow, say_missing
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.rejected import note_refusal
 from gateway.edge.related import show_related
+from gateway.edge.searching import FILTER_CHARACTERS_MAX, FILTER_VALUES_MAX, first_schemas
 from gateway.errors import (
     AnswerInvalid,
     ApprovalNeeded,
@@ -41,6 +42,8 @@ from gateway.results import KeptResults
 
 LISTS_CACHED_MAX = 64
 SHORT_CHARACTERS_MAX = 300
+# To describe one tool after a search is one more turn of a model; three schemas are some thousand tokens at most.
+SCHEMAS_SHOWN = 3
 
 Structured = Literal["any", "objects", "none"]
 READ_ONLY = Annotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -98,14 +101,30 @@ def _text(description: str) -> dict[str, Any]:
     return {"type": "string", "description": description}
 
 
+def _any_of(description: str, kind: dict[str, Any]) -> dict[str, Any]:
+    bounded = kind | ({"maxLength": FILTER_CHARACTERS_MAX} if "type" in kind else {})
+    return {"type": "array", "items": bounded, "maxItems": FILTER_VALUES_MAX, "description": description}
+
+
 SEARCH = Definition(
     "search_tools",
     "Search tools",
-    "Finds the tools that fit what you want to do, best first. Then describe_tool shows what one takes.",
+    "Finds the tools that fit what you want to do, best first, the first ones with what they take; describe_tool shows it of "
+    "the others.",
     _schema(
         {
             "query": _text("What you want to do, in a few words."),
             "limit": {"type": "integer", "minimum": 1, "maximum": SEARCH_LIMIT_MAX, "default": 10},
+            "connectors": _any_of("Only tools of these services.", {"type": "string"}),
+            "effects": _any_of("Only tools that do this.", {"enum": [*get_args(Effect)]}),
+            "tags": _any_of("Only tools with one of these tags.", {"type": "string"}),
+            "schemas": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": SEARCH_LIMIT_MAX,
+                "default": SCHEMAS_SHOWN,
+                "description": "How many of the first come with their input schemas.",
+            },
         },
         "query",
     ),
@@ -250,8 +269,10 @@ class Toolbox:
             raise ArgumentsInvalid(problems)
         match params.name:
             case SEARCH.name:
-                answer = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)))
-                told = {"tools": [_summarise(one) for one in answer.found]}
+                among = narrow(*(asked.get(one, ()) for one in ("connectors", "effects", "tags")))
+                answer = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)), among)
+                schemas = first_schemas(answer.found, int(asked.get("schemas", SCHEMAS_SHOWN)))
+                told = {"tools": [_summarise(one, schemas.get(one.tool.name)) for one in answer.found]}
                 return _json_result(told | ({"late": answer.late} if answer.late else {}), structured)
             case DESCRIBE.name:
                 tool = self._discovery.describe(principal, asked["name"], "mcp")
@@ -281,20 +302,24 @@ def define(tool: Tool, dialect: Dialect, missing: tuple[str, ...] = ()) -> Defin
     return Definition(tool.name, tool.title, say_missing(missing) + tool.description, schema, tool.annotations, meta)
 
 
-def _summarise(found: Found) -> dict[str, Any]:
+def _summarise(found: Found, schema: Raw | None) -> dict[str, Any]:
     tool = found.tool
-    schema = msgspec.json.decode(tool.compact)
-    required = schema.get("required", [])
     return {
         "name": tool.name,
         "title": tool.title,
+        "connector": tool.connector,
         "description": cut(tool.description, SHORT_CHARACTERS_MAX),
         "effect": tool.effect,
-        "required": required,
-        "optional": [name for name in schema.get("properties", ()) if name not in required],
+        **(_name_arguments(tool) if schema is None else {"inputSchema": schema}),
         "score": found.score,
         "why": {"matched": found.matched, "places": dict(found.places)},
     }
+
+
+def _name_arguments(tool: Tool) -> dict[str, Any]:
+    schema = msgspec.json.decode(tool.compact)
+    required = schema.get("required", [])
+    return {"required": required, "optional": [name for name in schema.get("properties", ()) if name not in required]}
 
 
 def _describe(tool: Tool, related: Related | None) -> dict[str, Any]:
@@ -305,6 +330,7 @@ def _describe(tool: Tool, related: Related | None) -> dict[str, Any]:
         "inputSchema": tool.open_schema("#"),
         "annotations": tool.annotations,
         "effect": tool.effect,
+        "tags": tool.tags,
         "scopes": [sorted(alternative) for alternative in tool.scopes],
         "request": tool.operation.key,
         "options": tool.options,
