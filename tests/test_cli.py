@@ -38,6 +38,7 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
     added = factotum("add", "openapi.json")
     assert (added.returncode, added.stdout.splitlines()[0]) == (0, "shop: 2 tools, 1 refusals"), added.stderr
+    assert "factotum add --manifest shop/connector.yaml" in factotum("add", "shop/connector.yaml").stderr
     assert "shop_list_orders" in factotum("tools", "--connector", "shop").stdout
     assert "/paths/~1orders~1{id}/post" in factotum("refusals", "shop").stdout
     shown = factotum("show", "shop_drop_order").stdout

@@ -87,7 +87,7 @@ class Visits:
             raise Unauthenticated(STALE, "invalid_state")
         try:
             sent = msgspec.json.decode(urlsafe_b64decode(payload), type=Sent)
-        except ValueError:
+        except (msgspec.MsgspecError, ValueError):
             raise Unauthenticated(STALE, "invalid_state") from None
         if sent.until <= self._now() or sent.issuer not in self._parties:
             raise Unauthenticated(STALE, "invalid_state")

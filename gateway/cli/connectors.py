@@ -15,7 +15,7 @@ from gateway.core.manifest import BearerAuth, HeaderAuth, Manifest
 from gateway.core.principal import OPERATOR
 from gateway.errors import BadRequest, NotFound
 from gateway.fetch import Offered
-from gateway.ingest import read_manifest
+from gateway.ingest import MANIFEST_FILE, read_manifest
 from gateway.stores.base import VERSIONS_MAX
 
 
@@ -50,6 +50,8 @@ async def add(
     replace: bool,
 ) -> None:
     """Add a connector from an OpenAPI document, SOURCE: a URL or a file. What is said here wins over a manifest."""
+    if Path(source).name == MANIFEST_FILE:
+        raise BadRequest(f"{source} is a manifest: factotum add --manifest {source}")
     path = Path(manifest_file)
     manifest, folder = (read_manifest(path), path.parent) if manifest_file else (Manifest(name=name), Path.cwd())
     said: dict[str, Any] = {

@@ -75,7 +75,11 @@ class IssuerDoor:
 
     async def _send(self, scope: HTTPScope, receive: Receive) -> Reply:
         query, cookie = _query(scope), self._browser.cookie(scope, UNDER_WAY) or new_token()
-        url = await self._visits.begin(query.get("issuer", ""), _target(query.get("next", LOGIN)), cookie)
+        target = _target(query.get("next", LOGIN))
+        try:
+            url = await self._visits.begin(query.get("issuer", ""), target, cookie)
+        except GatewayError as error:
+            return self._refuse(scope, error, target)
         return see_other(url, (self._browser.keep(UNDER_WAY, cookie),))
 
     async def _take_back(self, scope: HTTPScope, receive: Receive) -> Reply:

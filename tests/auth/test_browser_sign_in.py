@@ -2,6 +2,7 @@
 there and back, and what is refused on the way."""
 
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import httpx
 import pytest
 
-from gateway.core.issuer import BrowserClient, Issuer
+from gateway.authorization.token import bound_to
+from gateway.core.issuer import BrowserClient, ClaimNames, Issuer
 from gateway.serve import bind, serving, url_of
 from gateway.settings import AuthorizationServerSettings, AuthSettings, HttpSettings, MemoryStore, SettingsBroken
 from tests.authorization.conftest import read_form
@@ -128,7 +130,9 @@ Houses = Callable[..., Any]
 @pytest.fixture
 def house(issuer: str, backend: Backend, tmp_path: Path) -> Houses:
     @asynccontextmanager
-    async def opened(method: str = "client_secret_basic", mode: str = "auto", **told: Any) -> AsyncIterator[House]:
+    async def opened(
+        method: str = "client_secret_basic", mode: str = "auto", others: tuple[Issuer, ...] = (), **told: Any
+    ) -> AsyncIterator[House]:
         (tmp_path / "policies").mkdir()
         (tmp_path / "policies" / "ours.cedar").write_text(POLICIES % ("", ""))
         clock = Clock()
@@ -148,7 +152,7 @@ def house(issuer: str, backend: Backend, tmp_path: Path) -> Houses:
                 group_names={"friends-of-owner": ("factotum:approver",)},
                 **told,
             )
-            auth = AuthSettings(issuers=(trusted,), server=AuthorizationServerSettings(mode=mode))  # type: ignore[arg-type]
+            auth = AuthSettings(issuers=(trusted, *others), server=AuthorizationServerSettings(mode=mode))  # type: ignore[arg-type]
             settings = {"auth": auth, "http": HttpSettings(public_url=url), "store": MemoryStore()}
             async with open_door(tmp_path, secret, clock, policies_dir=str(tmp_path / "policies"), **settings) as door:
                 await door.add("lamps", LAMPS, backend.url)
@@ -309,6 +313,38 @@ async def test_beside_the_own_sign_in_page_there_is_a_link_to_the_issuer(house: 
         out = await owner.send(await owner.http.get("/login"))
         assert 'name="password"' in out.text
         assert (await owner.http.get(page)).status_code == 303
+
+
+async def test_of_several_issuers_a_person_chooses_one(house: Houses) -> None:
+    other = Issuer("http://127.0.0.1:1", browser=BrowserClient("web"))
+    async with house(others=(other,)) as one:
+        page, owner = await one.asked(await one.door.key(subject="bob")), one.person("owner")
+        login = await owner.http.get((await owner.http.get(page)).headers["location"])
+        links = [link.replace("&amp;", "&") for link in re.findall(r'<a href="(/login/issuer[^"]+)"', login.text)]
+        assert len(links) == 2
+        down = await owner.http.get(links[1])
+        assert (down.status_code, "Code: issuer_unavailable" in down.text) == (503, True)
+        again = [link.replace("&amp;", "&") for link in re.findall(r'<a href="(/login/issuer[^"]+)"', down.text)]
+        assert again == links
+        assert "lamps_set_lamp" in (await owner.open(links[0])).text
+        assert len(await one.lines(tool="sign-in", subject="owner")) == 1
+
+
+async def test_whose_tenant_is_none_that_the_issuer_may_speak_for_is_nobody_here(house: Houses) -> None:
+    async with house(claims=ClaimNames(tenant="org"), tenants={"acme": "acme"}) as one:
+        page, owner = await one.asked(await one.door.key(subject="bob")), one.person("owner")
+        await refused(one, owner, await owner.sign_in(await owner.leave(page)), "invalid_token")
+
+
+async def test_whoever_makes_up_a_sign_in_of_their_own_gets_nowhere(house: Houses) -> None:
+    async with house() as one:
+        owner, cookie = one.person("owner"), "c" * 43
+        name = f"factotum-sign-in-{urlsplit(one.url).port}"
+        for made_up in (b"no json", b"{}", b'{"issuer":"https://evil.example","target":"/","until":9e11,"id":""}'):
+            payload = urlsafe_b64encode(made_up).decode()
+            state = f"{payload}.{bound_to(cookie, f'state {payload}')}"
+            owner.http.cookies.set(name, cookie, domain="127.0.0.1")
+            await refused(one, owner, "/login/callback?" + urlencode({"code": "1", "state": state}), "invalid_state")
 
 
 async def test_a_secret_that_is_not_there_stops_the_start(opens: Callable[..., Any]) -> None:
