@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from litestar.types import ASGIApp
 
@@ -22,7 +21,7 @@ from gateway.audit import AuditLog
 from gateway.audit_seal import AuditSeal, fingerprint_key, signing_key
 from gateway.auth.access_token import AccessTokens, OwnIssuer
 from gateway.auth.api_key import ApiKeyAuthenticator
-from gateway.auth.issuer_http import IssuerHttp, may_ask
+from gateway.auth.issuer_http import IssuerHttp
 from gateway.auth.issuer_keys import IssuerKeys, KeyTimes, Metadata
 from gateway.auth.relying_party import RelyingParty
 from gateway.auth.sign_in import SignIn
@@ -63,6 +62,7 @@ from gateway.fetch import Bounds, DocumentReader
 from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
 from gateway.key_file import make_key_file
+from gateway.origin import find_origin, knows_origin, other_origins, require_origin
 from gateway.policies import PolicyDesk
 from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
@@ -208,8 +208,7 @@ def _decisions(
 
 def _events(settings: Settings, clock: Clock, added: Callable[[], None]) -> Events:
     wanted = settings.approvals.webhook is not None
-    origin = settings.http.public_url.rstrip("/") or (_loopback_url(settings) if _knows_origin(settings) else "")
-    return Events(wanted, origin, clock, _new_id, added)
+    return Events(wanted, find_origin(settings), clock, _new_id, added)
 
 
 def _open_webhook(
@@ -315,7 +314,7 @@ async def _open_desk(
     names = tuple(filter(None, (own, *(one.issuer for one in told.issuers))))
     if not names:
         return SignInDesk(api_keys, published, clock=clock)
-    resource = ProtectedResource(_origin(settings), names, told.scopes, _aliases(settings))
+    resource = ProtectedResource(require_origin(settings), names, told.scopes, other_origins(settings))
     tokens = AccessTokens(
         told.issuers,
         resource.audiences,
@@ -341,10 +340,10 @@ def _open_authorization(
 ) -> AuthorizationServer | None:
     """The gateway's own authorisation server; None where it is not wanted. Raises SettingsBroken."""
     wanted, told = settings.auth.server, settings.auth
-    is_on = wanted.mode in ("on", True) or (wanted.mode == "auto" and not told.issuers and _knows_origin(settings))
+    is_on = wanted.mode in ("on", True) or (wanted.mode == "auto" and not told.issuers and knows_origin(settings))
     if not is_on:
         return None
-    origin, lines = _origin(settings), Lines(audit, clock)
+    origin, lines = require_origin(settings), Lines(audit, clock)
     if any(one.issuer == origin for one in told.issuers):
         raise SettingsBroken("auth.issuers names the gateway itself, whose own authorisation server is on anyway.")
     users = Users(store, lines, clock)
@@ -352,7 +351,7 @@ def _open_authorization(
     families = Families(store, users, published, lines, signer, wanted, origin, clock)
     clients = Clients(store, upstream, lines, wanted, clock, time.monotonic)
     issuer = Issuer(origin, algorithms=(ALGORITHM,))
-    resources = ProtectedResource(origin, aliases=_aliases(settings)).audiences
+    resources = ProtectedResource(origin, aliases=other_origins(settings)).audiences
     parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, clock)
     logins = Logins(store, users, published, lines, wanted, clock, time.monotonic)
     trusted = {one.issuer: (one, _keys_of(one, settings, http)) for one in wanted.assertion_issuers}
@@ -385,7 +384,7 @@ def _relying_party(
     if client.secret and client.secret not in secrets:
         raise SettingsBroken(f"browser.secret of {issuer.issuer} names {client.secret!r}, and there is no such secret.")
     secret = secrets[client.secret] if client.secret else ""
-    metadata, callback = Metadata(issuer.issuer, http), _origin(settings) + CALLBACK
+    metadata, callback = Metadata(issuer.issuer, http), require_origin(settings) + CALLBACK
     keys = IssuerKeys(issuer, metadata, http, _key_times(settings), time.monotonic)
     return RelyingParty(issuer, client, secret, keys, metadata, http, callback)
 
@@ -401,35 +400,6 @@ def _key_times(settings: Settings) -> KeyTimes:
 def _own_issuer(authorization: AuthorizationServer) -> OwnIssuer:
     parts = authorization.parts
     return OwnIssuer(parts.issuer, parts.signer, parts.families.confirm)
-
-
-def _knows_origin(settings: Settings) -> bool:
-    return bool(settings.http.public_url) or (settings.port != 0 and may_ask(_loopback_url(settings)))
-
-
-def _aliases(settings: Settings) -> tuple[str, ...]:
-    """The other names of a gateway on somebody's own machine, who may write any of them."""
-    named = settings.http.public_url or not settings.port
-    every = () if named else (f"http://{host}:{settings.port}" for host in ("127.0.0.1", "localhost", "[::1]"))
-    return tuple(one for one in every if one != _loopback_url(settings))
-
-
-def _loopback_url(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
-
-
-def _origin(settings: Settings) -> str:
-    """What tokens have to be made for. Raises SettingsBroken."""
-    url = settings.http.public_url.rstrip("/") or (_loopback_url(settings) if settings.port else "")
-    if not may_ask(url) or urlsplit(url).path or urlsplit(url).query:
-        raise SettingsBroken(
-            "auth.issuers and auth.server need http.public_url, an https origin such as https://gateway.example.com."
-        )
-    for one in (*settings.auth.issuers, *settings.auth.server.assertion_issuers):
-        if not may_ask(one.issuer):
-            raise SettingsBroken(f"The issuer {one.issuer!r} of auth is no https URL.")
-    return url
 
 
 def _ranker(settings: Settings, store: Store, opened: AsyncExitStack) -> Ranker[Any]:
