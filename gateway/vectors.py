@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import structlog
 
-from gateway.rankers.base import Encoding, Unfilled
+from gateway.rankers.base import Encoding, Unanswered, Unfilled
 from gateway.stores.base import VectorStore
 
 BATCH = 32
 READ_AT_ONCE = 1_000
+AGAIN_S = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +30,13 @@ class Vectors:
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, segment)
 
     async def keep(self) -> None:
-        """Until it is cancelled. What cannot be encoded stays without a vector; words find it."""
+        """Until it is cancelled. What cannot be encoded is tried again where that may help, and found by its words meanwhile."""
         while True:
             segment = await self._waiting.get()
             try:
                 await self._fill(segment)
+            except Unanswered:
+                self._loop.call_later(AGAIN_S, self._waiting.put_nowait, segment)
             except Exception as error:
                 log.error("the vectors of a connector could not be made; words alone find its tools", exc_info=error)
 

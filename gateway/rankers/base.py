@@ -63,6 +63,10 @@ class Ranker(Protocol[S]):
         """At most `limit` of the tools that are seen, best first; equal scores in the order of their names."""
 
 
+class Unanswered(Exception):
+    """A model gives no answer now: it failed, is busy, away or closed. Later, perhaps."""
+
+
 class Encoding(Protocol):
     """What makes vectors of texts. `name` changes whenever its vectors do; `width` is how many numbers they have."""
 
@@ -70,7 +74,7 @@ class Encoding(Protocol):
     width: int
 
     def encode(self, texts: Sequence[str]) -> Matrix:
-        """[texts, width], each of unit length. Takes time: call it off the event loop."""
+        """[texts, width], each of unit length. Takes time: call it off the event loop. Raises Unanswered."""
 
     def encode_query(self, query: str, deadline_s: float) -> Vector | None:
         """One vector; None where it is not there in time. Blocks: call it off the event loop."""

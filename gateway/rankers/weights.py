@@ -4,54 +4,76 @@ A matrix is kept as whole numbers from -127 to 127 with a scale for each row: a 
 text's vector loses by it is less than what half the words of its description would change. Knows nothing of what a model is for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import msgspec
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, nn
 
 from gateway.errors import BadRequest
+from gateway.rankers.cross import CrossEncoder
 from gateway.rankers.encoder import Bert, Shape, from_hugging_face
 
 SCALE = ".scale"
 STEPS = 127
 
+N = TypeVar("N", bound=nn.Module)
+
+_A = {"encoder": "an encoder", "reranker": "a reranker"}
+
 
 class Model(Struct, frozen=True):
-    """What a folder says of its model. `name` changes whenever its vectors do: vectors of another name are not comparable."""
+    """What a folder says of its model. `name` changes whenever its vectors do: vectors of another name are not comparable.
+    An `encoder` makes a vector of a text, a `reranker` a score of a query and a text."""
 
     name: str
     shape: Shape
+    kind: Literal["encoder", "reranker"] = "encoder"
 
 
-def save_model(folder: Path, model: Model, bert: Bert, tokenizer: Tokenizer) -> None:
+def save_model(folder: Path, model: Model, network: Bert | CrossEncoder, tokenizer: Tokenizer) -> None:
     """The folder is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(model)))
-    save_file(quantize(bert.state_dict()), folder / "weights.safetensors")
+    told = structs.replace(model, kind="encoder" if isinstance(network, Bert) else "reranker")
+    (folder / "model.json").write_bytes(msgspec.json.format(msgspec.json.encode(told)))
+    save_file(quantize(network.state_dict()), folder / "weights.safetensors")
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def load_model(folder: Path, device: str = "cpu") -> tuple[Model, Bert, Tokenizer]:
-    """Raises BadRequest where the folder is not one, or its files do not go together."""
+    """An encoder. Raises BadRequest where the folder holds none, or its files do not go together."""
+    return _load(folder, "encoder", Bert, device)
+
+
+def load_reranker(folder: Path, device: str = "cpu") -> tuple[Model, CrossEncoder, Tokenizer]:
+    """Raises BadRequest as `load_model` does."""
+    return _load(folder, "reranker", CrossEncoder, device)
+
+
+def _load(folder: Path, kind: str, make: Callable[[Shape], N], device: str) -> tuple[Model, N, Tokenizer]:
     try:
         model = msgspec.json.decode((folder / "model.json").read_bytes(), type=Model)
-        bert = Bert(model.shape)
-        bert.load_state_dict(dequantize(load_file(folder / "weights.safetensors")))
+        if model.kind != kind:
+            raise BadRequest(f"{folder} holds a model that is {_A[model.kind]}, and {_A[kind]} is needed here.")
+        network = make(model.shape)
+        network.load_state_dict(dequantize(load_file(folder / "weights.safetensors")))
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except BadRequest:
+        raise
     except (OSError, msgspec.MsgspecError, SafetensorError, RuntimeError) as error:
         raise BadRequest(f"{folder} holds no model that can be used: {type(error).__name__}.") from error
     except Exception as error:  # The tokenizer's library raises Exception itself.
         raise BadRequest(f"The tokenizer in {folder} cannot be read.") from error
     tokenizer.enable_truncation(model.shape.tokens_max)
     tokenizer.no_padding()
-    return model, bert.eval().to(device), tokenizer
+    return model, network.eval().to(device), tokenizer
 
 
 def quantize(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
