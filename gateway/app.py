@@ -1,4 +1,5 @@
-"""The composition root: settings to parts to the ASGI app. The only file that names implementations.
+"""The composition root: settings to parts to the ASGI app. The only file that names implementations, but for those of search
+(ranking.py).
 
 Whoever opens the gateway closes it: `async with open_gateway(settings, secrets) as gateway`.
 """
@@ -68,17 +69,14 @@ from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
-from gateway.rankers.base import Encoding, Ranker
-from gateway.rankers.fused import Fused
-from gateway.rankers.lexical import Bm25
+from gateway.ranking import open_ranker
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
-from gateway.settings import FusedRanker, LexicalRanker, MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
+from gateway.settings import MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
 from gateway.tool_index import ToolIndex
 from gateway.upstream import Upstream, open_upstream
-from gateway.vectors import Vectors
 from gateway.webhook import Webhook
 
 Clock = Callable[[], datetime]
@@ -116,7 +114,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         watch = PolicyWatch(settings, published, ingestion, store, audit, policies, clock=clock)
         await watch.begin()
-        ranker = _ranker(settings, store, opened)
+        ranker = await opened.enter_async_context(open_ranker(settings.ranker, store))
         discovery, every_s = Discovery(published, ToolIndex(ranker)), settings.follow_s
         _keep_running(
             opened,
@@ -400,29 +398,6 @@ def _key_times(settings: Settings) -> KeyTimes:
 def _own_issuer(authorization: AuthorizationServer) -> OwnIssuer:
     parts = authorization.parts
     return OwnIssuer(parts.issuer, parts.signer, parts.families.confirm)
-
-
-def _ranker(settings: Settings, store: Store, opened: AsyncExitStack) -> Ranker[Any]:
-    """Raises SettingsBroken, or BadRequest where there is no such model."""
-    match settings.ranker:
-        case LexicalRanker():
-            return Bm25()
-        case FusedRanker(model=folder, device=device, deadline_s=deadline_s):
-            encoder = _encoder(Path(folder), device)
-            opened.callback(encoder.close)
-            vectors = Vectors(encoder, store)
-            _keep_running(opened, vectors.keep())
-            return Fused(encoder, vectors.add, deadline_s)
-
-
-def _encoder(folder: Path, device: str) -> Encoding:
-    try:
-        from gateway.rankers.serving import Encoder  # torch takes seconds to import, and need not be installed.
-    except ImportError as error:
-        raise SettingsBroken(
-            "The ranker `fused` needs torch: pip install 'factotum[neural]', or choose `lexical`."
-        ) from error
-    return Encoder(folder, device)
 
 
 def _new_id() -> str:

@@ -55,13 +55,22 @@ class LexicalRanker(_Part, frozen=True, tag_field="kind", tag="lexical"):
     """BM25 over the words of each tool."""
 
 
+class LocalReranker(_Part, frozen=True, tag_field="kind", tag="local"):
+    """`model` is the folder of a reranker. It reads the best `candidates` of a search, for `deadline_s` at most."""
+
+    model: str
+    candidates: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    deadline_s: Seconds = 0.2
+
+
 class FusedRanker(_Part, frozen=True, tag_field="kind", tag="fused"):
-    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one); `device` is where it
-    runs: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within `deadline_s` is answered by words alone."""
+    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one); `device` is where models
+    run: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within `deadline_s` is answered by words alone."""
 
     model: str
     device: str = "auto"
     deadline_s: Seconds = 0.5
+    reranker: LocalReranker | None = None
 
 
 RankerSettings = LexicalRanker | FusedRanker

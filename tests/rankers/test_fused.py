@@ -23,7 +23,7 @@ from gateway.rankers.fused import Fused, fuse
 from gateway.rankers.lexical import Bm25
 from gateway.rankers.serving import Encoder
 from gateway.rankers.weights import dequantize, import_hugging_face, load_model, quantize
-from gateway.settings import FusedRanker
+from gateway.settings import FusedRanker, LocalReranker
 from gateway.stores.sql import open_memory
 from gateway.vectors import Vectors
 from tests.conftest import Backend
@@ -244,6 +244,20 @@ async def test_search_works_at_once_and_knows_meanings_when_the_vectors_are_ther
             while not (await door.post("/v1/tools:search", key, {"query": "zzzz"})).json()["tools"]:  # noqa: ASYNC110 (as a client)
                 await asyncio.sleep(0.05)
         assert (await door.post("/v1/tools:search", other, {"query": "zzzz"})).json()["tools"] == []
+
+
+async def test_a_reranker_of_the_settings_reads_what_words_and_meaning_find(
+    opens: Callable[..., Any], backend: Backend, model: Path, reranker: Path
+) -> None:
+    told = LocalReranker(str(reranker), candidates=2, deadline_s=30)
+    async with opens(ranker=FusedRanker(str(model), device="cpu", deadline_s=30, reranker=told)) as door:
+        await door.add("lamps", LAMPS, backend.url)
+        found = (await door.post("/v1/tools:search", await door.key(), {"query": "lamp"})).json()
+        assert found["late"] == []
+        assert sum("reranked" in one["places"] for one in found["tools"]) == min(2, len(found["tools"])) > 0
+    with pytest.raises(BadRequest, match="is an encoder, and a reranker is needed"):
+        async with opens(ranker=FusedRanker(str(model), device="cpu", reranker=LocalReranker(str(model)))):
+            pass
 
 
 async def test_a_ranker_without_its_model_stops_the_start_with_its_name(
