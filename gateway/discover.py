@@ -21,6 +21,9 @@ from gateway.tool_index import ToolIndex
 
 VIEWS_MAX = 64
 SEARCH_LIMIT_MAX = 50
+# How many tools a list puts first for an intent, and how long that may be.
+INTENT_TOOLS_MAX = 20
+INTENT_CHARACTERS_MAX = 500
 
 
 class View(Struct, frozen=True, eq=False):
@@ -85,6 +88,7 @@ class Discovery:
         self._index = index
         self._views: OrderedDict[tuple[str, frozenset[str], bool], View] = OrderedDict()
         self._parts: OrderedDict[View, tuple[Part[Any], ...]] = OrderedDict()
+        self._fitting: OrderedDict[tuple[View, str, Filter], tuple[Tool, ...]] = OrderedDict()
         self._narrowed: OrderedDict[tuple[View, Filter], tuple[Part[Any], ...]] = OrderedDict()
 
     def view(self, principal: Principal, *, step_up: bool = False) -> View:
@@ -118,6 +122,18 @@ class Discovery:
         found = tuple(Found(view.tools[one.name], one.score, one.matched, one.places) for one in ranked.tools)
         return Answer(found, ranked.late)
 
+    async def fitting(
+        self, principal: Principal, intent: str, among: Filter = EVERYTHING, *, again: bool = False
+    ) -> tuple[Tool, ...]:
+        """The INTENT_TOOLS_MAX tools that fit an intent best, to be put first in a list. `again`: as they were told last, for the
+        pages that follow the first one."""
+        key = (self.view(principal), intent, among)
+        if not again or key not in self._fitting:
+            answer = await self.search(principal, intent, INTENT_TOOLS_MAX, among)
+            self._fitting[key] = tuple(one.tool for one in answer.found)
+            _forget_oldest(self._fitting)
+        return self._fitting[key]
+
     async def keep_indexed(self) -> None:
         """Index what is published before anybody searches it, until the gateway stops."""
         while not self._published.stopped:
@@ -144,6 +160,11 @@ class Discovery:
 def say_missing(scopes: tuple[str, ...]) -> str:
     """The first words of the description of a tool that these scopes are lacked for; "" where none are."""
     return f"You lack scopes for this: it needs {' and '.join(scopes)}. " if scopes else ""
+
+
+def put_first(first: Iterable[Tool], tools: Iterable[Tool]) -> list[Tool]:
+    """All of these tools once, those first."""
+    return [*{tool.name: tool for tool in (*first, *tools)}.values()]
 
 
 def is_of(tool: Tool | None, connector: str) -> bool:

@@ -148,6 +148,7 @@ def _paths() -> Json:
                     _parameter("after", "query", {"type": "string"}, "`next` of the page before."),
                     _parameter("limit", "query", {"type": "integer", "minimum": 1}, "Tools a page."),
                     _parameter("step_up", "query", {"type": "boolean"}, "Those too that you lack scopes for, marked."),
+                    _parameter("intent", "query", {"type": "string"}, "First the tools that fit what you want to do."),
                 ],
             )
         },

@@ -50,4 +50,6 @@ def _expected(kind: inspect.Type) -> str:
         case inspect.IntType(ge=least, le=most):
             bounds = (f" from {least} on" if most is None else f" from {least} to {most}") if least is not None else ""
             return f"a whole number{bounds}"
+        case inspect.StrType(max_length=int(most)):
+            return f"text of at most {most} characters"
     return "text"

@@ -19,7 +19,7 @@ from gateway.core.option import ACCEPT, PAGES, SELECT, WAIT
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
-from gateway.discover import SEARCH_LIMIT_MAX, Found, View, narrow, say_missing
+from gateway.discover import INTENT_CHARACTERS_MAX, SEARCH_LIMIT_MAX, Found, View, narrow, put_first, say_missing
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
@@ -149,13 +149,14 @@ class CallAnswer(Struct, frozen=True):
 
 class ListQuery(Struct, frozen=True):
     """What to list. `openai`, `openai-strict` and `gemini` give function definitions in the form of those providers. With
-    `step_up` also what the caller could call with more scopes."""
+    `step_up` also what the caller could call with more scopes; with `intent` first what fits it."""
 
     connector: str = ""
     format: Literal["factotum", "openai", "openai-strict", "gemini"] = "factotum"
     after: str = ""
     limit: Annotated[int, Meta(ge=1, le=PAGE_TOOLS_MAX)] = 100
     step_up: bool = False
+    intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)] = ""
 
 
 class ShowQuery(Struct, frozen=True):
@@ -213,9 +214,13 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         principal = await desk.principal(scope)
         asked = read_query(scope, ListQuery)
         view = gateway.discovery.view(principal, step_up=asked.step_up)
-        chosen = [
-            tool for tool in view.tools.values() if tool.name > asked.after and asked.connector in ("", tool.connector)
-        ]
+        chosen = [tool for tool in view.tools.values() if asked.connector in ("", tool.connector)]
+        if asked.intent:
+            among = narrow([asked.connector] if asked.connector else ())
+            fitting = await gateway.discovery.fitting(principal, asked.intent, among, again=bool(asked.after))
+            chosen = _from(put_first(fitting, chosen), asked.after)
+        else:
+            chosen = [tool for tool in chosen if tool.name > asked.after]
         shown = chosen[: asked.limit]
         if asked.format != "factotum":
             told = [_function(tool, asked.format, view.missing.get(tool.name, ())) for tool in shown]
@@ -283,6 +288,14 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         await send_reply(send, reply)
 
     return [search_tools, read_result, tools_door]
+
+
+def _from(tools: list[Tool], after: str) -> list[Tool]:
+    """Those behind the one of that name. Raises BadRequest."""
+    places = {tool.name: place for place, tool in enumerate(tools, 1)} | {"": 0}
+    if after not in places:
+        raise BadRequest("The query's `after` is none of this list; begin again without it.")
+    return tools[places[after] :]
 
 
 def _decode(body: bytes, kind: type[Any]) -> Any:

@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw, Struct
 
 from gateway.core.dialect import Dialect
 from gateway.core.principal import Principal
+from gateway.discover import INTENT_CHARACTERS_MAX
 from gateway.edge.asgi import (
     Disconnected,
     EventStream,
@@ -25,6 +26,7 @@ from gateway.edge.mcp import legacy, modern
 from gateway.edge.mcp.elicit import OPENS_URLS, Elicitation, new_session
 from gateway.edge.mcp.legacy import Legacy
 from gateway.edge.mcp.listen import Listening
+from gateway.edge.mcp.lists import Asking
 from gateway.edge.mcp.message import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -42,7 +44,7 @@ from gateway.edge.mcp.message import (
 )
 from gateway.edge.mcp.modern import Modern
 from gateway.edge.mcp.resources import Resources
-from gateway.edge.mcp.tools import Asking, Toolbox
+from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.rejected import note_error, require_own_host, require_own_page
 from gateway.edge.sign_in import SignInDesk
 from gateway.errors import BadRequest, GatewayError, ScopeMissing, Unauthenticated, code_of, http_status, jsonrpc_code
@@ -257,14 +259,17 @@ def _opens_urls(scope: HTTPScope) -> bool:
 
 
 def _asking(scope: HTTPScope) -> Asking:
-    """`?tools=all`, `?dialect=openai-strict`, `?step_up=true`. Raises Fault."""
+    """`?tools=all`, `?dialect=openai-strict`, `?step_up=true`, `?intent=pay%20a%20bill`. Raises Fault."""
     if not scope["query_string"]:
         return PLAIN
     asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
     dialect = asked.get("dialect", ["plain"])[-1]
     if dialect not in DIALECTS:
         raise Fault(INVALID_PARAMS, f"dialect must be one of {', '.join(DIALECTS)}.")
-    return Asking(asked.get("tools") == ["all"], DIALECTS[dialect], asked.get("step_up") == ["true"])
+    intent = asked.get("intent", [""])[-1]
+    if len(intent) > INTENT_CHARACTERS_MAX:
+        raise Fault(INVALID_PARAMS, f"intent must have at most {INTENT_CHARACTERS_MAX} characters.")
+    return Asking(asked.get("tools") == ["all"], DIALECTS[dialect], asked.get("step_up") == ["true"], intent)
 
 
 def _refuse(status: int, text: str) -> Reply:

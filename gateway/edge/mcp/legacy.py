@@ -7,9 +7,10 @@ from msgspec import Raw, Struct, UnsetType
 
 from gateway.core.principal import Principal
 from gateway.edge.mcp.elicit import url_required
+from gateway.edge.mcp.lists import Asking, ListParams
 from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
 from gateway.edge.mcp.resources import ReadParams, Resources
-from gateway.edge.mcp.tools import Asking, CallParams, ListParams, Structured, Toolbox
+from gateway.edge.mcp.tools import CallParams, Structured, Toolbox
 from gateway.errors import ApprovalNeeded
 
 NEWEST = "2025-11-25"
@@ -64,7 +65,8 @@ class Legacy:
                 return Raw(b"{}")
             case "tools/list":
                 listing = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
-                return Raw(b"{" + self._toolbox.list_page(principal, listing.cursor, asking) + b"}")
+                page = await self._toolbox.lists.page(principal, listing.cursor, asking, meta.intent)
+                return Raw(b"{" + page + b"}")
             case "tools/call":
                 call = decode_params(
                     _call_params, message.params, "tools/call takes a name, and arguments as an object"

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
+from gateway.discover import INTENT_CHARACTERS_MAX
+
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
@@ -57,6 +59,7 @@ class RequestMeta(Struct, frozen=True):
     protocol_version: Raw | UnsetType = field(default=UNSET, name="io.modelcontextprotocol/protocolVersion")
     client_capabilities: Raw | UnsetType = field(default=UNSET, name="io.modelcontextprotocol/clientCapabilities")
     dry_run: bool = field(default=False, name="io.factotum/dryRun")
+    intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)] = field(default="", name="io.factotum/intent")
 
 
 class _AnyParams(Struct, frozen=True):
@@ -149,7 +152,9 @@ def decode_meta(params: Raw) -> RequestMeta:
         return _metas.decode(found)
     except msgspec.DecodeError as error:
         raise Fault(
-            INVALID_PARAMS, "params._meta must be an object; io.factotum/dryRun in it, true or false."
+            INVALID_PARAMS,
+            "params._meta must be an object; io.factotum/dryRun in it, true or false; io.factotum/intent, at most "
+            f"{INTENT_CHARACTERS_MAX} characters.",
         ) from error
 
 

@@ -11,6 +11,7 @@ from gateway.core.principal import Principal
 from gateway.edge.mcp.elicit import Elicitation, opens_urls
 from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
 from gateway.edge.mcp.listen import ListenParams
+from gateway.edge.mcp.lists import Asking, ListParams
 from gateway.edge.mcp.message import (
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -22,7 +23,7 @@ from gateway.edge.mcp.message import (
     decode_params,
 )
 from gateway.edge.mcp.resources import ReadParams, Resources
-from gateway.edge.mcp.tools import Asking, CallParams, CallResult, ListParams, Toolbox, failed
+from gateway.edge.mcp.tools import CallParams, CallResult, Toolbox, failed
 from gateway.errors import ApprovalNeeded
 
 VERSION = "2026-07-28"
@@ -68,6 +69,7 @@ class Modern:
         self._head = b'{"resultType":"complete","_meta":' + told_server
         self._head_of_question = b'{"resultType":"input_required","_meta":' + told_server
         self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
+        self._passing = b',"ttlMs":0,"cacheScope":"private"'
         told = {
             "supportedVersions": [VERSION],
             "capabilities": {"tools": {"listChanged": True}, "resources": {}},
@@ -85,8 +87,9 @@ class Modern:
                 return self._discovered
             case "tools/list":
                 asked = decode_params(_list_params, message.params, "tools/list takes a cursor, or nothing")
-                page = self._toolbox.list_page(principal, asked.cursor, asking)
-                return Raw(self._head + self._cached + b"," + page + b"}")
+                page = await self._toolbox.lists.page(principal, asked.cursor, asking, meta.intent)
+                # A client may keep a list by its parameters alone, without what `_meta` said.
+                return Raw(self._head + (self._passing if meta.intent else self._cached) + b"," + page + b"}")
             case "tools/call":
                 call = decode_params(
                     _call_params, message.params, "tools/call takes a name, and arguments as an object"
@@ -124,7 +127,7 @@ class Modern:
 
     def _fresh(self, told: dict[str, Any]) -> Raw:
         """What changes from one call to the next: it is not to be cached."""
-        return Raw(self._head + b',"ttlMs":0,"cacheScope":"private",' + msgspec.json.encode(told)[1:])
+        return Raw(self._head + self._passing + b"," + msgspec.json.encode(told)[1:])
 
     def _check(self, scope: HTTPScope, message: Message, meta: RequestMeta) -> None:
         """The version and the client's capabilities are there, and the headers say what the body says. Raises Fault."""
