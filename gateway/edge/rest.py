@@ -40,18 +40,8 @@ AnyRequest = Request[object, object, object]  # type: ignore[type-var]
 def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     """The app of one gateway. It opens and closes nothing. MCP goes past Litestar's routing: 7 % of a call's time."""
     rest = _rest_app(gateway)
-    server, settings = gateway.authorization, gateway.settings
-    visits, pages = gateway.visits, list[AuthorizationDoor | IssuerDoor]()
-    browser = None
-    if server is not None:
-        own = AuthorizationDoor(server, gateway.rejections, settings.http, settings.host, visits)
-        browser, pages = own.browser, [own]
-    elif visits is not None:
-        origin, names = gateway.desk.resource.origin, (settings.host, *settings.http.allowed_hosts)
-        browser = Browser(None, origin, names, visits)
-    if visits is not None and browser is not None:
-        pages.append(IssuerDoor(visits, browser, gateway.rejections, is_alone=server is None))
-    at = {path: door for door in pages for path in door.paths}
+    browser, sign_ins = _sign_in_doors(gateway)
+    at, settings = {path: door for door in sign_ins for path in door.paths}, gateway.settings
     approvals = ApprovalPage(gateway, browser)
     hosts, origins = own_hosts(settings.host, settings.http), settings.http.allowed_origins
 
@@ -81,6 +71,20 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
             await rest(scope, receive, send)
 
     return app
+
+
+def _sign_in_doors(gateway: Gateway) -> tuple[Browser | None, list[AuthorizationDoor | IssuerDoor]]:
+    """Who is signed in at a browser, None where nobody can be, and where people sign in."""
+    server, visits, settings = gateway.authorization, gateway.visits, gateway.settings
+    if server is not None:
+        own = AuthorizationDoor(server, gateway.rejections, settings.http, settings.host, visits)
+        others = [] if visits is None else [IssuerDoor(visits, own.browser, gateway.rejections, is_alone=False)]
+        return own.browser, [own, *others]
+    if visits is None:
+        return None, []
+    names = (settings.host, *settings.http.allowed_hosts)
+    browser = Browser(None, gateway.desk.resource.origin, names, visits)
+    return browser, [IssuerDoor(visits, browser, gateway.rejections, is_alone=True)]
 
 
 def _rest_app(gateway: Gateway) -> Litestar:
