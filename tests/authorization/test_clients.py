@@ -1,7 +1,9 @@
 """Clients that we did not write, beside the MCP one: Authlib's, for every grant; and agents that sign in for themselves."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import httpx2
 import mcp
 import pytest
@@ -11,6 +13,8 @@ from mcp.client.streamable_http import streamable_http_client
 
 from gateway.core.authorization import DEVICE_CODE
 from gateway.core.principal import OPERATOR
+from gateway.errors import Unauthenticated
+from gateway.remote.device import Device
 from tests.authorization.conftest import REDIRECT, VERIFIER, Ada, Served, Serves, read_form
 from tests.authorization.test_mcp_client import Kept
 
@@ -112,6 +116,8 @@ async def test_a_device_that_asks_for_no_scope_that_could_be_is_told_so_before_a
         assert "factotum:audit.read" in told.json()["error_description"]
         assert "lamps" not in told.json()["error_description"], "which connectors there are is nobody's to know yet"
     await begin(served, client, scope="nosuch lamps:read")
+    with httpx.Client() as http, pytest.raises(Unauthenticated, match="None of what was asked for is a scope"):
+        await asyncio.to_thread(Device(http).sign_in, served.url, "nosuch", "", lambda _: pytest.fail("it waits"))
 
 
 async def test_whoever_holds_nothing_that_a_device_asks_for_is_told_what_they_hold(served: Served) -> None:

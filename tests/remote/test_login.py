@@ -15,7 +15,8 @@ from gateway.errors import BadRequest, Unauthenticated
 from gateway.remote.device import Device
 from gateway.remote.gateway import token_of, url_of_gateway
 from gateway.remote.logins import Login, Logins
-from tests.auth.test_oidc_provider import Served, issuer, served
+from tests.auth.conftest import issuer
+from tests.auth.test_oidc_provider import Served, served
 
 __all__ = ["issuer", "served"]  # Fixtures.
 
