@@ -80,11 +80,21 @@ class Answer(Struct, frozen=True):
     late: tuple[str, ...]
 
 
+class Indexed(Struct, frozen=True):
+    """How much of one connector every stage of a search can find: `ready` of its `tools`. `given_up`: no more will be."""
+
+    connector: str
+    tools: int
+    ready: int
+    given_up: bool = False
+
+
 class Discovery:
     """Looks at the catalog through the eyes of one caller."""
 
     def __init__(self, published: Published, index: ToolIndex[Any]) -> None:
         self._published = published
+        self.ranked_by = index.ranked_by
         self._index = index
         self._views: OrderedDict[tuple[str, frozenset[str], bool], View] = OrderedDict()
         self._parts: OrderedDict[View, tuple[Part[Any], ...]] = OrderedDict()
@@ -133,6 +143,11 @@ class Discovery:
             self._fitting[key] = tuple(one.tool for one in answer.found)
             _forget_oldest(self._fitting)
         return self._fitting[key]
+
+    def indexed(self, catalog: Catalog) -> tuple[Indexed, ...]:
+        """How far each connector of a catalog is, in the order of their names."""
+        fillings = [(one, self._index.filling(one)) for _, one in sorted(catalog.connectors.items())]
+        return tuple(Indexed(one.name, len(one.tools), told.ready, told.given_up) for one, told in fillings)
 
     async def keep_indexed(self) -> None:
         """Index what is published before anybody searches it, until the gateway stops."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from gateway.core.catalog import Connector
 from gateway.core.tool import Tool
-from gateway.rankers.base import Part, Ranker, Ranking
+from gateway.rankers.base import Filling, Part, Ranker, Ranking
 
 # More segments than this are put together: every one costs a query a little for each of its words.
 SEGMENTS_MAX = 8
@@ -50,9 +50,11 @@ class ToolIndex(Generic[S]):
     """The segments of one ranker, by the connectors as they are: one that changes is another connector."""
 
     def __init__(self, ranker: Ranker[S]) -> None:
+        self.ranked_by = ranker.name
         self._ranker = ranker
         self._single: OrderedDict[int, Indexed[S]] = OrderedDict()
         self._merged: list[Indexed[S]] = []
+        self._broken: dict[int, Connector] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def parts(
@@ -71,7 +73,15 @@ class ToolIndex(Generic[S]):
                 async with self._one_at_a_time:
                     await self._index(one)
             except Exception as error:
+                self._broken[id(one)] = one
                 log.error("a connector cannot be indexed for search", connector=one.name, exc_info=error)
+
+    def filling(self, connector: Connector) -> Filling:
+        """How far it is. One that nobody has indexed yet has nothing."""
+        known = self._single.get(id(connector))
+        if known is None:
+            return Filling(given_up=id(connector) in self._broken)
+        return self._ranker.filling(known.segment)
 
     async def rank(self, query: str, limit: int, parts: Sequence[Part[S]], count: int) -> Ranking:
         """At most `limit` of the tools that are seen, which are so many, best first."""

@@ -38,6 +38,7 @@ class Vectors:
             except Unanswered:
                 self._loop.call_later(AGAIN_S, self._waiting.put_nowait, segment)
             except Exception as error:
+                segment.give_up()
                 log.error("the vectors of a connector could not be made; words alone find its tools", exc_info=error)
 
     async def _fill(self, segment: Unfilled) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rankers.conftest import make_model
+
 DOCUMENT = {
     "openapi": "3.1.0",
     "info": {"title": "Shop API", "version": "1"},
@@ -52,6 +54,19 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     assert '"phase":"previewed"' in factotum("audit", "--json").stdout
     assert factotum("remove", "shop").returncode == 0
     assert "shop" not in factotum("connectors").stdout
+
+
+def test_what_search_needs_is_worked_out_before_a_start_and_kept(factotum, tmp_path: Path) -> None:
+    make_model(tmp_path / "tiny")
+    fused = {"FACTOTUM_RANKER__KIND": "fused", "FACTOTUM_RANKER__MODEL": "tiny", "FACTOTUM_RANKER__DEVICE": "cpu"}
+    (tmp_path / "openapi.json").write_text(json.dumps(DOCUMENT))
+    factotum("add", "openapi.json")
+    for _ in range(2):
+        indexed = factotum("index", **fused)
+        assert (indexed.returncode, indexed.stdout.splitlines()[1].split()) == (0, ["shop", "2", "2"]), indexed.stderr
+        with sqlite3.connect(tmp_path / ".factotum" / "factotum.db") as connection:
+            assert connection.execute("SELECT count(*) FROM vector").fetchone() == (2,)
+    assert factotum("index").returncode == 0, "where words alone rank there is nothing to do"
 
 
 def test_a_tenant_s_tools_are_listed_shown_searched_and_called_for_it_alone(factotum, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ SHIPPED = (Path(__file__).parent.parent / "policies" / "roles.cedar").read_text(
 DOORS: dict[tuple[str, str], tuple[str, set[str]]] = {
     ("GET", "/v1/connectors"): ("connectors.read", set(ROLES)),
     ("GET", "/v1/connectors/none"): ("connectors.read", set(ROLES)),
+    ("GET", "/v1/search/status"): ("connectors.read", set(ROLES)),
     ("GET", "/v1/connectors/none/versions"): ("connectors.read", set(ROLES)),
     ("POST", "/v1/connectors"): ("connectors.write", {"connector-developer", "owner"}),
     ("PUT", "/v1/connectors/none"): ("connectors.write", {"connector-developer", "owner"}),

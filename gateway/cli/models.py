@@ -1,12 +1,20 @@
-"""Models of search: bring one."""
+"""Models of search: bring one, and have it read the tools."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import rich_click as click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from gateway.cli.login import remote_here
+from gateway.cli.owner import open_here
 from gateway.cli.root import cli
-from gateway.cli.terminal import out
+from gateway.cli.terminal import asynchronous, err, out, table
+from gateway.edge.admin import SearchStatus, status_of
 from gateway.errors import BadRequest
+
+LOOK_S = 0.1
 
 
 @cli.command("model")
@@ -25,3 +33,34 @@ def import_model(source: Path, folder: Path, name: str, tokens: int) -> None:
     model = import_hugging_face(source, folder, name or source.resolve().name, tokens)
     shape = model.shape
     out.print(f"{folder}: {model.name}, {shape.layers} layers, {shape.width} numbers a text, {shape.tokens_max} tokens")
+
+
+@cli.command()
+@asynchronous
+async def index() -> None:
+    """Work out what `ranker: fused` needs of every tool now, and keep it, so that a start finds it there. At another gateway, which
+    does so by itself: how far it is."""
+    remote = remote_here()
+    status = remote.get("/v1/search/status", SearchStatus) if remote is not None else await _index_here()
+    shown = table("connector", "ready", "tools", "")
+    for one in status.connectors:
+        shown.add_row(
+            one.connector, str(one.ready), str(one.tools), "given up: the log says why" if one.given_up else ""
+        )
+    out.print(shown)
+    if any(one.given_up for one in status.connectors):
+        sys.exit(1)
+
+
+async def _index_here() -> SearchStatus:
+    columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    async with open_here() as gateway:
+        catalogs = [edition.catalog for edition in gateway.published.editions.every()]
+        with Progress(*columns, console=err) as progress:
+            bar = progress.add_task("")
+            while True:
+                status = status_of(gateway, *catalogs)
+                progress.update(bar, total=status.tools, completed=status.ready)
+                if all(one.ready == one.tools or one.given_up for one in status.connectors):
+                    return status
+                await asyncio.sleep(LOOK_S)

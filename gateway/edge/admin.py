@@ -10,13 +10,14 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from gateway.core.audit import AuditEntry, Phase
-from gateway.core.catalog import Connector
+from gateway.core.catalog import Catalog, Connector
 from gateway.core.diff import Change
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Principal
 from gateway.core.roles import AdminAction, AdminResource, scope_of
 from gateway.core.tenancy import SHARED
 from gateway.core.tool import Refusal, Repair
+from gateway.discover import Indexed
 from gateway.edge.allow import require
 from gateway.edge.asgi import read_body
 from gateway.edge.parts import Gateway
@@ -114,6 +115,16 @@ class AuditPage(Struct, frozen=True):
     last: int
 
 
+class SearchStatus(Struct, frozen=True):
+    """How much can be found by every stage of the ranking: `ready` of `tools`. What a model has not read yet is found by its
+    words."""
+
+    ranker: str
+    tools: int
+    ready: int
+    connectors: tuple[Indexed, ...]
+
+
 class Health(Struct, frozen=True):
     status: str
 
@@ -158,6 +169,11 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         shown = {one.name: _summary(one, problems.get(one.name, "")) for one in catalog.connectors.values()}
         lost = {name: ConnectorSummary(name, problem=why) for name, why in problems.items() if name not in shown}
         return ConnectorList(tuple(one for _, one in sorted({**shown, **lost}.items())))
+
+    @get("/v1/search/status")
+    async def search_status(request: AnyRequest) -> SearchStatus:
+        tenant = (await signed_in(request, "connectors.read")).tenant
+        return status_of(gateway, gateway.published.of(tenant).catalog)
 
     @get("/v1/connectors/{name:str}")
     async def show_connector(request: AnyRequest, name: FromPath[str]) -> ConnectorReport:
@@ -231,6 +247,7 @@ def admin_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     return [
         list_connectors,
+        search_status,
         show_connector,
         add_connector,
         replace_connector,
@@ -251,6 +268,13 @@ def _offered(new: NewConnector, name: str, tenant: str) -> Offered:
     told = {field: getattr(new, field) for field in Manifest.__struct_fields__}
     manifest = Manifest(**told | {"name": name, "tenant": tenant})
     return Offered(manifest, folder=None, content=new.content.encode() if new.content else None)
+
+
+def status_of(gateway: Gateway, *catalogs: Catalog) -> SearchStatus:
+    """Of all connectors of these catalogs."""
+    told = {one.connector: one for catalog in catalogs for one in gateway.discovery.indexed(catalog)}.values()
+    ranker = gateway.discovery.ranked_by
+    return SearchStatus(ranker, sum(one.tools for one in told), sum(one.ready for one in told), tuple(told))
 
 
 def _decode(body: bytes) -> NewConnector:

@@ -96,6 +96,7 @@ _STRUCTS: tuple[Any, ...] = (
     tools.SearchAnswer,
     admin.ConnectorList,
     admin.ConnectorReport,
+    admin.SearchStatus,
     admin.NewConnector,
     admin.Changes,
     admin.VersionList,
@@ -196,6 +197,14 @@ def _paths() -> Json:
                 body="NewConnector",
                 scope=admin.WRITE_CONNECTORS,
             ),
+        },
+        "/v1/search/status": {
+            "get": _operation(
+                "showSearchStatus",
+                "Show how much of each connector every stage of a search can find",
+                {"200": _answer("Connector by connector.", "SearchStatus")},
+                scope=admin.READ_CONNECTORS,
+            )
         },
         "/v1/connectors/{name}": {
             "get": _operation(

@@ -46,6 +46,13 @@ class Part(Struct, Generic[S], frozen=True, eq=False):
     seen: Mask | None = None
 
 
+class Filling(Struct, frozen=True):
+    """How far a segment is: every stage of the ranking can rank so many of its tools. `given_up`: no more will come."""
+
+    ready: int = 0
+    given_up: bool = False
+
+
 class Ranker(Protocol[S]):
     """One way to rank. `S` is what its segments are."""
 
@@ -58,6 +65,9 @@ class Ranker(Protocol[S]):
 
     def merge(self, segments: Sequence[S]) -> S:
         """One segment of all their tools, one after the other: a query costs less over one than over many."""
+
+    def filling(self, segment: S) -> Filling:
+        """How far it is: some stages need what comes only later."""
 
     def rank(self, query: str, limit: int, parts: Sequence[Part[S]]) -> Ranking:
         """At most `limit` of the tools that are seen, best first; equal scores in the order of their names."""
@@ -107,3 +117,6 @@ class Unfilled(Protocol):
 
     def put(self, key: bytes, vector: Vector) -> None:
         """Put one in its place."""
+
+    def give_up(self) -> None:
+        """No more vectors will come."""

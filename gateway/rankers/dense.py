@@ -20,13 +20,14 @@ class DenseSegment:
 
     def __init__(self, names: Sequence[str], texts: Sequence[str], model: str, width: int) -> None:
         self.names = tuple(names)
-        self.keys = [sha256(f"{model}\\n{text}".encode("utf-8", "replace")).digest() for text in texts]
+        self.keys = [sha256(f"{model}\n{text}".encode("utf-8", "replace")).digest() for text in texts]
         self._texts = dict(zip(self.keys, texts, strict=True))
         self._places: dict[bytes, list[int]] = {}
         for place, key in enumerate(self.keys):
             self._places.setdefault(key, []).append(place)
         self.vectors: Matrix = np.zeros((len(self.names), width), np.float32)
         self.there: Mask = np.zeros(len(self.names), np.bool_)
+        self.given_up = False
 
     @property
     def texts(self) -> Mapping[bytes, str]:
@@ -41,6 +42,10 @@ class DenseSegment:
         self.vectors[places] = vector
         self.there[places] = True
         self._texts.pop(key, None)
+
+    def give_up(self) -> None:
+        """No more vectors will come."""
+        self.given_up = True
 
     def nearest(self, query: Vector, limit: int, seen: Mask | None) -> Iterable[tuple[float, str]]:
         """The `limit` tools that are seen and nearest to a query of unit length, by cosine, and those that equal the last."""

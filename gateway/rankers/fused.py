@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from gateway.core.tool import Tool
-from gateway.rankers.base import Encoding, Mask, Part, Ranked, Ranking, Unfilled
+from gateway.rankers.base import Encoding, Filling, Mask, Part, Ranked, Ranking, Unfilled
 from gateway.rankers.dense import DenseSegment, dense_segment, nearest
 from gateway.rankers.lexical import Bm25, Segment
 
@@ -47,6 +47,10 @@ class Fused:
     def merge(self, segments: Sequence[FusedSegment]) -> FusedSegment:
         words = self._lexical.merge([one.words for one in segments])
         return FusedSegment(words, tuple(dense for one in segments for dense in one.vectors))
+
+    def filling(self, segment: FusedSegment) -> Filling:
+        ready = sum(int(one.there.sum()) for one in segment.vectors)
+        return Filling(ready, any(one.given_up for one in segment.vectors))
 
     def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Ranking:
         if limit < 1:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import Stemmer
 
 from gateway.core.tool import Tool
-from gateway.rankers.base import Mask, Part, Ranked, Ranking
+from gateway.rankers.base import Filling, Mask, Part, Ranked, Ranking
 
 QUERY_CHARACTERS_MAX = 2_000
 K1, B = 1.2, 0.75
@@ -92,6 +92,9 @@ class Bm25:
             np.concatenate([_NONE, *(one.lengths for one in segments)]),
             {word: (_join(one[0] for one in many), _join(one[1] for one in many)) for word, many in found.items()},
         )
+
+    def filling(self, segment: Segment) -> Filling:
+        return Filling(len(segment.names))
 
     def rank(self, query: str, limit: int, parts: Sequence[Part[Segment]]) -> Ranking:
         asked = sorted(set(self.words(query[:QUERY_CHARACTERS_MAX])))

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gateway.core.tool import Tool
 from gateway.core.tool_text import text_of_tool
-from gateway.rankers.base import Part, Ranker, Ranking, Scoring
+from gateway.rankers.base import Filling, Part, Ranker, Ranking, Scoring
 from gateway.rankers.fused import put_together
 
 S = TypeVar("S")
@@ -44,6 +44,9 @@ class Reranked(Generic[S]):
         first = self._first.merge([one.first for one in segments])
         tools = tuple(tool for one in segments for tool in one.tools)
         return _segment(first, tools, tuple(api for one in segments for api in one.apis))
+
+    def filling(self, segment: RerankedSegment[S]) -> Filling:
+        return self._first.filling(segment.first)
 
     def rank(self, query: str, limit: int, parts: Sequence[Part[RerankedSegment[S]]]) -> Ranking:
         if limit < 1:

@@ -260,6 +260,39 @@ async def test_a_reranker_of_the_settings_reads_what_words_and_meaning_find(
             pass
 
 
+async def test_how_much_a_search_can_find_by_meaning_is_told_connector_by_connector(
+    opens: Callable[..., Any], backend: Backend, model: Path
+) -> None:
+    async with opens(ranker=FusedRanker(str(model), device="cpu", deadline_s=30)) as door:
+        await door.add("lamps", LAMPS, backend.url)
+        await door.add("other", LAMPS, "https://lamps.example", tenant="acme", allow_addresses=())
+        key, status = await door.key(role="viewer"), {}
+        async with asyncio.timeout(30):
+            while status.get("ready") != 2:
+                status = (await door.get("/v1/search/status", key)).json()
+        assert (status["ranker"], status["tools"]) == ("fused", 2)
+        assert status["connectors"] == [{"connector": "lamps", "tools": 2, "ready": 2, "given_up": False}]
+        assert (await door.get("/v1/search/status", await door.key("lamps:read"))).status_code == 403
+
+
+async def test_of_a_text_that_no_model_takes_it_is_told_that_nothing_more_will_come(encoder: Encoder) -> None:
+    class Refusing(Counting):
+        def encode(self, texts: Any) -> Any:
+            raise ValueError("a text that no model takes")
+
+    store, refusing = await open_memory(), Refusing(encoder)
+    vectors = Vectors(refusing, store)
+    keeping = asyncio.create_task(vectors.keep())
+    ranker = Fused(refusing, vectors.add, 30)
+    segment = ranker.segment(HOUSE, "Home")
+    async with asyncio.timeout(30):
+        while not ranker.filling(segment).given_up:  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.01)
+    assert ranker.filling(segment).ready == 0
+    keeping.cancel()
+    await store.close()
+
+
 async def test_a_ranker_without_its_model_stops_the_start_with_its_name(
     opens: Callable[..., Any], tmp_path: Path
 ) -> None:
