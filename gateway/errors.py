@@ -25,6 +25,7 @@
     │   ├── UpstreamTimeout        no answer in time
     │   ├── UpstreamBroken         the connection broke, or the answer was not HTTP
     │   └── AnswerInvalid          the answer is not what its document says, and the connector is strict
+    ├── ModelBusy                  a model of search gives no answer now
     ├── IssuerFailed               an authorisation server cannot be asked, so that nobody can tell whether a token is good
     └── StoreFailed                the store could not be read or written
 
@@ -225,6 +226,10 @@ class IssuerFailed(GatewayError):
     title = "Authorisation server unavailable"
 
 
+class ModelBusy(GatewayError):
+    title = "Model busy"
+
+
 class StoreFailed(GatewayError):
     title = "Store unavailable"
 
@@ -243,6 +248,7 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     UpstreamBusy: 503,
     UpstreamTimeout: 504,
     UpstreamFailed: 502,
+    ModelBusy: 503,
     IssuerFailed: 503,
     StoreFailed: 503,
     GatewayError: 500,
@@ -272,6 +278,7 @@ CODE: dict[type[GatewayError], str] = {
     UpstreamBroken: "backend_broken",
     AnswerInvalid: "invalid_answer",
     UpstreamFailed: "backend_failed",
+    ModelBusy: "model_busy",
     IssuerFailed: "issuer_unavailable",
     StoreFailed: "store_unavailable",
     GatewayError: "internal_error",

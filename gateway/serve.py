@@ -49,6 +49,12 @@ async def serve_forever(gateway: Gateway, started: Callable[[str], None]) -> Non
         await _Server(asgi_app(gateway), gateway.published.stop, _bounds(gateway)).serve(sockets=[listening])
 
 
+async def serve_app_forever(app: ASGIApp, listening: socket.socket) -> None:
+    """The same for any ASGI app, on a socket that is there."""
+    prefer_calls()
+    await _Server(app).serve(sockets=[listening])
+
+
 def prefer_calls() -> None:
     """For a process that serves: what is there when serving begins stays, so that the collector need not look at it again
     and again, and threads give way soon."""

@@ -14,6 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.rankers.cross import CrossEncoder
+from tests.rankers.conftest import make_model
+
 ROOT = Path(__file__).parent.parent
 DOCUMENT = {
     "openapi": "3.1.0",
@@ -112,3 +115,43 @@ def test_the_demo_prints_a_url_and_a_key_that_work_and_ctrl_c_stops_it(tmp_path:
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=20)
         assert (process.returncode, "Traceback" in rest) == (0, False), rest
+
+
+def test_models_of_search_are_served_by_a_process_of_their_own(tmp_path: Path) -> None:
+    make_model(tmp_path / "encoder")
+    make_model(tmp_path / "reranker", "tiny reranker", make=CrossEncoder)
+    (tmp_path / "factotum.yaml").write_text("secrets_dir: secrets")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "models").write_text("t0ken\n")
+    folders = ("--model", "encoder", "--reranker", "reranker", "--device", "cpu")
+    with running(tmp_path, "rank", "serve", *folders, "--port", "0", "--secret", "models", until=" at http") as (
+        process,
+        said,
+    ):
+        (url,) = re.findall(r"serves tiny and tiny reranker at (http://\S+)", said)
+        assert httpx.get(f"{url}/health").status_code == 200
+        asked = {"query": "light", "texts": ["lamp", "door"]}
+        assert httpx.post(f"{url}/rerank", json=asked).status_code == 401
+        told = httpx.post(f"{url}/rerank", json=asked, headers={"authorization": "Bearer t0ken"})
+        assert sorted(one["index"] for one in told.json()) == [0, 1]
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=20)
+        assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ((), "--model, --reranker or both"),
+        (("--model", "reranker"), "is a reranker, and an encoder is needed"),
+        (("--reranker", "reranker", "--secret", "models"), "FACTOTUM_SECRET_MODELS"),
+        (("--reranker", "reranker", "--device", "nowhere"), "no device 'nowhere'"),
+    ],
+)
+def test_what_cannot_be_served_is_one_clear_line(tmp_path: Path, args: tuple[str, ...], says: str) -> None:
+    make_model(tmp_path / "reranker", make=CrossEncoder)
+    command = [sys.executable, "-m", "gateway", "rank", "serve", "--port", "0", *args]
+    done = subprocess.run(command, cwd=tmp_path, env=environ(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

@@ -17,6 +17,7 @@ from gateway.cli import (
     login,
     models,
     policies,
+    rank,
     tools,
     users,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "main",
     "models",
     "policies",
+    "rank",
     "tools",
     "users",
 ]

@@ -7,6 +7,7 @@ INVARIANT: a tool that may not be seen is in no answer, and weighs on the score 
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
@@ -75,6 +76,14 @@ class Ranker(Protocol[S]):
 
 class Unanswered(Exception):
     """A model gives no answer now: it failed, is busy, away or closed. Later, perhaps."""
+
+
+class Begun(Struct, Generic[S], frozen=True, eq=False):
+    """What a model was asked: an answer for each text, in their order, as soon as they are there; Unanswered where they will not
+    be. Whoever waits no more cancels it. `tokens`: how many it reads."""
+
+    answers: "Future[list[S]]"
+    tokens: int
 
 
 class Encoding(Protocol):

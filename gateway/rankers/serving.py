@@ -6,7 +6,7 @@ Where a GPU is gone the model goes on from its folder on the CPU, until the proc
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from torch import Tensor, nn
 
 from gateway.errors import BadRequest
-from gateway.rankers.base import Matrix, Unanswered, Vector
+from gateway.rankers.base import Begun, Matrix, Unanswered, Vector
 from gateway.rankers.batcher import Batcher
 from gateway.rankers.cross import CrossEncoder, pad_pairs, read_pairs
 from gateway.rankers.encoder import Bert, mean_of
@@ -121,7 +121,7 @@ class Encoder(_Serving[Bert]):
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         try:
-            return np.stack(self.begin(texts, patient=True).result())
+            return np.stack(self.begin(texts, patient=True).answers.result())
         except CancelledError as error:
             raise Unanswered from error
 
@@ -129,9 +129,10 @@ class Encoder(_Serving[Bert]):
         told = self._batcher.ask(self._read([query[:QUERY_CHARACTERS_MAX]]), deadline_s)
         return None if told is None else told[0]
 
-    def begin(self, texts: Sequence[str], *, patient: bool = False) -> "Future[list[Vector]]":
+    def begin(self, texts: Sequence[str], *, patient: bool = False) -> Begun[Vector]:
         """The vectors of texts, for somebody who waits otherwise than in a thread; see `Batcher.begin`."""
-        return self._batcher.begin(self._read([text[:TEXT_CHARACTERS_MAX] for text in texts]), patient=patient)
+        rows = self._read([text[:TEXT_CHARACTERS_MAX] for text in texts])
+        return Begun(self._batcher.begin(rows, patient=patient), sum(map(len, rows)))
 
     def _read(self, texts: Sequence[str]) -> list[tokenizers.Encoding]:
         return list(self._tokenizer.encode_batch([_plain(text) for text in texts]))
@@ -153,9 +154,10 @@ class Scorer(_Serving[CrossEncoder]):
         told = self._batcher.ask(rows, deadline_s - (time.monotonic() - began))
         return None if told is None else [float(one) for one in told]
 
-    def begin(self, query: str, texts: Sequence[str]) -> "Future[list[float]]":
+    def begin(self, query: str, texts: Sequence[str]) -> Begun[float]:
         """The scores of texts, for somebody who waits otherwise than in a thread; see `Batcher.begin`."""
-        return self._batcher.begin(self._read(query, texts))
+        rows = self._read(query, texts)
+        return Begun(self._batcher.begin(rows), sum(map(len, rows)))
 
     def _read(self, query: str, texts: Sequence[str]) -> list[tokenizers.Encoding]:
         said = _plain(query[:QUERY_CHARACTERS_MAX])
