@@ -95,8 +95,8 @@ class Encoding(Protocol):
     def encode(self, texts: Sequence[str]) -> Matrix:
         """[texts, width], each of unit length. Takes time: call it off the event loop. Raises Unanswered."""
 
-    def encode_query(self, query: str, deadline_s: float) -> Vector | None:
-        """One vector; None where it is not there in time. Blocks: call it off the event loop."""
+    def encode_queries(self, queries: Sequence[str], deadline_s: float) -> Sequence[Vector] | None:
+        """A vector for each; None where they are not there in time. Blocks: call it off the event loop."""
 
     def close(self) -> None:
         """End what was begun, and take no more."""

@@ -1,16 +1,17 @@
 """Fused ranking: by words and by meaning, put together by the places that each gives (reciprocal rank fusion).
 
-Where the query's vector is late, the order is that of words alone, and the answer says so. Tools whose vectors have not come yet
-are found by their words.
+A query with several wishes is ranked whole and wish by wish. Where the query's vector is late, the order is that of words alone,
+and the answer says so. Tools whose vectors have not come yet are found by their words.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core.tool import Tool
-from gateway.rankers.base import Encoding, Filling, Mask, Part, Ranked, Ranking, Unfilled
+from gateway.core.wishes import split_wishes
+from gateway.rankers.base import Encoding, Filling, Mask, Part, Ranked, Ranking, Unfilled, Vector
 from gateway.rankers.dense import DenseSegment, dense_segment, nearest
 from gateway.rankers.lexical import Bm25, Segment
 
@@ -55,13 +56,35 @@ class Fused:
     def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Ranking:
         if limit < 1:
             return Ranking()
+        if not query.strip():
+            return Ranking()
+        queries = [query, *split_wishes(query)]
+        vectors = self._encoder.encode_queries(queries, self._deadline_s)
+        if vectors is None:
+            return Ranking(self._by_words(query, limit, parts), (MEANING,))
         count = max(limit, CANDIDATES)
-        by_words = self._lexical.rank(query, count, [Part(part.segment.words, part.seen) for part in parts]).tools
-        vector = self._encoder.encode_query(query, self._deadline_s) if query.strip() else None
-        if vector is None:
-            return Ranking(by_words[:limit], (MEANING,) if query.strip() else ())
+        whole, *wishes = (self._rank(one, vector, count, parts) for one, vector in zip(queries, vectors, strict=True))
+        return Ranking(add_wishes(whole, wishes)[:limit])
+
+    def _by_words(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> tuple[Ranked, ...]:
+        return self._lexical.rank(query, limit, [Part(part.segment.words, part.seen) for part in parts]).tools
+
+    def _rank(self, query: str, vector: Vector, count: int, parts: Sequence[Part[FusedSegment]]) -> tuple[Ranked, ...]:
         by_meaning = nearest(vector, count, [piece for part in parts for piece in _pieces(part)])
-        return Ranking(put_together(by_words, MEANING, by_meaning)[:limit])
+        return put_together(self._by_words(query, count, parts), MEANING, by_meaning)
+
+
+def add_wishes(whole: Sequence[Ranked], wishes: Sequence[Sequence[Ranked]]) -> tuple[Ranked, ...]:
+    """The order of a query that has several wishes: what a tool scores for the whole of it, and for the wish that it fits best.
+    Where it stands is told as the whole has it, or else that wish."""
+    best: dict[str, Ranked] = {}
+    for one in (each for wish in wishes for each in wish):
+        if one.name not in best or one.score > best[one.name].score:
+            best[one.name] = one
+    known = {one.name: one for one in whole}
+    scores = {name: sum(found[name].score for found in (known, best) if name in found) for name in {**known, **best}}
+    names = sorted(scores, key=lambda name: (-scores[name], name))
+    return tuple(structs.replace(known.get(name) or best[name], score=round(scores[name], 4)) for name in names)
 
 
 def put_together(known: Sequence[Ranked], stage: str, ranking: Sequence[str]) -> tuple[Ranked, ...]:

@@ -117,7 +117,7 @@ class Encoder(_Serving[Bert]):
     def __init__(self, folder: Path, device: str = "auto", metrics: ModelMetrics | None = None) -> None:
         super().__init__(folder, load_model, device, metrics)
         self.width = self._placed.model.shape.width
-        self.encode_query("warm " * self.tokens_max, WARM_UP_S)
+        self.encode_queries(["warm " * self.tokens_max], WARM_UP_S)
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         try:
@@ -125,9 +125,8 @@ class Encoder(_Serving[Bert]):
         except CancelledError as error:
             raise Unanswered from error
 
-    def encode_query(self, query: str, deadline_s: float) -> Vector | None:
-        told = self._batcher.ask(self._read([query[:QUERY_CHARACTERS_MAX]]), deadline_s)
-        return None if told is None else told[0]
+    def encode_queries(self, queries: Sequence[str], deadline_s: float) -> Sequence[Vector] | None:
+        return self._batcher.ask(self._read([query[:QUERY_CHARACTERS_MAX] for query in queries]), deadline_s)
 
     def begin(self, texts: Sequence[str], *, patient: bool = False) -> Begun[Vector]:
         """The vectors of texts, for somebody who waits otherwise than in a thread; see `Batcher.begin`."""

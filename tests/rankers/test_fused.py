@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from msgspec import structs
 from safetensors.torch import save_file
 
+from gateway.core.wishes import split_wishes
 from gateway.errors import BadRequest
 from gateway.rankers.base import Part, Vector
 from gateway.rankers.dense import DenseSegment, nearest
 from gateway.rankers.encoder import Bert, Shape
-from gateway.rankers.fused import Fused, fuse
+from gateway.rankers.fused import Fused, add_wishes, fuse
 from gateway.rankers.lexical import Bm25
 from gateway.rankers.serving import Encoder
 from gateway.rankers.weights import dequantize, import_hugging_face, load_model, quantize
@@ -44,6 +45,12 @@ def encoder(model: Path) -> Any:
     one.close()
 
 
+def encode(encoder: Encoder, query: str) -> Vector:
+    vectors = encoder.encode_queries([query], 30)
+    assert vectors is not None
+    return vectors[0]
+
+
 def filled(encoder: Encoder) -> Callable[[DenseSegment], None]:
     def fill(segment: DenseSegment) -> None:
         for key in segment.lacks():
@@ -65,9 +72,7 @@ def test_a_text_has_the_same_vector_alone_and_among_longer_ones(encoder: Encoder
 def test_queries_that_come_at_once_are_answered_as_alone(encoder: Encoder) -> None:
     queries = [f"{one} the {two}" for one in ("turn", "lock", "list") for two in ("light", "door", "room", "lamps")]
     found: dict[str, Vector | None] = {}
-    threads = [
-        threading.Thread(target=lambda one=one: found.update({one: encoder.encode_query(one, 30)})) for one in queries
-    ]
+    threads = [threading.Thread(target=lambda one=one: found.update({one: encode(encoder, one)})) for one in queries]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -78,8 +83,7 @@ def test_queries_that_come_at_once_are_answered_as_alone(encoder: Encoder) -> No
 
 @pytest.mark.parametrize("query", ["", "\x00", "\ud83d", "☃" * 100_000, "light " * 5_000])
 def test_any_query_has_a_vector(encoder: Encoder, query: str) -> None:
-    vector = encoder.encode_query(query, 30)
-    assert vector is not None
+    vector = encode(encoder, query)
     assert np.isfinite(vector).all()
 
 
@@ -197,6 +201,21 @@ def test_segments_put_together_rank_as_one_with_what_is_seen_of_each(encoder: En
         assert ranker.rank("lock the lights", 4, [Part(ranker.merge([one, two]), seen)]) == expected
 
 
+def test_a_query_of_two_wishes_finds_what_fits_either(encoder: Encoder) -> None:
+    ranker = Fused(encoder, filled(encoder), 30)
+    query = "lock the front door, then send an email message to Mira"
+    found = rank(ranker, HOUSE, query, 2)
+    assert {one.name for one in found} == {"home_lock_door", "mail_send_message"}
+    one, other = (rank(ranker, HOUSE, wish, 9) for wish in split_wishes(query))
+    parts = {each.name: max(each.score, twin.score) for each in one for twin in other if each.name == twin.name}
+    whole = {each.name: each.score for each in add_wishes(rank(ranker, HOUSE, "zzzz", 9), ())}
+    assert whole
+    summed = add_wishes(rank(ranker, HOUSE, "zzzz", 9), (one, other))
+    assert {each.name: each.score for each in summed} == {
+        name: pytest.approx(whole[name] + parts[name], abs=2e-4) for name in whole
+    }
+
+
 # Vectors in the store, and the whole behind the front door
 
 
@@ -210,8 +229,8 @@ class Counting:
         self.texts += len(texts)
         return self._encoder.encode(texts)
 
-    def encode_query(self, query: str, deadline_s: float) -> Vector | None:
-        return self._encoder.encode_query(query, deadline_s)
+    def encode_queries(self, queries: Any, deadline_s: float) -> Any:
+        return self._encoder.encode_queries(queries, deadline_s)
 
     def close(self) -> None:
         """The fixture closes it."""

@@ -203,7 +203,7 @@ class Full(torch.nn.Module):
 
 
 ASKED: list[tuple[type[Encoder] | type[Scorer], Callable[[Any], Any]]] = [
-    (Encoder, lambda one: one.encode_query("list the lights", 30)),
+    (Encoder, lambda one: (one.encode_queries(["list the lights"], 30) or [None])[0]),
     (Scorer, lambda one: one.score("list the lights", TEXTS, 30)),
 ]
 
