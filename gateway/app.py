@@ -114,7 +114,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         watch = PolicyWatch(settings, published, ingestion, store, audit, policies, clock=clock)
         await watch.begin()
-        ranker = await opened.enter_async_context(open_ranker(settings.ranker, store))
+        ranker = await opened.enter_async_context(open_ranker(settings.ranker, secrets, store))
         discovery, every_s = Discovery(published, ToolIndex(ranker)), settings.follow_s
         _keep_running(
             opened,

@@ -55,6 +55,16 @@ class LexicalRanker(_Part, frozen=True, tag_field="kind", tag="lexical"):
     """BM25 over the words of each tool."""
 
 
+class RemoteModel(_Part, frozen=True, tag_field="kind", tag="remote"):
+    """An encoder that another process serves at `url` + `/v1/embeddings`. `secret` names the secret that it is shown as a bearer
+    token. `width`: how many numbers a vector has; 0 asks the server at the start, and needs it there."""
+
+    url: str
+    model: str
+    secret: str = ""
+    width: Annotated[int, Meta(ge=0, le=8_192)] = 0
+
+
 class LocalReranker(_Part, frozen=True, tag_field="kind", tag="local"):
     """`model` is the folder of a reranker. It reads the best `candidates` of a search, for `deadline_s` at most."""
 
@@ -63,14 +73,27 @@ class LocalReranker(_Part, frozen=True, tag_field="kind", tag="local"):
     deadline_s: Seconds = 0.2
 
 
-class FusedRanker(_Part, frozen=True, tag_field="kind", tag="fused"):
-    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one); `device` is where models
-    run: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within `deadline_s` is answered by words alone."""
+class RemoteReranker(_Part, frozen=True, tag_field="kind", tag="remote"):
+    """The same, served at `url` + `/rerank`. `form`: TEI's, Cohere's (Jina, vLLM and Infinity have it too), or whichever is
+    answered."""
 
+    url: str
     model: str
+    secret: str = ""
+    form: Literal["auto", "tei", "cohere"] = "auto"
+    candidates: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    deadline_s: Seconds = 0.2
+
+
+class FusedRanker(_Part, frozen=True, tag_field="kind", tag="fused"):
+    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one), or a remote one;
+    `device` is where models run: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within `deadline_s` is answered by
+    words alone."""
+
+    model: str | RemoteModel
     device: str = "auto"
     deadline_s: Seconds = 0.5
-    reranker: LocalReranker | None = None
+    reranker: LocalReranker | RemoteReranker | None = None
 
 
 RankerSettings = LexicalRanker | FusedRanker
