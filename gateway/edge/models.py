@@ -29,6 +29,8 @@ from gateway.edge.model_wire import (
 from gateway.errors import BadRequest, GatewayError, ModelBusy, NotFound, Unauthenticated, http_status
 from gateway.rankers.base import Begun, Unanswered, Vector
 
+# So few texts are a query, which somebody waits for; more are those of tools.
+QUERIES_MAX = 8
 BODY_TIMEOUT_S = 30.0
 ANSWER_S = 60.0
 METRICS = b"text/plain; version=0.0.4; charset=utf-8"
@@ -137,9 +139,8 @@ class ModelDoor:
         return tell_rerank(asked, scores, tokens, scorer.name)
 
     async def _encode(self, encoder: Encodes, texts: str | list[str]) -> tuple[list[Vector], int]:
-        """A text alone is a query, which somebody waits for; many are those of tools."""
         told = as_list(texts, self._bounds.texts_max)
-        return await _answers(lambda: encoder.begin(told, patient=len(told) > 1))
+        return await _answers(lambda: encoder.begin(told, patient=len(told) > QUERIES_MAX))
 
     def _info(self) -> bytes:
         """In TEI's words, and more of each model."""

@@ -153,12 +153,11 @@ class RemoteEncoder:
     def encode(self, texts: Sequence[str]) -> Matrix:
         return self._ask([text[:TEXT_CHARACTERS_MAX] for text in texts], PATIENT_S)
 
-    def encode_query(self, query: str, deadline_s: float) -> Vector | None:
+    def encode_queries(self, queries: Sequence[str], deadline_s: float) -> Sequence[Vector] | None:
         try:
-            vector: Vector = self._ask([query[:QUERY_CHARACTERS_MAX]], deadline_s)[0]
+            return list(self._ask([query[:QUERY_CHARACTERS_MAX] for query in queries], deadline_s))
         except Unanswered:
             return None
-        return vector
 
     def _ask(self, texts: Sequence[str], deadline_s: float) -> Matrix:
         def read(body: bytes) -> Matrix:

@@ -41,6 +41,11 @@ def off_loop(call: Callable[..., Any], *args: Any) -> Awaitable[Any]:
     return asyncio.to_thread(call, *args)
 
 
+def encode_query(encoder: Any, query: str, deadline_s: float) -> Any:
+    told = encoder.encode_queries([query], deadline_s)
+    return None if told is None else told[0]
+
+
 # Against what `factotum rank serve` serves
 
 
@@ -49,12 +54,12 @@ async def test_vectors_from_afar_are_those_made_here(served: Served) -> None:
         encoder = await off_loop(RemoteEncoder, ModelServer(f"{client.base_url}/", TOKEN), "tiny")
         assert (encoder.width, encoder.name) == (32, "tiny 32")
         assert await off_loop(encoder.encode, TEXTS) == pytest.approx(served.encoder.encode(TEXTS), abs=1e-6)
-        vector = await off_loop(encoder.encode_query, TEXTS[0], 30)
-        assert vector == pytest.approx(served.encoder.encode_query(TEXTS[0], 30), abs=1e-6)
+        vector = await off_loop(encode_query, encoder, TEXTS[0], 30)
+        assert vector == pytest.approx(encode_query(served.encoder, TEXTS[0], 30), abs=1e-6)
         for query in ("\ud83d", "☃" * 100_000):
-            assert await off_loop(encoder.encode_query, query, 30) is not None
+            assert await off_loop(encode_query, encoder, query, 30) is not None
         encoder.close()
-        assert await off_loop(encoder.encode_query, TEXTS[0], 30) is None
+        assert await off_loop(encode_query, encoder, TEXTS[0], 30) is None
 
 
 @pytest.mark.parametrize("form", ["auto", "tei", "cohere"])
@@ -143,19 +148,19 @@ def test_a_server_that_was_killed_costs_a_search_nothing_and_comes_back(tmp_path
     with running(tmp_path, *args, "0", until=" at http") as (process, said):
         url = said.split()[-1]
         encoder = RemoteEncoder(ModelServer(url, clock=lambda: now), "tiny")
-        assert encoder.encode_query("light", 30) is not None
+        assert encode_query(encoder, "light", 30) is not None
         process.kill()
         process.wait(20)
     with capture_logs() as logs:
         began = time.monotonic()
-        assert [encoder.encode_query("light", 5) for _ in range(FAILURES_MAX + 3)] == [None] * (FAILURES_MAX + 3)
+        assert [encode_query(encoder, "light", 5) for _ in range(FAILURES_MAX + 3)] == [None] * (FAILURES_MAX + 3)
         with pytest.raises(Unanswered):
             encoder.encode(TEXTS)
         assert time.monotonic() - began < 5
         with running(tmp_path, *args, url.rpartition(":")[2], until=" at http"):
-            assert encoder.encode_query("light", 30) is None
+            assert encode_query(encoder, "light", 30) is None
             now = COOLDOWN_S
-            assert encoder.encode_query("light", 30) is not None
+            assert encode_query(encoder, "light", 30) is not None
             assert encoder.encode(TEXTS).shape == (3, 32)
     assert [(line["event"], line.get("why")) for line in logs] == [
         ("a server of models is left alone for a while", "no connection"),
@@ -175,7 +180,7 @@ GOOD = embedded([3.0, 0.0, 4.0], usage={"total_tokens": 1})
 async def encoder(backend: Backend) -> Any:
     backend.answers["POST /v1/embeddings"] = (200, JSON, GOOD)
     one = await off_loop(RemoteEncoder, ModelServer(backend.url), "m")
-    assert await off_loop(one.encode_query, "a", 30) == pytest.approx([0.6, 0.0, 0.8])
+    assert await off_loop(encode_query, one, "a", 30) == pytest.approx([0.6, 0.0, 0.8])
     yield one
     one.close()
 
@@ -205,16 +210,16 @@ async def test_vectors_that_are_none_are_not_taken(
     encoder: RemoteEncoder, backend: Backend, status: int, body: bytes
 ) -> None:
     backend.answers["POST /v1/embeddings"] = (status, JSON, body)
-    assert await off_loop(encoder.encode_query, "a", 30) is None
+    assert await off_loop(encode_query, encoder, "a", 30) is None
     with pytest.raises(Unanswered):
         await off_loop(encoder.encode, ["a"])
     backend.answers["POST /v1/embeddings"] = (200, JSON, GOOD)
-    assert await off_loop(encoder.encode_query, "a", 30) is not None
+    assert await off_loop(encode_query, encoder, "a", 30) is not None
 
 
 async def test_an_answer_that_is_packed_is_not_unpacked(encoder: RemoteEncoder, backend: Backend) -> None:
     backend.headers = ((b"content-encoding", b"gzip"),)
-    assert await off_loop(encoder.encode_query, "a", 30) is None
+    assert await off_loop(encode_query, encoder, "a", 30) is None
 
 
 async def test_a_slow_server_is_waited_for_as_long_as_said_and_then_left_alone(
@@ -223,10 +228,10 @@ async def test_a_slow_server_is_waited_for_as_long_as_said_and_then_left_alone(
     backend.held = True
     began = time.monotonic()
     for _ in range(FAILURES_MAX):
-        assert await off_loop(encoder.encode_query, "a", 0.1) is None
+        assert await off_loop(encode_query, encoder, "a", 0.1) is None
     assert FAILURES_MAX * 0.1 <= time.monotonic() - began < 5
     count = len(backend.seen)
-    assert await off_loop(encoder.encode_query, "a", 30) is None
+    assert await off_loop(encode_query, encoder, "a", 30) is None
     assert len(backend.seen) == count
 
 
@@ -328,7 +333,7 @@ async def test_vectors_that_could_not_be_made_are_tried_again(model: Path, monke
                 raise Unanswered
             return inner.encode(texts)
 
-        def encode_query(self, query: str, deadline_s: float) -> None:
+        def encode_queries(self, queries: Any, deadline_s: float) -> None:
             return None
 
         def close(self) -> None:
