@@ -36,6 +36,7 @@ class Vectors:
             try:
                 await self._fill(segment)
             except Unanswered:
+                log.warning("the model of search is not there; vectors are made when it is", again_in_s=AGAIN_S)
                 self._loop.call_later(AGAIN_S, self._waiting.put_nowait, segment)
             except Exception as error:
                 segment.give_up()

@@ -27,7 +27,7 @@ from gateway.edge.model_wire import (
     tell_rerank,
 )
 from gateway.errors import BadRequest, GatewayError, ModelBusy, NotFound, Unauthenticated, http_status
-from gateway.rankers.base import Begun, Unanswered, Vector
+from gateway.rankers.base import Begun, Unanswered, Unfit, Vector
 
 # So few texts are a query, which somebody waits for; more are those of tools.
 QUERIES_MAX = 8
@@ -177,6 +177,8 @@ async def _answers(begin: Callable[[], Begun[A]]) -> tuple[list[A], int]:
     try:
         async with asyncio.timeout(ANSWER_S):
             return await asyncio.wrap_future(begun.answers), begun.tokens
+    except Unfit as error:
+        raise BadRequest("The model has no answer to one of these texts.") from error
     except (Unanswered, TimeoutError) as error:
         raise ModelBusy("The model gives no answer now; ask again in a while.") from error
 

@@ -78,9 +78,13 @@ class Unanswered(Exception):
     """A model gives no answer now: it failed, is busy, away or closed. Later, perhaps."""
 
 
+class Unfit(Exception):
+    """A model has no answer to one of the texts, now or later."""
+
+
 class Begun(Struct, Generic[S], frozen=True, eq=False):
-    """What a model was asked: an answer for each text, in their order, as soon as they are there; Unanswered where they will not
-    be. Whoever waits no more cancels it. `tokens`: how many it reads."""
+    """What a model was asked: an answer for each text, in their order, as soon as they are there, or Unanswered, or Unfit. Whoever
+    waits no more cancels it. `tokens`: how many it reads."""
 
     answers: "Future[list[S]]"
     tokens: int
@@ -93,7 +97,7 @@ class Encoding(Protocol):
     width: int
 
     def encode(self, texts: Sequence[str]) -> Matrix:
-        """[texts, width], each of unit length. Takes time: call it off the event loop. Raises Unanswered."""
+        """[texts, width], each of unit length. Takes time: call it off the event loop. Raises Unanswered, or Unfit."""
 
     def encode_queries(self, queries: Sequence[str], deadline_s: float) -> Sequence[Vector] | None:
         """A vector for each; None where they are not there in time. Blocks: call it off the event loop."""

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import structlog
 from msgspec import Struct
 
-from gateway.rankers.base import Unanswered
+from gateway.rankers.base import Unanswered, Unfit
 from gateway.telemetry import ModelMetrics
 
 ROWS_WAITING_MAX = 4_000
@@ -51,24 +51,37 @@ class _Asked(Generic[A]):
         self._answers: dict[int, A] = {}
         self._count = count
 
-    def put(self, place: int, answer: A) -> None:
+    def put(self, place: int, answer: A | None) -> None:
+        if answer is None:
+            self.fail(Unfit())
+            return
         self._answers[place] = answer
         if len(self._answers) == self._count:
-            _settle(self.future, [self._answers[at] for at in range(self._count)])
+            answers = [self._answers[at] for at in range(self._count)]
+            if self._is_awaited():
+                self.future.set_result(answers)
+
+    def fail(self, error: Exception) -> None:
+        if self._is_awaited():
+            self.future.set_exception(error)
+
+    def _is_awaited(self) -> bool:
+        """Whether nobody has answered it, nor its asker given it up, be it at this very moment."""
+        return not self.future.done() and self.future.set_running_or_notify_cancel()
 
 
 class Batcher(Generic[R, A]):
     """One worker, on a thread of its own, for one model. Whoever makes it closes it.
 
-    `work` gives an answer for each row. A batch has `tokens_max` tokens at most, or one row.
+    `work` gives an answer for each row, None where it has none. A batch has `tokens_max` tokens at most, or one row.
     """
 
     def __init__(
-        self, name: str, work: Callable[[Sequence[R]], Sequence[A]], tokens_max: int, metrics: ModelMetrics
+        self, name: str, work: Callable[[Sequence[R]], Sequence[A | None]], tokens_max: int, metrics: ModelMetrics
     ) -> None:
         self.name = name
         self._work = work
-        self._tokens_max = tokens_max
+        self.tokens_max = tokens_max
         self._metrics = metrics
         self._waiting: list[_Place[R, A]] = []
         self._changed = threading.Condition()
@@ -94,13 +107,13 @@ class Batcher(Generic[R, A]):
         asked = self.begin(rows)
         try:
             return asked.result(deadline_s)
-        except (Late, CancelledError, Unanswered):
+        except (Late, CancelledError, Unanswered, Unfit):
             asked.cancel()
             return None
 
     def begin(self, rows: Sequence[R], *, patient: bool = False) -> "Future[list[A]]":
         """The same for somebody who waits otherwise, and cancels it where they do no longer. The patient wait until nobody
-        else does. Ends in Unanswered where there is no answer."""
+        else does. Ends in Unanswered or Unfit where there is no answer."""
         asked: _Asked[A] = _Asked(len(rows))
         began = time.monotonic()
         asked.future.add_done_callback(lambda future: self._note(future, time.monotonic() - began))
@@ -157,7 +170,7 @@ class Batcher(Generic[R, A]):
     def _take(self) -> list[_Place[R, A]]:
         first = next((one for one in self._waiting if not one.patient), self._waiting[0])
         alike = [one for one in self._waiting if (one.bucket, one.patient) == (first.bucket, first.patient)]
-        batch = alike[: max(1, self._tokens_max >> first.bucket)]
+        batch = alike[: max(1, self.tokens_max >> first.bucket)]
         taken = set(map(id, batch))
         self._waiting = [one for one in self._waiting if id(one) not in taken]
         self._metrics.waiting.labels(self.name).set(len(self._waiting))
@@ -175,15 +188,4 @@ class Batcher(Generic[R, A]):
 
     def _refuse(self, places: Sequence[_Place[R, A]]) -> None:
         for one in places:
-            if not one.asked.future.done():
-                _settle(one.asked.future, Unanswered())
-
-
-def _settle(future: "Future[list[A]]", told: list[A] | Unanswered) -> None:
-    """Unless its asker gave it up at this very moment."""
-    if not future.set_running_or_notify_cancel():
-        return
-    if isinstance(told, Unanswered):
-        future.set_exception(told)
-    else:
-        future.set_result(told)
+            one.asked.fail(Unanswered())

@@ -55,22 +55,15 @@ class _Placed(Generic[N]):
         self.network = network.to(device, _precision(device))
 
     def run(self, ask: Callable[[N, torch.device], Tensor]) -> Matrix:
-        """What `ask` has of the model. Raises FloatingPointError where that is no number."""
+        """What `ask` has of the model."""
         try:
-            told = self._run(ask)
+            with torch.inference_mode():
+                told: Matrix = ask(self.network, self.device).float().cpu().numpy()
         except (RuntimeError, AssertionError) as error:
-            if isinstance(error, torch.OutOfMemoryError) or not _is_gone(self.device):
-                raise
-            log.error("a GPU is gone; search goes on on the CPU", model=self.model.name, exc_info=error)
-            self._put(torch.device("cpu"))
-            told = self._run(ask)
-        if not np.isfinite(told).all():
-            raise FloatingPointError("the model's answer is no number")
-        return told
-
-    def _run(self, ask: Callable[[N, torch.device], Tensor]) -> Matrix:
-        with torch.inference_mode():
-            told: Matrix = ask(self.network, self.device).float().cpu().numpy()
+            if not isinstance(error, torch.OutOfMemoryError) and _is_gone(self.device):
+                log.error("a GPU is gone; search goes on on the CPU", model=self.model.name)
+                self._put(torch.device("cpu"))
+            raise
         return told
 
 
@@ -86,7 +79,7 @@ class _Serving(Generic[N]):
         self._batcher: Batcher[tokenizers.Encoding, Any] = Batcher(
             self.name,
             self._answer,
-            TOKENS_AT_ONCE_MAX.get(self.device.type, TOKENS_AT_ONCE_MAX["cpu"]),
+            self._tokens_at_once(),
             metrics or ModelMetrics(CollectorRegistry()),
         )
 
@@ -104,7 +97,14 @@ class _Serving(Generic[N]):
         self._batcher.close()
 
     def _answer(self, rows: Sequence[tokenizers.Encoding]) -> list[Any]:
-        return list(self._placed.run(lambda network, device: self._ask(network, *pad_pairs(rows, device))))
+        try:
+            told = self._placed.run(lambda network, device: self._ask(network, *pad_pairs(rows, device)))
+        finally:
+            self._batcher.tokens_max = self._tokens_at_once()
+        return [one if np.isfinite(one).all() else None for one in told]
+
+    def _tokens_at_once(self) -> int:
+        return TOKENS_AT_ONCE_MAX.get(self.device.type, TOKENS_AT_ONCE_MAX["cpu"])
 
     def _ask(self, network: N, ids: Tensor, mask: Tensor, kinds: Tensor) -> Tensor:
         """All: [rows, tokens]. An answer for each row."""

@@ -71,7 +71,10 @@ def _load(folder: Path, kind: str, make: Callable[[Shape], N], device: str) -> t
         raise BadRequest(f"{folder} holds no model that can be used: {type(error).__name__}.") from error
     except Exception as error:  # The tokenizer's library raises Exception itself.
         raise BadRequest(f"The tokenizer in {folder} cannot be read.") from error
-    tokenizer.enable_truncation(model.shape.tokens_max)
+    shape = model.shape
+    if tokenizer.get_vocab_size() > shape.vocabulary or shape.tokens_max > shape.positions:
+        raise BadRequest(f"The tokenizer in {folder} tells more than its model knows.")
+    tokenizer.enable_truncation(shape.tokens_max)
     tokenizer.no_padding()
     return model, network.eval().to(device), tokenizer
 

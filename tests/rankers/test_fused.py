@@ -105,6 +105,15 @@ def test_a_folder_that_holds_no_model_is_named(tmp_path: Path, broken: str, cont
         load_model(folder)
 
 
+def test_a_tokenizer_that_tells_more_than_the_model_knows_is_refused(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "model")
+    told = json.loads((folder / "tokenizer.json").read_text())
+    told["model"]["vocab"]["one more"] = len(told["model"]["vocab"])
+    (folder / "tokenizer.json").write_text(json.dumps(told))
+    with pytest.raises(BadRequest, match="tells more"):
+        load_model(folder)
+
+
 def test_a_device_that_is_not_here_is_named(model: Path) -> None:
     with pytest.raises(BadRequest, match="nowhere"):
         Encoder(model, "nowhere")

@@ -171,6 +171,16 @@ async def test_a_client_that_goes_away_leaves_no_work(served: Served, monkeypatc
     assert worked == [1, 2]
 
 
+async def test_a_text_that_the_model_has_no_answer_to_is_refused(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.encoder._batcher, "_work", lambda rows: [None] * len(rows))
+    async with served.client() as client:
+        told = await ask(client, "/v1/embeddings", {"input": "a"}, 400)
+        assert "no answer" in told["error"]["message"]
+        assert (await client.get("/health")).status_code == 200
+
+
 async def test_a_model_that_fails_is_busy_and_not_healthy(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     def work(rows: Any) -> Any:
         raise RuntimeError("no room")

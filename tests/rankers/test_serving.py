@@ -14,12 +14,13 @@ from structlog.testing import capture_logs
 
 from gateway.errors import BadRequest
 from gateway.rankers import batcher as batchers
-from gateway.rankers.base import Part, Unanswered
+from gateway.rankers.base import Part, Unanswered, Unfit
 from gateway.rankers.batcher import ROWS_WAITING_MAX, Batcher
 from gateway.rankers.lexical import Bm25
 from gateway.rankers.reranked import Reranked
 from gateway.rankers.serving import Encoder, Scorer
 from gateway.telemetry import ModelMetrics
+from tests.rankers.conftest import WORDS
 from tests.rankers.test_ranker_contract import HOUSE
 
 TEXTS = ["list the lights", "lock the door of the room at home", "send one message to people", "turn a switch"]
@@ -238,26 +239,41 @@ def test_a_device_without_room_is_left_alone_and_tried_again_and_that_is_logged_
     one.close()
 
 
-def test_an_answer_that_is_no_number_is_none(scorer: Scorer) -> None:
+def test_a_text_whose_answer_is_no_number_has_none_and_costs_no_other_its_own(model: Path) -> None:
+    encoder = Encoder(model, "cpu")
     with torch.no_grad():
-        scorer._placed.network.score.bias.fill_(float("nan"))
-    with capture_logs():
-        assert scorer.score("lights", TEXTS, 30) is None
+        encoder._placed.network.words.weight[2 + WORDS.index("door")] = float("nan")
+    began = encoder.begin(["lock the door", "list the light"])
+    with pytest.raises(Unfit):
+        began.answers.result(30)
+    with pytest.raises(Unfit):
+        encoder.encode(["lock the door"])
+    assert encoder.encode_queries(["lock the door"], 30) is None
+    assert encoder.encode_queries(["list the light"], 30) is not None
+    assert not encoder.rests
+    encoder.close()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here, and it is not gone")
 @pytest.mark.parametrize(("kind", "ask"), ASKED)
 def test_a_model_whose_gpu_is_gone_goes_on_on_the_cpu(
-    model: Path, reranker: Path, kind: type[Encoder] | type[Scorer], ask: Callable[[Any], Any]
+    model: Path,
+    reranker: Path,
+    kind: type[Encoder] | type[Scorer],
+    ask: Callable[[Any], Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(batchers, "REST_S", 0.1)
     one = kind(model if kind is Encoder else reranker, "cpu")
     good = ask(one)
     one._placed.device = torch.device("cuda")
+    one._batcher.tokens_max = 65_536
     with capture_logs() as logs:
+        assert ask(one) is None
+        wait_until(lambda: not one.rests)
         assert ask(one) == pytest.approx(good)
-        assert ask(one) == pytest.approx(good)
-    assert [line["event"] for line in logs] == ["a GPU is gone; search goes on on the CPU"]
-    assert one.device.type == "cpu"
+    assert [line["event"] for line in logs][:1] == ["a GPU is gone; search goes on on the CPU"]
+    assert (one.device.type, one._batcher.tokens_max) == ("cpu", 1_024)
     one.close()
 
 
