@@ -8,11 +8,13 @@ import msgspec
 from gateway.core.event import ApprovalEvent, GrantEvent
 from gateway.core.extension import Extension
 from gateway.core.manifest import Manifest
+from gateway.core.plan import Plan
 from gateway.settings import Settings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PUBLISHED: dict[str, Any] = {
     "connector.json": Manifest,
+    "plan.json": Plan,
     "settings.json": Settings,
     "webhook-approval.json": ApprovalEvent,
     "webhook-grant.json": GrantEvent,

@@ -1,7 +1,7 @@
 """Arguments against the schema of their tool: what does not fit, and what was expected, without repeating the value."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -69,8 +69,13 @@ def _compile(schema: Any) -> Any:
     return jsonschema_rs.Draft202012Validator(schema, validate_formats=False, offline=True, pattern_options=bounded)
 
 
-def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tuple[ArgumentProblem, ...]:
-    """At most PROBLEMS_MAX problems; () where everything fits, as far as that can be found out with LOOKS_MAX looks."""
+def check_arguments(
+    validator: Validator,
+    arguments: Mapping[str, object],
+    counts: Callable[[ArgumentProblem], bool] = lambda problem: True,
+) -> tuple[ArgumentProblem, ...]:
+    """At most PROBLEMS_MAX problems, of those that count; () where everything fits, as far as that can be found out with
+    LOOKS_MAX looks."""
     try:
         if not validator.effort.fits(arguments, LOOKS_MAX):
             found = _problems(validator, validator.surface, arguments)
@@ -78,7 +83,7 @@ def check_arguments(validator: Validator, arguments: Mapping[str, object]) -> tu
             return ()
         else:
             found = _problems(validator, validator.compiled, arguments)
-        return tuple(islice(found, PROBLEMS_MAX))
+        return tuple(islice(filter(counts, found), PROBLEMS_MAX))
     except (ValueError, RecursionError):
         # What is no JSON value at all: a lone surrogate, nesting without end.
         return (ArgumentProblem("arguments", "", "expected plain JSON values of bounded size"),)

@@ -106,6 +106,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `media_types` are those of request bodies that are preferred where an operation takes several, the first the most.
     `secrets` are names of arguments, or of members within them, whose values no log and no approval shows.
     `answers`: a success that is not what its document says is given with a note (`checked`), or the call fails (`strict`).
+    `undeclared_fields`: plans may refer to fields of answers that the document does not declare.
     """
 
     name: Name
@@ -126,6 +127,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     exclude: Filters = ()
     media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
     answers: Literal["checked", "strict"] = "checked"
+    undeclared_fields: bool = False
     secrets: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=200)] = ()
     scopes: ScopeRules = ScopeRules()
     limits: Limits = Limits()

@@ -1,0 +1,213 @@
+"""A plan: what an intent comes to, as plain data. Steps, each one tool, and where every argument comes from. Shapes, and the
+order of the steps; knows no tool and no run. `core.plan_check` says whether a plan holds."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from gateway.core.pointer import escape
+
+STEPS_MAX = 50
+NESTING_MAX = 32
+SOURCES_MAX = 1_000
+ITEMS_MAX = 100
+INTENT_CHARACTERS_MAX = 4_000
+CALLS_MAX = 10_000
+BYTES_MAX = 1 << 30
+WALL_S_MAX = 86_400.0
+
+StepName = Annotated[str, Meta(pattern="^[a-zA-Z][a-zA-Z0-9_-]{0,63}$")]
+Pointer = Annotated[str, Meta(pattern="^($|/)", max_length=500, description="A JSON Pointer (RFC 6901).")]
+Words = Annotated[str, Meta(max_length=1_000)]
+
+
+class _Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One part of a plan."""
+
+
+class Span(_Part, frozen=True):
+    """The characters of the intent from `start` to before `end`."""
+
+    start: Annotated[int, Meta(ge=0)]
+    end: Annotated[int, Meta(ge=1)]
+
+
+class Literal(_Part, frozen=True, tag_field="kind", tag="literal"):
+    """This value. `span` is where the person said it; without one, somebody else did."""
+
+    value: Any
+    span: Span | None = None
+
+
+class Ref(_Part, frozen=True, tag_field="kind", tag="ref"):
+    """What another step answered, at a place. Of a step with `each` the answer is the list of its answers. `as_text`: a number
+    that is found there goes as text."""
+
+    step: StepName
+    pointer: Pointer = ""
+    as_text: bool = False
+
+
+class Item(_Part, frozen=True, tag_field="kind", tag="item"):
+    """What stands at a place in the item that this call is for, in a step with `each`."""
+
+    pointer: Pointer = ""
+    as_text: bool = False
+
+
+class Slot(_Part, frozen=True, tag_field="kind", tag="slot"):
+    """What has to be asked. Without a `schema` the answer has to fit that of the argument."""
+
+    question: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    schema: dict[str, Any] | None = None
+
+
+class Default(_Part, frozen=True, tag_field="kind", tag="default"):
+    """A value that nobody said, and where it is from: the document, or a fact that was remembered."""
+
+    value: Any
+    origin: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Shape(_Part, frozen=True, tag_field="kind", tag="object"):
+    """An object whose members have sources of their own."""
+
+    members: dict[str, "Source"]
+
+
+class Listed(_Part, frozen=True, tag_field="kind", tag="list"):
+    """A list whose items have sources of their own."""
+
+    items: tuple["Source", ...]
+
+
+Leaf: TypeAlias = Literal | Ref | Item | Slot | Default
+Source: TypeAlias = Literal | Ref | Item | Slot | Default | Shape | Listed
+
+
+class When(_Part, frozen=True):
+    """A step is carried out only where what stands there `fits`, in the JSON Schema of grants (docs/approvals.md). What is
+    not there fits nothing."""
+
+    value: Ref | Item
+    fits: dict[str, Any]
+
+
+class Verify(_Part, frozen=True):
+    """A tool that reads, called once the step was, and what it has to show: at each pointer into its answer, this value; or
+    that the thing is `gone`. A Ref to the step itself is to what the call answered that is looked after."""
+
+    tool: str
+    arguments: dict[str, Source] = {}
+    shows: dict[Pointer, Source] = {}
+    gone: bool = False
+
+
+class Step(_Part, frozen=True):
+    """Calls of one tool: one, or with `each` one for every item of a list that an earlier step answered. `verify` left out is
+    what the tool's document tells (`Tool.related`), null is not at all."""
+
+    name: StepName
+    tool: str
+    arguments: dict[str, Source] = {}
+    each: Ref | None = None
+    when: When | None = None
+    verify: Verify | UnsetType | None = UNSET
+
+    @property
+    def told_verify(self) -> Verify | None:
+        """What the plan itself says of verifying."""
+        return self.verify if isinstance(self.verify, Verify) else None
+
+
+class Budget(_Part, frozen=True):
+    """What a run may use before it asks: calls and writes by number, bytes of requests and answers, seconds of calls."""
+
+    calls_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 100
+    writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 10
+    bytes_max: Annotated[int, Meta(ge=0, le=BYTES_MAX)] = 32 << 20
+    wall_s_max: Annotated[float, Meta(ge=0, le=WALL_S_MAX)] = 300.0
+
+
+class Plan(_Part, frozen=True):
+    """`intent` is what the person wants, in their own words. Steps are carried out one at a time, in the order in which they
+    stand here as far as each has what it refers to."""
+
+    intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
+    steps: tuple[Step, ...]
+    budget: Budget = Budget()
+
+
+class Circular(Exception):
+    """Steps that wait for each other: their names."""
+
+    def __init__(self, steps: tuple[str, ...]) -> None:
+        super().__init__()
+        self.steps = steps
+
+
+def in_order(plan: Plan) -> tuple[Step, ...]:
+    """The steps, each after all that it refers to. Raises Circular."""
+    told: list[Step] = []
+    left = list(plan.steps)
+    while left:
+        waiting = {step.name for step in left}
+        ready = next((step for step in left if waiting.isdisjoint(needed_by(step))), None)
+        if ready is None:
+            raise Circular(tuple(step.name for step in left))
+        left.remove(ready)
+        told.append(ready)
+    return tuple(told)
+
+
+def needed_by(step: Step) -> frozenset[str]:
+    """The names of the steps that it refers to; its own among them only where that can never be."""
+    verify = step.told_verify
+    own = [source for _, source in leaves(step.arguments)]
+    own += [step.each] if step.each is not None else []
+    own += [step.when.value] if step.when is not None else []
+    later = [source for _, source in (*leaves(verify.arguments), *leaves(verify.shows))] if verify else []
+    named = {source.step for source in own if isinstance(source, Ref)}
+    return frozenset(named | {source.step for source in later if isinstance(source, Ref) and source.step != step.name})
+
+
+def leaves(sources: Mapping[str, Source]) -> Iterator[tuple[str, Leaf]]:
+    """Every source that holds no others, by its JSON Pointer among the arguments."""
+    waiting: list[tuple[str, Source]] = [(f"/{escape(name)}", one) for name, one in sources.items()]
+    while waiting:
+        place, source = waiting.pop(0)
+        match source:
+            case Shape(members=members):
+                waiting[:0] = [(f"{place}/{escape(name)}", one) for name, one in members.items()]
+            case Listed(items=items):
+                waiting[:0] = [(f"{place}/{index}", one) for index, one in enumerate(items)]
+            case _:
+                yield place, source
+
+
+def nesting(sources: Mapping[str, Source]) -> int:
+    """How deep objects and lists stand in each other."""
+    levels, row = 0, list(sources.values())
+    while row := [
+        inner
+        for one in row
+        for inner in (one.members.values() if isinstance(one, Shape) else one.items if isinstance(one, Listed) else ())
+    ]:
+        levels += 1
+    return levels
+
+
+def fill(sources: Mapping[str, Source], value_of: Callable[[str, Leaf], object]) -> dict[str, object]:
+    """The arguments, with a value for each leaf, which is asked for by its pointer. NESTING_MAX levels at most."""
+
+    def filled(place: str, source: Source) -> object:
+        match source:
+            case Shape(members=members):
+                return {name: filled(f"{place}/{escape(name)}", one) for name, one in members.items()}
+            case Listed(items=items):
+                return [filled(f"{place}/{index}", one) for index, one in enumerate(items)]
+            case _:
+                return value_of(place, source)
+
+    return {name: filled(f"/{escape(name)}", one) for name, one in sources.items()}
