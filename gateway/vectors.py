@@ -46,16 +46,16 @@ class Vectors:
         lacking = segment.lacks()
         for start in range(0, len(lacking), READ_AT_ONCE):
             kept = await self._store.vectors(lacking[start : start + READ_AT_ONCE])
-            for key, vector in kept.items():
-                segment.put(key, np.frombuffer(vector, np.float16).astype(np.float32))
-        lacking = sorted(segment.lacks(), key=lambda key: len(segment.texts[key]))
+            if kept:
+                told = np.frombuffer(b"".join(kept.values()), np.float16).astype(np.float32)
+                segment.put(list(kept), told.reshape(len(kept), -1))
+        lacking = sorted(segment.lacks(), key=lambda key: len(segment.text(key)))
         for start in range(0, len(lacking), BATCH):
             await self._encode(segment, lacking[start : start + BATCH])
 
     async def _encode(self, segment: Unfilled, keys: Sequence[bytes]) -> None:
-        vectors = await asyncio.to_thread(self._encoder.encode, [segment.texts[key] for key in keys])
+        vectors = await asyncio.to_thread(self._encoder.encode, [segment.text(key) for key in keys])
         await self._store.put_vectors(
             {key: vector.astype(np.float16).tobytes() for key, vector in zip(keys, vectors, strict=True)}
         )
-        for key, vector in zip(keys, vectors, strict=True):
-            segment.put(key, vector)
+        segment.put(keys, vectors)

@@ -120,16 +120,16 @@ class Scoring(Protocol):
 
 
 class Unfilled(Protocol):
-    """A segment that lacks vectors. `texts` are what they are vectors of, by key."""
-
-    @property
-    def texts(self) -> Mapping[bytes, str]: ...
+    """Texts that are still without their vectors, each known by a key."""
 
     def lacks(self) -> list[bytes]:
-        """The keys of the vectors that are not there."""
+        """The keys of those."""
 
-    def put(self, key: bytes, vector: Vector) -> None:
-        """Put one in its place."""
+    def text(self, key: bytes) -> str:
+        """The text of one of them."""
+
+    def put(self, keys: Sequence[bytes], vectors: Matrix) -> None:
+        """[keys, width]: the vectors of these."""
 
     def give_up(self) -> None:
         """No more vectors will come."""

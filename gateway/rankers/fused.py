@@ -4,28 +4,33 @@ A query with several wishes is ranked whole and wish by wish. Where the query's 
 and the answer says so. Tools whose vectors have not come yet are found by their words.
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
-import numpy as np
 from msgspec import Struct, structs
 
 from gateway.core.tool import Tool
 from gateway.core.wishes import split_wishes
-from gateway.rankers.base import Encoding, Filling, Mask, Part, Ranked, Ranking, Unfilled, Vector
-from gateway.rankers.dense import DenseSegment, dense_segment, nearest
+from gateway.rankers.base import Encoding, Filling, Part, Ranked, Ranking, Unfilled, Vector
+from gateway.rankers.dense import DenseSegment, Missing, dense_segment, merge_dense, nearest
 from gateway.rankers.lexical import Bm25, Segment
+from gateway.rankers.vector_table import VectorTable
 
 MEANING = "meaning"
 CANDIDATES = 100
+QUERIES_KEPT_MAX = 1_000
 # Cormack, Clarke and Buettcher have 60 for lists of a thousand; of short lists the first places matter more.
 K = 10.0
 
 
 class FusedSegment(Struct, frozen=True, eq=False):
-    """The same tools twice: by words, and by vectors in one segment or several, one after the other."""
+    """The same tools twice: by words and by vectors. `missing` is what they are still without."""
 
     words: Segment
-    vectors: tuple[DenseSegment, ...]
+    vectors: DenseSegment
+    missing: tuple[Missing, ...]
 
 
 class Fused:
@@ -37,21 +42,23 @@ class Fused:
     def __init__(self, encoder: Encoding, made: Callable[[Unfilled], None], deadline_s: float) -> None:
         self._lexical = Bm25()
         self._encoder = encoder
+        self._table = VectorTable(encoder.width)
+        self._known = _KnownQueries()
         self._made = made
         self._deadline_s = deadline_s
 
     def segment(self, tools: Sequence[Tool], api: str = "") -> FusedSegment:
-        dense = dense_segment(tools, api, self._encoder.name, self._encoder.width)
-        self._made(dense)
-        return FusedSegment(self._lexical.segment(tools, api), (dense,))
+        dense, missing = dense_segment(tools, api, self._encoder.name, self._table)
+        self._made(missing)
+        return FusedSegment(self._lexical.segment(tools, api), dense, (missing,))
 
     def merge(self, segments: Sequence[FusedSegment]) -> FusedSegment:
         words = self._lexical.merge([one.words for one in segments])
-        return FusedSegment(words, tuple(dense for one in segments for dense in one.vectors))
+        dense = merge_dense([one.vectors for one in segments], self._table)
+        return FusedSegment(words, dense, tuple(missing for one in segments for missing in one.missing))
 
     def filling(self, segment: FusedSegment) -> Filling:
-        ready = sum(int(one.there.sum()) for one in segment.vectors)
-        return Filling(ready, any(one.given_up for one in segment.vectors))
+        return Filling(segment.vectors.ready(), any(one.given_up for one in segment.missing))
 
     def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Ranking:
         if limit < 1:
@@ -59,7 +66,7 @@ class Fused:
         if not query.strip():
             return Ranking()
         queries = [query, *split_wishes(query)]
-        vectors = self._encoder.encode_queries(queries, self._deadline_s)
+        vectors = self._vectors_of(queries)
         if vectors is None:
             return Ranking(self._by_words(query, limit, parts), (MEANING,))
         count = max(limit, CANDIDATES)
@@ -70,8 +77,20 @@ class Fused:
         return self._lexical.rank(query, limit, [Part(part.segment.words, part.seen) for part in parts]).tools
 
     def _rank(self, query: str, vector: Vector, count: int, parts: Sequence[Part[FusedSegment]]) -> tuple[Ranked, ...]:
-        by_meaning = nearest(vector, count, [piece for part in parts for piece in _pieces(part)])
+        by_meaning = nearest(vector, count, [(part.segment.vectors, part.seen) for part in parts])
         return put_together(self._by_words(query, count, parts), MEANING, by_meaning)
+
+    def _vectors_of(self, queries: Sequence[str]) -> list[Vector] | None:
+        """A vector for each; None where they are late."""
+        known = {query: vector for query in queries if (vector := self._known.get(query)) is not None}
+        new = [query for query in queries if query not in known]
+        told = self._encoder.encode_queries(new, self._deadline_s) if new else ()
+        if told is None:
+            return None
+        for query, vector in zip(new, told, strict=True):
+            known[query] = vector
+            self._known.put(query, vector)
+        return [known[query] for query in queries]
 
 
 def add_wishes(whole: Sequence[Ranked], wishes: Sequence[Sequence[Ranked]]) -> tuple[Ranked, ...]:
@@ -109,10 +128,26 @@ def fuse(rankings: Sequence[Sequence[str]], k: float = K) -> dict[str, float]:
     return scores
 
 
-def _pieces(part: Part[FusedSegment]) -> list[tuple[DenseSegment, Mask | None]]:
-    """The segments of vectors of a part, each with what of it is seen."""
-    vectors = part.segment.vectors
-    if part.seen is None:
-        return [(one, None) for one in vectors]
-    cuts = np.cumsum([len(one.names) for one in vectors])[:-1]
-    return list(zip(vectors, np.split(part.seen, cuts), strict=True))
+class _KnownQueries:
+    """The vectors of the queries that were asked last. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._alone = threading.Lock()
+        self._vectors: OrderedDict[bytes, Vector] = OrderedDict()
+
+    def get(self, query: str) -> Vector | None:
+        key = _digest(query)
+        with self._alone:
+            if key in self._vectors:
+                self._vectors.move_to_end(key)
+            return self._vectors.get(key)
+
+    def put(self, query: str, vector: Vector) -> None:
+        with self._alone:
+            self._vectors[_digest(query)] = vector
+            if len(self._vectors) > QUERIES_KEPT_MAX:
+                self._vectors.popitem(last=False)
+
+
+def _digest(query: str) -> bytes:
+    return sha256(query.encode("utf-8", "replace")).digest()

@@ -63,10 +63,12 @@ class Segment:
         kept = seen[places]
         return places[kept], counts[kept]
 
-    def has(self, word: str, place: int) -> bool:
-        places, _ = self.find(word)
-        at = int(np.searchsorted(places, place))
-        return at < len(places) and places[at] == place
+    def have(self, word: str, places: Places) -> Mask:
+        """Which of these places the word stands in."""
+        standing, _ = self.find(word)
+        at = np.searchsorted(standing, places)
+        mask: Mask = np.append(standing, -1)[at] == places
+        return mask
 
 
 class Bm25:
@@ -104,8 +106,8 @@ class Bm25:
         best = nsmallest(limit, (one for part, scores in scored for one in _best(part.segment, scores, limit)))
         return Ranking(
             tuple(
-                Ranked(one.name, round(-one.cost, 4), _matched(asked, one), {self.name: place})
-                for place, one in enumerate(best, 1)
+                Ranked(one.name, round(-one.cost, 4), matched, {self.name: place})
+                for place, (one, matched) in enumerate(zip(best, _matched(asked, best), strict=True), 1)
             )
         )
 
@@ -142,8 +144,17 @@ class _Candidate(NamedTuple):
     segment: Segment
 
 
-def _matched(asked: Sequence[str], one: _Candidate) -> tuple[str, ...]:
-    return tuple(word for word in asked if one.segment.has(word, one.place))
+def _matched(asked: Sequence[str], best: Sequence[_Candidate]) -> list[tuple[str, ...]]:
+    """The words that each of these has."""
+    segments = {id(one.segment): one.segment for one in best}
+    matched: list[list[str]] = [[] for _ in best]
+    for key, segment in segments.items():
+        own = [number for number, one in enumerate(best) if id(one.segment) == key]
+        places = np.array([best[number].place for number in own], np.int32)
+        for word in asked:
+            for number in np.flatnonzero(segment.have(word, places)):
+                matched[own[number]].append(word)
+    return [tuple(words) for words in matched]
 
 
 def _score(asked: Sequence[str], parts: Sequence[Part[Segment]]) -> list[Floats]:

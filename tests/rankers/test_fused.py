@@ -17,12 +17,13 @@ from safetensors.torch import save_file
 
 from gateway.core.wishes import split_wishes
 from gateway.errors import BadRequest
-from gateway.rankers.base import Part, Vector
-from gateway.rankers.dense import DenseSegment, nearest
+from gateway.rankers.base import Part, Unfilled, Vector
+from gateway.rankers.dense import DenseSegment, Missing, nearest
 from gateway.rankers.encoder import Bert, Shape
-from gateway.rankers.fused import Fused, add_wishes, fuse
+from gateway.rankers.fused import QUERIES_KEPT_MAX, Fused, add_wishes, fuse
 from gateway.rankers.lexical import Bm25
 from gateway.rankers.serving import Encoder
+from gateway.rankers.vector_table import VectorTable
 from gateway.rankers.weights import dequantize, import_hugging_face, load_model, quantize
 from gateway.settings import FusedRanker, LocalReranker
 from gateway.stores.sql import open_memory
@@ -51,10 +52,10 @@ def encode(encoder: Encoder, query: str) -> Vector:
     return vectors[0]
 
 
-def filled(encoder: Encoder) -> Callable[[DenseSegment], None]:
-    def fill(segment: DenseSegment) -> None:
-        for key in segment.lacks():
-            segment.put(key, encoder.encode([segment.texts[key]])[0])
+def filled(encoder: Encoder) -> Callable[[Unfilled], None]:
+    def fill(missing: Unfilled) -> None:
+        for key in missing.lacks():
+            missing.put([key], encoder.encode([missing.text(key)]))
 
     return fill
 
@@ -188,17 +189,41 @@ def test_before_its_vectors_come_and_where_a_query_is_late_the_order_is_that_of_
 def test_vectors_that_are_not_seen_or_not_there_are_in_no_answer(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 12))
     chance = np.random.default_rng(data.draw(st.integers(0, 9)))
-    segment = DenseSegment([f"t{at:02}" for at in range(count)], [f"text {at}" for at in range(count)], "m", 4)
+    table = VectorTable(4)
+    others = table.take(data.draw(st.integers(0, 30)))
+    table.put(others.rows, chance.normal(size=(len(others.rows), 4)).astype(np.float32))
+    missing = Missing([f"text {at}" for at in range(count)], "m", table)
+    segment = DenseSegment(table, tuple(f"t{at:02}" for at in range(count)), missing.rows, (missing.lease,))
     there = [data.draw(st.booleans()) for _ in range(count)]
-    for key, is_there in zip(list(segment.keys), there, strict=True):
+    for key, is_there in zip(missing.lacks(), there, strict=True):
         if is_there:
-            vector = chance.normal(size=4).astype(np.float32)
-            segment.put(key, vector / np.linalg.norm(vector))
+            missing.put([key], chance.normal(size=(1, 4)).astype(np.float32))
     seen = np.array([data.draw(st.booleans()) for _ in range(count)], np.bool_)
     query, limit = np.array([1, 0, 0, 0], np.float32), data.draw(st.integers(1, 12))
-    scores = {segment.names[at]: float(segment.vectors[at] @ query) for at in range(count) if there[at] and seen[at]}
+    products = table.compare(query, segment.rows)
+    scores = {segment.names[at]: float(products[at]) for at in range(count) if there[at] and seen[at]}
     best = sorted(scores, key=lambda name: (-scores[name], name))[:limit]
     assert nearest(query, limit, [(segment, seen)]) == best
+
+
+def test_a_query_that_was_asked_before_is_not_read_again_and_a_late_one_is(encoder: Encoder) -> None:
+    class Once(Counting):
+        asked = 0
+
+        def encode_queries(self, queries: Any, deadline_s: float) -> Any:
+            self.asked += 1
+            return None if self.asked == 1 else super().encode_queries(queries, deadline_s)
+
+    once = Once(encoder)
+    ranker = Fused(once, filled(encoder), deadline_s=30)
+    segment = ranker.segment(HOUSE)
+    late, first, again = (ranker.rank("lock the lights", 4, [Part(segment)]) for _ in range(3))
+    assert (late.late, first.late, once.asked) == (("meaning",), (), 2)
+    assert first == again
+    for number in range(QUERIES_KEPT_MAX):
+        ranker.rank(f"door {number}", 1, [Part(segment)])
+    ranker.rank("lock the lights", 4, [Part(segment)])
+    assert once.asked == 2 + QUERIES_KEPT_MAX + 1, "only the newest are kept"
 
 
 def test_segments_put_together_rank_as_one_with_what_is_seen_of_each(encoder: Encoder) -> None:
@@ -251,9 +276,9 @@ async def test_a_text_is_encoded_once_and_kept_for_the_next_start(encoder: Encod
     for _ in range(2):
         vectors = Vectors(counting, store)
         keeping = asyncio.create_task(vectors.keep())
-        segment = Fused(counting, vectors.add, 30).segment(twins, "Home").vectors[0]
+        segment = Fused(counting, vectors.add, 30).segment(twins, "Home").vectors
         async with asyncio.timeout(30):
-            while segment.lacks():  # noqa: ASYNC110 (vectors come one by one)
+            while segment.ready() < len(twins):  # noqa: ASYNC110 (vectors come one by one)
                 await asyncio.sleep(0.01)
         keeping.cancel()
         assert counting.texts == len(HOUSE)
