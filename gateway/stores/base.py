@@ -19,6 +19,7 @@ from gateway.core.event import Outgoing
 from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
+from gateway.core.run import Entry, Run
 
 VERSIONS_MAX = 50
 RECORDS_MAX = 10_000
@@ -280,6 +281,25 @@ class VectorStore(Protocol):
         """Keep these; one that is there already stays."""
 
 
+class RunStore(Protocol):
+    """Runs and their journals. A run changes in one way only: from the event that somebody knew as its last."""
+
+    async def write_run(self, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
+        """Put one in place of what it was and append to its journal, all or nothing. None before: it is new. False, and
+        nothing changed, where something has happened to it since, or there is one of that id."""
+
+    async def find_run(self, run_id: str) -> Run | None: ...
+
+    async def runs(self, owner: Owner, limit: int, *, open_only: bool = False) -> Sequence[Run]:
+        """Those of one caller, the newest first; with `open_only` those that have not ended."""
+
+    async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Entry]:
+        """The events after one, oldest first."""
+
+    async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[Run]:
+        """Those that are due, for whoever asks alone `until` then; those that it has already (`held`) until then too."""
+
+
 class Store(
     ConnectorStore,
     KeyStore,
@@ -290,6 +310,7 @@ class Store(
     AuthorizationStore,
     PolicyStore,
     OutboxStore,
+    RunStore,
     Protocol,
 ):
     """All of them, as opened by `app.py`, which also closes it."""

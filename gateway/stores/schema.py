@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0010"
+SCHEMA = "0011"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -198,6 +198,29 @@ vectors = sa.Table(
     metadata,
     sa.Column("key", sa.LargeBinary, primary_key=True),
     sa.Column("vector", sa.LargeBinary, nullable=False),
+)
+runs = sa.Table(
+    "run",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("owner", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("run", sa.LargeBinary, nullable=False),
+    sa.Index("run_owner", "owner", "number"),
+    sa.Index("run_due", "due_at"),
+    sqlite_autoincrement=True,
+)
+run_entries = sa.Table(
+    "run_entry",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("event", sa.LargeBinary, nullable=False),
 )
 
 

@@ -17,6 +17,7 @@ from gateway.stores.sql_keys import SqlKeys
 from gateway.stores.sql_lane import Lane
 from gateway.stores.sql_outbox import SqlOutbox
 from gateway.stores.sql_policies import SqlPolicies
+from gateway.stores.sql_runs import SqlRuns
 from gateway.stores.sql_vectors import SqlVectors
 from gateway.stores.sqlite import Durability, open_sqlite_engines, open_sqlite_in_memory
 
@@ -54,7 +55,16 @@ async def open_memory(*, audit_lines_max: int = AUDIT_LINES_MAX) -> Store:
 
 
 class SqlStore(
-    SqlConnectors, SqlKeys, SqlVectors, SqlAudit, SqlApprovals, SqlGrants, SqlAuthorization, SqlPolicies, SqlOutbox
+    SqlConnectors,
+    SqlKeys,
+    SqlVectors,
+    SqlAudit,
+    SqlApprovals,
+    SqlGrants,
+    SqlAuthorization,
+    SqlPolicies,
+    SqlOutbox,
+    SqlRuns,
 ):
     """A Store. `open_sql` and `open_memory` open one; whoever opened it closes it."""
 

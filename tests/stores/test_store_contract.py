@@ -18,6 +18,9 @@ from msgspec import Raw, structs
 from gateway.core.audit import AuditEntry
 from gateway.core.authorization import AuthorizationCode, Login, TokenFamily, User
 from gateway.core.manifest import BearerAuth, Limits, Manifest
+from gateway.core.plan import Plan, Step
+from gateway.core.principal import Principal
+from gateway.core.run import Entry, Event, Received, Run, Skipped
 from gateway.errors import Conflict
 from gateway.stores.base import (
     POLICY_VERSIONS_MAX,
@@ -405,3 +408,59 @@ async def test_policy_versions_are_kept_newest_first_within_a_bound_and_none_twi
         await store.add_policy_version(version(number))
     kept = await store.policy_versions(1_000)
     assert (len(kept), kept[0].version) == (POLICY_VERSIONS_MAX, f"v{POLICY_VERSIONS_MAX + 4}")
+
+
+# Runs
+
+
+def a_run(run_id: str = "r1", **other: Any) -> Run:
+    ada = Principal("red", "ada", "k1", frozenset({"home:read"}))
+    told: dict[str, Any] = {"principal": ada, "plan": Plan("", (Step("a", "look"),)), "mode": "execute", "door": "rest"}
+    return Run(id=run_id, **{**told, "created_at": NOON, "updated_at": NOON, **other})
+
+
+def entry(sequence: int, event: Event | None = None) -> Entry:
+    return Entry(sequence, NOON + timedelta(seconds=sequence), event or Skipped("a", sequence, "why"))
+
+
+async def test_a_run_comes_back_as_it_was_with_its_journal_in_order(store: Store) -> None:
+    first, later = a_run(sequence=1), a_run(sequence=3, state="running", due_at=NOON)
+    assert await store.write_run(None, first, [entry(1, Received())])
+    assert await store.write_run(first, later, [entry(2), entry(3)])
+    assert await store.find_run("r1") == later
+    assert await store.find_run("r2") is None
+    assert list(await store.journal("r1", 0, 10)) == [entry(1, Received()), entry(2), entry(3)]
+    assert [one.sequence for one in await store.journal("r1", 1, 1)] == [2]
+
+
+async def test_of_two_that_go_on_with_a_run_one_does_and_the_other_changes_nothing(store: Store) -> None:
+    first = a_run(sequence=1)
+    assert await store.write_run(None, first, [entry(1)])
+    assert not await store.write_run(None, first, [entry(1)])
+    taken = await asyncio.gather(
+        *(store.write_run(first, a_run(sequence=2, state=state), [entry(2)]) for state in ("running", "cancelled"))
+    )
+    assert sorted(taken) == [False, True]
+    assert len(await store.journal("r1", 0, 10)) == 2
+
+
+async def test_runs_are_listed_for_their_owner_the_newest_first(store: Store) -> None:
+    for name, state in (("r1", "done"), ("r2", "running"), ("r3", "needs_input")):
+        await store.write_run(None, a_run(name, state=state), [])
+    await store.write_run(None, a_run("r4", principal=Principal("red", "bob", "k1")), [])
+    owner = a_run().owner
+    assert [one.id for one in await store.runs(owner, 10)] == ["r3", "r2", "r1"]
+    assert [one.id for one in await store.runs(owner, 10, open_only=True)] == ["r3", "r2"]
+    assert [one.id for one in await store.runs(owner, 1)] == ["r3"]
+
+
+async def test_a_run_that_is_due_is_claimed_by_one_alone_for_a_while(store: Store) -> None:
+    later, last = NOON + timedelta(seconds=30), NOON + timedelta(seconds=60)
+    await store.write_run(None, a_run("due", due_at=NOON), [])
+    await store.write_run(None, a_run("waits"), [])
+    claimed = await asyncio.gather(*(store.claim_runs(NOON, later, 10) for _ in range(3)))
+    assert [one.id for found in claimed for one in found] == ["due"]
+    assert list(await store.claim_runs(later - timedelta(seconds=1), last, 10)) == []
+    assert list(await store.claim_runs(NOON, last, 10, held=["due", "waits"])) == []
+    assert list(await store.claim_runs(later, last, 10)) == []
+    assert [one.id for one in await store.claim_runs(last, last, 10)] == ["due"]

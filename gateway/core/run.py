@@ -1,0 +1,345 @@
+"""A run: one durable execution of a plan, and its journal, from which everything about it follows. Shapes, and what a journal
+comes to; knows no store and no clock."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import Meta, Raw, Struct, field, structs
+
+from gateway.core.operation import Effect
+from gateway.core.plan import Budget, Plan
+from gateway.core.principal import Owner, Principal
+
+RunState = Literal[
+    "received", "planning", "needs_input", "needs_auth", "needs_approval", "running", "verifying", "done", "failed",
+    "cancelled", "rejected", "uncertain", "compensating", "compensated",
+]  # fmt: skip
+Mode = Literal["preview", "execute"]
+Way = Literal["do", "undo"]
+
+# Those in which the gateway goes on by itself; `needs_approval` is looked at now and then.
+MOVING: frozenset[RunState] = frozenset({"received", "planning", "running", "verifying", "compensating"})
+ASKING: frozenset[RunState] = frozenset({"needs_input", "needs_auth", "needs_approval"})
+ENDED: frozenset[RunState] = frozenset({"done", "failed", "cancelled", "rejected", "uncertain", "compensated"})
+
+BUDGET = "budget"
+NULL = Raw(b"null")
+
+
+class Run(Struct, frozen=True):
+    """As it is after the event `sequence` of its journal. `principal` is for whom each call is made, with the scopes that it had
+    when it began. `due_at` is when the gateway looks at it next, None where it waits for somebody."""
+
+    id: str
+    principal: Principal
+    plan: Plan
+    mode: Mode
+    door: str
+    created_at: datetime
+    updated_at: datetime
+    state: RunState = "received"
+    sequence: int = 0
+    due_at: datetime | None = None
+
+    @property
+    def owner(self) -> Owner:
+        return self.principal.owner
+
+
+class _Event(Struct, frozen=True, tag_field="kind", omit_defaults=True):
+    """One thing that happened."""
+
+
+class Received(_Event, frozen=True, tag="received"):
+    """The run began."""
+
+
+class Question(Struct, frozen=True, omit_defaults=True):
+    """What is asked, under the `key` by which it is answered, and the JSON Schema that the answer has to fit."""
+
+    key: str
+    question: str
+    schema: dict[str, Any]
+
+
+class Asked(_Event, frozen=True, tag="asked"):
+    """The run waits for answers."""
+
+    questions: tuple[Question, ...]
+
+
+class Answered(_Event, frozen=True, tag="answered"):
+    """Somebody answered, or said that it can go on."""
+
+    values: dict[str, Any] = {}
+
+
+class Waiting(_Event, frozen=True, tag="waiting"):
+    """The next call lacks a credential, a scope, or a person's yes: the approval of that id, decided at `url`."""
+
+    state: Literal["needs_auth", "needs_approval"]
+    step: str
+    iteration: int
+    detail: str
+    way: Way = "do"
+    approval: str = ""
+    url: str = ""
+
+
+class Sending(_Event, frozen=True, tag="sending"):
+    """A write is about to leave: written before it does. `digest` is the SHA-256 of the arguments."""
+
+    step: str
+    iteration: int
+    tool: str
+    digest: str
+    way: Way = "do"
+
+
+class Called(_Event, frozen=True, tag="called"):
+    """The backend answered. `result` is its JSON, null where it gave none; `verify` names the tool that will look after it."""
+
+    step: str
+    iteration: int
+    tool: str
+    effect: Effect
+    digest: str
+    status: int
+    bytes: int
+    elapsed_s: float
+    result: Raw = NULL
+    truncated: bool = False
+    is_error: bool = False
+    detail: str = ""
+    verify: str = ""
+    way: Way = "do"
+
+
+class Refused(_Event, frozen=True, tag="refused"):
+    """There was no answer. `happened`: whether the backend may have carried it out."""
+
+    step: str
+    iteration: int
+    tool: str
+    detail: str
+    code: str
+    happened: Literal["no", "unknown"] = "no"
+    way: Way = "do"
+
+
+class Skipped(_Event, frozen=True, tag="skipped"):
+    """A call that is not made, and why."""
+
+    step: str
+    iteration: int
+    detail: str
+    way: Way = "do"
+
+
+class Previewed(_Event, frozen=True, tag="previewed"):
+    """What would be sent, secrets redacted; `undo` names the tool that would take it back, "" where there is none."""
+
+    step: str
+    iteration: int
+    tool: str
+    request: Raw
+    undo: str = ""
+
+
+class Verified(_Event, frozen=True, tag="verified"):
+    """What a look after a write came to. `shown` null: it could not be looked."""
+
+    step: str
+    iteration: int
+    tool: str
+    shown: bool | None
+    detail: str = ""
+
+
+class Undoing(_Event, frozen=True, tag="undoing"):
+    """What was done is taken back from here on, the last first."""
+
+
+class Ended(_Event, frozen=True, tag="ended"):
+    """Nothing more is done, unless somebody answers the questions of a run that is uncertain."""
+
+    state: RunState
+    detail: str = ""
+    questions: tuple[Question, ...] = ()
+
+
+Event: TypeAlias = (
+    Received
+    | Asked
+    | Answered
+    | Waiting
+    | Sending
+    | Called
+    | Refused
+    | Skipped
+    | Previewed
+    | Verified
+    | Undoing
+    | Ended
+)
+
+
+class Entry(Struct, frozen=True):
+    """One row of a journal. Sequences begin at 1 and have no gaps."""
+
+    sequence: Annotated[int, Meta(ge=1)]
+    at: datetime
+    event: Event
+
+
+class Standing(Struct, frozen=True):
+    """What became of one call so far. `sequence` is the row that it comes from."""
+
+    sending: Sending | None = None
+    called: Called | None = None
+    refused: Refused | None = None
+    skipped: Skipped | None = None
+    verified: Verified | None = None
+    previewed: bool = False
+    happened: bool = False
+    rows: tuple[int, ...] = ()
+
+    @property
+    def unanswered(self) -> bool:
+        """A write left, and nobody knows what became of it."""
+        if self.called is not None or self.happened or self.skipped is not None:
+            return False
+        return self.sending is not None and (self.refused is None or self.refused.happened == "unknown")
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to be done about it, but for looking after it."""
+        return self.called is not None or self.skipped is not None or self.previewed or self.happened
+
+
+class Spent(Struct, frozen=True):
+    """What a run has used of its budget."""
+
+    calls: int = 0
+    writes: int = 0
+    bytes: int = 0
+    wall_s: float = 0.0
+
+
+Place: TypeAlias = tuple[Way, str, int]
+
+
+class Progress(Struct):
+    """All that a journal comes to."""
+
+    budget: Budget
+    state: RunState = "received"
+    detail: str = ""
+    calls: dict[Place, Standing] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
+    waiting: Waiting | None = None
+    spent: Spent = Spent()
+    undoing: bool = False
+
+    def of(self, way: Way, step: str, iteration: int) -> Standing:
+        return self.calls.get((way, step, iteration), Standing())
+
+
+def replay(plan: Plan, entries: Iterable[Entry], budget_max: Budget) -> Progress:
+    """What the journal comes to."""
+    progress = Progress(within(plan.budget, budget_max))
+    for entry in entries:
+        take_in(progress, entry, budget_max)
+    return progress
+
+
+def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
+    """One event more."""
+    event = entry.event
+    match event:
+        case Received():
+            progress.state = "running"
+        case Asked(questions=questions):
+            progress.state, progress.questions = "needs_input", questions
+        case Answered(values=values):
+            _answer(progress, values, budget_max)
+        case Waiting(state=state, detail=detail):
+            progress.state, progress.detail, progress.waiting = state, detail, event
+        case Undoing():
+            progress.state, progress.undoing, progress.detail, progress.questions = "compensating", True, "", ()
+        case Ended(state=state, detail=detail, questions=questions):
+            progress.state, progress.detail, progress.questions = state, detail, questions
+        case _:
+            _note_call(progress, entry.sequence, event)
+
+
+def _answer(progress: Progress, values: Mapping[str, Any], budget_max: Budget) -> None:
+    """An answer about a call whose end nobody knows settles it; any other is kept under its key."""
+    for key, value in values.items():
+        if key == BUDGET:
+            progress.budget = within(Budget(**value), budget_max)
+            continue
+        place = read_settle(key)
+        if place is None:
+            progress.answers[key] = value
+        elif value == "happened":
+            progress.calls[place] = structs.replace(progress.of(*place), happened=True)
+        else:
+            progress.calls.pop(place, None)
+    progress.questions, progress.waiting, progress.detail = (), None, ""
+    progress.state = "compensating" if progress.undoing else "running"
+
+
+def _note_call(
+    progress: Progress, sequence: int, event: Sending | Called | Refused | Skipped | Previewed | Verified
+) -> None:
+    way: Way = "do" if isinstance(event, Previewed | Verified) else event.way
+    place = (way, event.step, event.iteration)
+    known, spent = progress.of(*place), progress.spent
+    moving: RunState = "compensating" if progress.undoing else "running"
+    match event:
+        case Sending():
+            known = structs.replace(known, sending=event, refused=None)
+            progress.spent = structs.replace(spent, calls=spent.calls + 1, writes=spent.writes + 1)
+        case Called():
+            known = structs.replace(known, called=event)
+            reads = 0 if known.sending is not None else 1
+            moving = "verifying" if event.verify else moving
+            progress.spent = structs.replace(
+                spent,
+                calls=spent.calls + reads,
+                bytes=spent.bytes + event.bytes,
+                wall_s=spent.wall_s + event.elapsed_s,
+            )
+        case Refused():
+            known = structs.replace(known, refused=event)
+        case Skipped():
+            known = structs.replace(known, skipped=event)
+        case Previewed():
+            known = structs.replace(known, previewed=True)
+        case Verified():
+            known = structs.replace(known, verified=event, happened=known.happened or event.shown is True)
+    progress.calls[place] = structs.replace(known, rows=(*known.rows, sequence))
+    if progress.state not in ENDED:
+        progress.state, progress.waiting = moving, None
+
+
+def within(budget: Budget, bound: Budget) -> Budget:
+    """A budget, in no part more than another."""
+    told = structs.asdict(budget)
+    return Budget(**{name: min(value, getattr(bound, name)) for name, value in told.items()})
+
+
+def settle_key(way: Way, step: str, iteration: int) -> str:
+    """The key of the question what became of a call."""
+    return f"{way}:{step}:{iteration}"
+
+
+def read_settle(key: str) -> Place | None:
+    match key.split(":"):
+        case ["do" | "undo" as way, step, iteration] if iteration.isdigit():
+            return ("do" if way == "do" else "undo"), step, int(iteration)
+        case _:
+            return None

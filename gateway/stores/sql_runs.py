@@ -1,0 +1,106 @@
+"""Runs and their journals, in SQL."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import structs
+
+from gateway.core.principal import Owner
+from gateway.core.run import ENDED, Entry, Event, Run
+from gateway.stores.schema import run_entries, runs
+from gateway.stores.sql_lane import INTEGER_MAX, Row, SqlPart
+
+
+class SqlRuns(SqlPart):
+    """A RunStore."""
+
+    async def write_run(self, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
+        return await self._writer.run(_write, before, after, entries)
+
+    async def find_run(self, run_id: str) -> Run | None:
+        return await self._reader.run(_find, run_id)
+
+    async def runs(self, owner: Owner, limit: int, *, open_only: bool = False) -> Sequence[Run]:
+        return await self._reader.run(_list, owner, limit, open_only)
+
+    async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Entry]:
+        return await self._reader.run(_journal, run_id, after, limit)
+
+    async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[Run]:
+        # Most looks find nothing, and need not wait for a writer.
+        if not held and not await self._reader.run(_is_due, now):
+            return ()
+        return await self._writer.run(_claim, now, until, limit, tuple(held))
+
+
+def _row_of(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "tenant": run.principal.tenant,
+        "owner": msgspec.json.encode(run.owner),
+        "state": run.state,
+        "sequence": run.sequence,
+        "due_at": run.due_at,
+        "run": msgspec.json.encode(run),
+    }
+
+
+def _to_run(row: Row) -> Run:
+    """When it is due is kept apart: it changes without anything having happened."""
+    return structs.replace(msgspec.json.decode(row.run, type=Run), due_at=row.due_at)
+
+
+def _write(connection: sa.Connection, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
+    if before is None:
+        if connection.execute(sa.select(runs.c.id).where(runs.c.id == after.id)).first() is not None:
+            return False
+        connection.execute(runs.insert().values(_row_of(after)))
+    else:
+        same = sa.and_(runs.c.id == before.id, runs.c.sequence == before.sequence, runs.c.state == before.state)
+        if connection.execute(runs.update().where(same).values(_row_of(after))).rowcount != 1:
+            return False
+    for one in entries:
+        told = {"run": after.id, "sequence": one.sequence, "at": one.at, "event": msgspec.json.encode(one.event)}
+        connection.execute(run_entries.insert().values(told))
+    return True
+
+
+_COLUMNS = sa.select(runs.c.run, runs.c.due_at)
+
+
+def _find(connection: sa.Connection, run_id: str) -> Run | None:
+    row = connection.execute(_COLUMNS.where(runs.c.id == run_id)).first()
+    return _to_run(row) if row else None
+
+
+def _list(connection: sa.Connection, owner: Owner, limit: int, open_only: bool) -> list[Run]:
+    query = _COLUMNS.where(runs.c.owner == msgspec.json.encode(owner))
+    if open_only:
+        query = query.where(runs.c.state.not_in(sorted(ENDED)))
+    query = query.order_by(runs.c.number.desc()).limit(min(max(limit, 0), INTEGER_MAX))
+    return [_to_run(row) for row in connection.execute(query)]
+
+
+def _journal(connection: sa.Connection, run_id: str, after: int, limit: int) -> list[Entry]:
+    wanted = sa.and_(run_entries.c.run == run_id, run_entries.c.sequence > after)
+    query = sa.select(run_entries).where(wanted).order_by(run_entries.c.sequence).limit(limit)
+    return [
+        Entry(row.sequence, row.at, msgspec.json.decode(row.event, type=Event)) for row in connection.execute(query)
+    ]
+
+
+def _is_due(connection: sa.Connection, now: datetime) -> bool:
+    return connection.execute(sa.select(runs.c.id).where(runs.c.due_at <= now).limit(1)).first() is not None
+
+
+def _claim(connection: sa.Connection, now: datetime, until: datetime, limit: int, held: tuple[str, ...]) -> list[Run]:
+    keeps = sa.and_(runs.c.id.in_(held), runs.c.due_at.is_not(None))
+    connection.execute(runs.update().where(keeps).values(due_at=until))
+    query = _COLUMNS.where(runs.c.due_at <= now).order_by(runs.c.due_at).limit(limit)
+    found = [_to_run(row) for row in connection.execute(query.with_for_update(skip_locked=True))]
+    if found:
+        connection.execute(runs.update().where(runs.c.id.in_([one.id for one in found])).values(due_at=until))
+    return [structs.replace(one, due_at=until) for one in found]
