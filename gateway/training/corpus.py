@@ -31,12 +31,20 @@ T = TypeVar("T")
 
 
 class Entry(Struct, frozen=True):
-    """A tool: `group` is the API it is of, `words` what it is found by, `text` what a model reads of it."""
+    """A tool: `group` is the API it is of, `text` what a model reads of it, `words` what it is found by; the rest as its document
+    has it, with the names of its arguments."""
 
     id: str
     group: str
     text: str
     words: str
+    api: str
+    name: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    arguments: tuple[str, ...]
 
 
 class Query(Struct, frozen=True):
@@ -114,6 +122,7 @@ class _Tool(Struct):
     id: str
     api: str
     name: str
+    method: str
     path: str
     summary: str
     description: str
@@ -144,13 +153,14 @@ def _rows(path: Path, kind: type[T]) -> Iterator[T]:
 
 
 def _entry(row: _Tool) -> Entry:
-    arguments = [str(one.get("name", "")) for one in row.params]
+    arguments = tuple(str(one.get("name", "")) for one in row.params)
     head = f"{row.name} {row.summary}"
     return Entry(
         row.id,
         f"{_source(row.id)}:{_vendor(row.id) or row.api}",
         tell_tool(row.api, row.name, row.summary, row.description, arguments),
         " ".join([head, head, row.description, row.path, *arguments]),
+        *(row.api, row.name, row.method, row.path, row.summary, row.description, arguments),
     )
 
 
