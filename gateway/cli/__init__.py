@@ -19,6 +19,7 @@ from gateway.cli import (
     policies,
     rank,
     tools,
+    train,
     users,
 )
 from gateway.cli.root import cli
@@ -40,6 +41,7 @@ __all__ = [
     "policies",
     "rank",
     "tools",
+    "train",
     "users",
 ]
 

@@ -143,13 +143,13 @@ def import_hugging_face(source: Path, folder: Path, name: str, tokens_max: int) 
         bert.load_state_dict(from_hugging_face(weights, shape))
     except (KeyError, RuntimeError) as error:
         raise BadRequest(f"The weights in {source} do not fit its config.json.") from error
-    model = Model(f"{name} {_digest(weights)}", shape)
+    model = Model(f"{name} {digest_of(weights)}", shape)
     save_model(folder, model, bert, tokenizer)
     return model
 
 
-def _digest(weights: Mapping[str, Tensor]) -> str:
+def digest_of(weights: Mapping[str, Tensor]) -> str:
     digest = sha256()
     for name in sorted(weights):
-        digest.update(name.encode() + weights[name].contiguous().numpy().tobytes())
+        digest.update(name.encode() + weights[name].contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()[:12]

@@ -7,7 +7,7 @@ what it does where it is a stranger.
 """
 
 import gzip
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,14 +84,14 @@ def read_corpus(folder: Path) -> Corpus:
     return Corpus(tools, tuple(one for one in queries if all(key in tools for key in one.relevant)), pairs)
 
 
-def is_held(query: Query) -> bool:
+def is_held(query: Query, sources: Set[str] = HELD_SOURCES) -> bool:
     """Whether a query is for measuring alone."""
-    return query.source in HELD_SOURCES or any(_is_held_group(_vendor(key)) for key in query.relevant)
+    return query.source in sources or any(_is_held_group(_vendor(key)) for key in query.relevant)
 
 
-def split(corpus: Corpus) -> tuple[Corpus, Corpus]:
+def split(corpus: Corpus, held_sources: Set[str] = HELD_SOURCES) -> tuple[Corpus, Corpus]:
     """What to train with, and what to measure by. The second has the tools of the sources of its queries alone."""
-    held = tuple(one for one in corpus.queries if is_held(one))
+    held = tuple(one for one in corpus.queries if is_held(one, held_sources))
     sources = {_source(key) for one in held for key in one.relevant}
     measured = {
         key: tool
@@ -99,7 +99,9 @@ def split(corpus: Corpus) -> tuple[Corpus, Corpus]:
         if _source(key) in sources and (not _vendor(key) or _is_held_group(_vendor(key)))
     }
     trained = {key: tool for key, tool in corpus.tools.items() if key not in measured}
-    taught = tuple(one for one in corpus.queries if not is_held(one) and all(key in trained for key in one.relevant))
+    taught = tuple(
+        one for one in corpus.queries if not is_held(one, held_sources) and all(key in trained for key in one.relevant)
+    )
     pairs = tuple(one for one in corpus.pairs if not _is_held_group(one.group))
     return Corpus(trained, taught, pairs), Corpus(measured, held, ())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from msgspec import Struct
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
@@ -23,7 +23,8 @@ CHUNK = 32
 
 
 class RerankerRecipe(Struct, frozen=True, forbid_unknown_fields=True):
-    """`candidates`: how long a list is, its right tool among them. `queries_max`: of each source, in an epoch."""
+    """`candidates`: how long a list is, its right tool among them. `queries_max`: of each source, in an epoch. `taught`: how much
+    of the loss is what a teacher would say of the list, where there is one (Hinton and others, 2015)."""
 
     pace: Pace = Pace()
     epochs: int = 1
@@ -35,6 +36,7 @@ class RerankerRecipe(Struct, frozen=True, forbid_unknown_fields=True):
     misspelt: float = 0.1
     rivals_from: int = 5
     rivals_to: int = 100
+    taught: float = 0.5
 
 
 class Choice(Struct, frozen=True):
@@ -87,6 +89,7 @@ def train_reranker(
     recipe: RerankerRecipe,
     checkpoint: Path,
     tell: Callable[[int, int, float], None],
+    teacher: CrossEncoder | None = None,
 ) -> None:
     """Teach `cross` in place. `tell` is told the step, how many there are, and the loss."""
     cross.bert.words.weight.requires_grad_(False)
@@ -99,16 +102,22 @@ def train_reranker(
         epoch, at = divmod(step, steps_an_epoch)
         lists = epochs[epoch][at * recipe.lists : (at + 1) * recipe.lists]
         pairs = [(one.query, text) for one in lists for text in (one.text, *one.rivals)]
+        rows = read_pairs(tokenizer, pairs)
         with torch.autocast(cross.score.weight.device.type, torch.bfloat16):
-            scores = _scores(cross, tokenizer, pairs).float().view(len(lists), recipe.candidates)
-        return functional.cross_entropy(scores, torch.zeros(len(lists), dtype=torch.long, device=scores.device))
+            scores = _scores(cross, rows).float().view(len(lists), recipe.candidates)
+        first = torch.zeros(len(lists), dtype=torch.long, device=scores.device)
+        gold = functional.cross_entropy(scores, first)
+        if teacher is None:
+            return gold
+        with torch.no_grad(), torch.autocast(cross.score.weight.device.type, torch.bfloat16):
+            wanted = _scores(teacher, rows).float().view_as(scores).softmax(1)
+        return (1 - recipe.taught) * gold + recipe.taught * functional.cross_entropy(scores, wanted)
 
     train(cross, steps, loss_of, recipe.pace, checkpoint, lambda step, loss: tell(step, steps, loss))
 
 
-def _scores(cross: CrossEncoder, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]) -> Tensor:
+def _scores(cross: CrossEncoder, rows: Sequence[Encoding]) -> Tensor:
     """[pairs]. Pairs of like length go together, so that little is spent on padding."""
-    rows = read_pairs(tokenizer, pairs)
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].ids))
     device = cross.score.weight.device
     parts = [
