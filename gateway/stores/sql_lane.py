@@ -3,7 +3,6 @@
 import asyncio
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -13,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.errors import GatewayError, StoreFailed
 from gateway.stores.sqlite import explain_sqlite
+from gateway.stores.threads import Threads
 
 INTEGER_MAX = 2**63 - 1
 
@@ -28,7 +28,7 @@ class Lane:
     def __init__(self, engine: sa.Engine, threads_max: int, *, holds_all: bool = False) -> None:
         self._engine = engine
         self._holds_all = holds_all
-        self._threads = ThreadPoolExecutor(threads_max, thread_name_prefix="store")
+        self._threads = Threads(threads_max, "store")
         self._kept: sa.Connection | None = None
         self._keeps = threads_max == 1
 
@@ -62,13 +62,13 @@ class Lane:
                 raise StoreFailed(_explain(error)) from error
 
         try:
-            running = asyncio.get_running_loop().run_in_executor(self._threads, transact)
+            running = self._threads.run(transact)
         except RuntimeError as error:
             raise StoreFailed("The store is closed: the gateway is stopping.") from error
         return await running
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown)
+        await self._threads.close()
         if self._kept is not None:
             await asyncio.to_thread(self._kept.close)
             self._kept = None

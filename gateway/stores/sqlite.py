@@ -94,7 +94,7 @@ def _engine(path: Path, begin: str, pragmas: tuple[str, ...], busy_timeout_s: fl
             connection.execute(f"PRAGMA {pragma}")
 
     sa.event.listen(engine, "connect", prepare)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    sa.event.listen(engine, "begin", lambda connection: connection.connection.dbapi_connection.execute(begin))
     return engine
 
 
