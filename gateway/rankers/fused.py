@@ -15,7 +15,7 @@ from gateway.core.tool import Tool
 from gateway.core.wishes import split_wishes
 from gateway.rankers.base import Encoding, Filling, Part, Ranked, Ranking, Unfilled, Vector
 from gateway.rankers.dense import DenseSegment, Missing, dense_segment, merge_dense, nearest
-from gateway.rankers.lexical import Bm25, Segment
+from gateway.rankers.lexical import QUERY_CHARACTERS_MAX, Bm25, Segment
 from gateway.rankers.vector_table import VectorTable
 
 MEANING = "meaning"
@@ -63,6 +63,7 @@ class Fused:
     def rank(self, query: str, limit: int, parts: Sequence[Part[FusedSegment]]) -> Ranking:
         if limit < 1:
             return Ranking()
+        query = query[:QUERY_CHARACTERS_MAX]
         if not query.strip():
             return Ranking()
         queries = [query, *split_wishes(query)]

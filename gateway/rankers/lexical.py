@@ -22,6 +22,8 @@ from gateway.rankers.base import Filling, Mask, Part, Ranked, Ranking
 
 QUERY_CHARACTERS_MAX = 2_000
 K1, B = 1.2, 0.75
+# A word that is said again and again counts as often, and makes its text longer all the same: whoever repeats it loses by it.
+REPEATS_MAX = 4
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _STOP_WORDS = frozenset(
@@ -117,8 +119,8 @@ class Bm25:
         return self._stem.stemWords([word for word in words if word not in _STOP_WORDS])  # type: ignore[no-any-return]
 
 
-def index_words(names: Sequence[str], texts: Iterable[Sequence[str]]) -> Segment:
-    """The segment of tools whose words are these."""
+def index_words(names: Sequence[str], texts: Iterable[Sequence[str]], repeats_max: int = REPEATS_MAX) -> Segment:
+    """The segment of tools whose words are these, of which each counts `repeats_max` times at most."""
     places: dict[str, array[int]] = {}
     counts: dict[str, array[float]] = {}
     lengths = array("f")
@@ -126,7 +128,7 @@ def index_words(names: Sequence[str], texts: Iterable[Sequence[str]]) -> Segment
         lengths.append(len(words))
         for word, count in Counter(words).items():
             places.setdefault(word, array("i")).append(place)
-            counts.setdefault(word, array("f")).append(count)
+            counts.setdefault(word, array("f")).append(min(count, repeats_max))
     found = {word: (np.array(places[word], np.int32), np.array(counts[word], np.float32)) for word in places}
     return Segment(tuple(names), np.array(lengths, np.float32), found)
 

@@ -1,5 +1,6 @@
 """What every ranker promises, whichever it is."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,7 @@ from msgspec import Raw
 from gateway.core.operation import Operation
 from gateway.core.tool import Annotations, Tool
 from gateway.rankers.base import Part, Ranked, Ranker
-from gateway.rankers.lexical import K1, B, Bm25, text_of
+from gateway.rankers.lexical import K1, REPEATS_MAX, B, Bm25, text_of
 
 HINTS = Annotations(True, False, True)
 
@@ -111,11 +112,31 @@ def test_what_is_not_seen_weighs_on_nothing(tools: list[Tool], data: st.DataObje
     assert masked == rank(ranker, visible, query, 20)
 
 
+def but_few_times(words: Sequence[str]) -> list[str]:
+    said = Counter[str]()
+    told = []
+    for word in words:
+        said[word] += 1
+        told.append(word if said[word] <= REPEATS_MAX else "(again)")
+    return told
+
+
+def test_a_tool_gains_nothing_by_saying_a_word_again_and_again(ranker: Ranker[Any]) -> None:
+    honest = [tool(f"mail_{at}", "Send an email", "Sends an email to people.") for at in range(5)]
+    stuffed = [
+        tool("report_once", "Daily report", "send email"),
+        tool("report_often", "Daily report", "send email " * 200),
+    ]
+    order = [one.name for one in rank(ranker, [*honest, *stuffed], "send an email", 9)]
+    assert order.index("report_once") < order.index("report_often")
+    assert order[:5] == [one.name for one in honest]
+
+
 @given(TOOLS, TEXTS)
 def test_scores_are_those_of_the_library_that_keeps_them_finished(tools: list[Tool], query: str) -> None:
-    """bm25s, in Lucene's form: the same numbers, where every tool is seen."""
+    """bm25s, in Lucene's form: the same numbers, where every tool is seen and a word that is said too often counts as another."""
     ranker = Bm25()
-    words = [ranker.words(text_of(one)) for one in tools]
+    words = [but_few_times(ranker.words(text_of(one))) for one in tools]
     asked = sorted({word for word in ranker.words(query) if any(word in text for text in words)})
     if not asked:
         return
