@@ -3,7 +3,6 @@ Knows the wire; knows no tool and no caller, but for one token."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from hmac import compare_digest
 from typing import Protocol, TypeVar, cast
 
@@ -84,15 +83,16 @@ class ModelDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = cast(HTTPScope, scope)
-        with suppress(Disconnected):
-            try:
-                reply = await self._reply(asked, receive)
-            except GatewayError as error:
-                reply = _refusal(error, scope["path"])
-            except Exception as error:
-                log.error("a request failed", path=scope["path"], exc_info=error)
-                reply = _refusal(GatewayError("Something went wrong here; the log says what."), scope["path"])
-            await send_reply(send, reply)
+        try:
+            reply = await self._reply(asked, receive)
+        except Disconnected:
+            return
+        except GatewayError as error:
+            reply = _refusal(error, scope["path"])
+        except Exception as error:
+            log.error("a request failed", path=scope["path"], exc_info=error)
+            reply = _refusal(GatewayError("Something went wrong here; the log says what."), scope["path"])
+        await send_reply(send, reply)
 
     async def _reply(self, scope: HTTPScope, receive: Receive) -> Reply:
         if (scope["method"], scope["path"]) == ("GET", "/health"):

@@ -1,5 +1,8 @@
-"""What many threads ask of one model at once, put together: rows of like length in one batch, the oldest first, and none whose
-asker has gone. Knows no model, and not what its rows are.
+"""What many threads ask of one model at once, put together: rows of like length in one batch, and none whose asker has gone.
+Knows no model, and not what its rows are.
+
+What was begun is ended first, then what came last: where more is asked than the model can do, whoever has waited longest is the
+nearest to giving up, and work for them would be lost.
 
 A model that fails is left alone for REST_S: whoever asks meanwhile has no answer, at once, and it is logged once.
 """
@@ -9,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as Late
+from itertools import count
 from typing import Generic, TypeVar
 
 import structlog
@@ -30,26 +34,28 @@ A = TypeVar("A")
 
 
 class _Place(Struct, Generic[R, A], frozen=True, eq=False):
-    """One row, and where its answer goes."""
+    """One row, and where its answer goes. `number`: its asker's, higher than that of any before."""
 
     row: R
     place: int
     asked: "_Asked[A]"
+    number: int
     patient: bool
 
     @property
-    def bucket(self) -> int:
-        """Rows of one bucket go together: none is twice as long as another."""
-        return len(self.row).bit_length()
+    def room(self) -> int:
+        """The power of two that its tokens fit into. Rows that need the same room go together: none is twice as long as another."""
+        return 1 << (len(self.row) - 1).bit_length() if len(self.row) else 0
 
 
 class _Asked(Generic[A]):
     """The answers to one asker's rows, as far as they are there. INVARIANT: only the worker writes in it."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, rows: int) -> None:
         self.future: Future[list[A]] = Future()
+        self.is_begun = False
         self._answers: dict[int, A] = {}
-        self._count = count
+        self._count = rows
 
     def put(self, place: int, answer: A | None) -> None:
         if answer is None:
@@ -85,6 +91,7 @@ class Batcher(Generic[R, A]):
         self._metrics = metrics
         self._waiting: list[_Place[R, A]] = []
         self._changed = threading.Condition()
+        self._numbers = count()
         self._closed = False
         self._rests_until = 0.0
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
@@ -123,7 +130,8 @@ class Batcher(Generic[R, A]):
             elif self._closed or self.rests or not self._has_room(len(rows)):
                 asked.future.set_exception(Unanswered())
             else:
-                self._waiting += [_Place(row, place, asked, patient) for place, row in enumerate(rows)]
+                number = next(self._numbers)
+                self._waiting += [_Place(row, place, asked, number, patient) for place, row in enumerate(rows)]
                 self._metrics.waiting.labels(self.name).set(len(self._waiting))
                 self._changed.notify()
         return asked.future
@@ -133,10 +141,10 @@ class Batcher(Generic[R, A]):
         if future.cancelled() or future.exception():
             self._metrics.late.labels(self.name).inc()
 
-    def _has_room(self, count: int) -> bool:
-        if len(self._waiting) + count > ROWS_WAITING_MAX:
+    def _has_room(self, more: int) -> bool:
+        if len(self._waiting) + more > ROWS_WAITING_MAX:
             self._drop_what_nobody_awaits()
-        return len(self._waiting) + count <= ROWS_WAITING_MAX
+        return len(self._waiting) + more <= ROWS_WAITING_MAX
 
     def _drop_what_nobody_awaits(self) -> None:
         self._waiting = [one for one in self._waiting if not one.asked.future.done()]
@@ -168,9 +176,12 @@ class Batcher(Generic[R, A]):
             return []
 
     def _take(self) -> list[_Place[R, A]]:
-        first = next((one for one in self._waiting if not one.patient), self._waiting[0])
-        alike = [one for one in self._waiting if (one.bucket, one.patient) == (first.bucket, first.patient)]
-        batch = alike[: max(1, self.tokens_max >> first.bucket)]
+        waiting = sorted(self._waiting, key=lambda one: (one.patient, not one.asked.is_begun, -one.number))
+        first = waiting[0]
+        alike = [one for one in waiting if (one.room, one.patient) == (first.room, first.patient)]
+        batch = alike[: max(1, self.tokens_max // max(1, first.room))]
+        for one in batch:
+            one.asked.is_begun = True
         taken = set(map(id, batch))
         self._waiting = [one for one in self._waiting if id(one) not in taken]
         self._metrics.waiting.labels(self.name).set(len(self._waiting))

@@ -61,6 +61,7 @@ class ModelServer:
         # Beside whoever asks, so that a server that trickles cannot keep them past their deadline.
         self._threads = ThreadPoolExecutor(AT_ONCE_MAX, "models")
         self._breaker = breakers.Breaker()
+        self._answered_at = float("-inf")
         self._one_at_a_time = threading.Lock()
 
     def close(self) -> None:
@@ -106,13 +107,19 @@ class ModelServer:
 
     def _note_answer(self) -> None:
         with self._one_at_a_time:
+            self._answered_at = self._clock()
             if self._breaker.failures >= breakers.FAILURES_MAX:
                 log.warning("a server of models answers again", url=self.url)
             self._breaker = breakers.answered(self._breaker)
 
     def _note_failure(self, error: Exception) -> None:
         with self._one_at_a_time:
-            self._breaker = breakers.failed(self._breaker, self._clock())
+            now = self._clock()
+            if isinstance(error, Late | httpx.TimeoutException) and now < self._answered_at + breakers.COOLDOWN_S:
+                # It answers others: it is busy, and not gone.
+                self._breaker = breakers.abandoned(self._breaker)
+                return
+            self._breaker = breakers.failed(self._breaker, now)
             if self._breaker.failures == breakers.FAILURES_MAX:
                 log.error("a server of models is left alone for a while", url=self.url, why=_why(error))
 

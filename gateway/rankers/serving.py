@@ -27,8 +27,8 @@ from gateway.telemetry import ModelMetrics
 
 QUERY_CHARACTERS_MAX = 2_000
 TEXT_CHARACTERS_MAX = 4_000
-# How much goes through a model at once: on a CPU more is no faster, and whoever comes next waits longer.
-TOKENS_AT_ONCE_MAX = {"cpu": 1_024, "cuda": 65_536, "mps": 16_384}
+# How much goes through a model at once. A CPU is slower at more, and whoever comes next waits longer.
+TOKENS_AT_ONCE_MAX = {"cpu": 256, "cuda": 65_536, "mps": 16_384}
 WARM_UP_S = 60.0
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.edge.models import ModelBounds
 from tests.rankers.conftest import Served
@@ -154,20 +155,22 @@ async def test_a_client_that_goes_away_leaves_no_work(served: Served, monkeypatc
         return inner(rows)
 
     monkeypatch.setattr(batcher, "_work", work)
-    async with served.client() as client:
-        first = asyncio.create_task(ask(client, "/rerank", {"query": "a", "texts": ["a"]}))
-        assert await asyncio.to_thread(began.wait, 30)
-        gone = asyncio.create_task(ask(client, "/rerank", {"query": "a", "texts": ["a"] * 7}))
-        async with asyncio.timeout(30):
-            while not batcher._waiting:  # noqa: ASYNC110 (the server's threads tell no loop)
-                await asyncio.sleep(0.01)
-            waiting = batcher._waiting[0].asked.future
-            gone.cancel()
-            while not waiting.cancelled():  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        free.set()
-        assert len(await first) == 1
-        await ask(client, "/rerank", {"query": "a", "texts": ["a"] * 2})
+    with capture_logs() as logs:
+        async with served.client() as client:
+            first = asyncio.create_task(ask(client, "/rerank", {"query": "a", "texts": ["a"]}))
+            assert await asyncio.to_thread(began.wait, 30)
+            gone = asyncio.create_task(ask(client, "/rerank", {"query": "a", "texts": ["a"] * 7}))
+            async with asyncio.timeout(30):
+                while not batcher._waiting:  # noqa: ASYNC110 (the server's threads tell no loop)
+                    await asyncio.sleep(0.01)
+                waiting = batcher._waiting[0].asked.future
+                gone.cancel()
+                while not waiting.cancelled():  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            free.set()
+            assert len(await first) == 1
+            await ask(client, "/rerank", {"query": "a", "texts": ["a"] * 2})
+    assert logs == []
     assert worked == [1, 2]
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -76,17 +77,34 @@ def counted(registry: CollectorRegistry, name: str) -> float | None:
 
 
 def test_what_comes_at_once_goes_together_with_what_is_of_like_length(held: Held, batcher: Batcher[str, int]) -> None:
-    asked = [batcher.begin(["aaaa", "b" * 9]), batcher.begin(["cc", "ddddd"])]
+    asked = [batcher.begin(["aaaaa", "b" * 9]), batcher.begin(["cc", "d" * 8])]
     held.free.set()
-    assert [one.result(30) for one in asked] == [[4, 9], [2, 5]]
-    assert held.batches == [["first"], ["aaaa", "ddddd"], ["b" * 9], ["cc"]]
+    assert [one.result(30) for one in asked] == [[5, 9], [2, 8]]
+    assert held.batches == [["first"], ["cc"], ["d" * 8, "aaaaa"], ["b" * 9]]
 
 
 def test_a_batch_has_no_more_tokens_than_said(held: Held, batcher: Batcher[str, int]) -> None:
     asked = batcher.begin(["aaaa"] * 9 + ["b" * 40] * 2)
     held.free.set()
     assert asked.result(30) == [4] * 9 + [40] * 2
-    assert [len(batch) for batch in held.batches[1:]] == [4, 4, 1, 1, 1]
+    assert [len(batch) for batch in held.batches[1:]] == [8, 1, 1, 1]
+
+
+def test_what_was_begun_is_ended_first_and_then_what_came_last() -> None:
+    order: list[str] = []
+    later: list[Future[list[int]]] = []
+
+    def work(rows: Sequence[str]) -> Sequence[int]:
+        order.append(rows[0][0])
+        if order == ["a"]:
+            later.extend(batcher.begin([letter * 32]) for letter in "bc")
+        return [len(row) for row in rows]
+
+    batcher: Batcher[str, int] = Batcher("begun", work, 32, metrics())
+    batcher.begin(["a" * 32] * 3).result(30)
+    assert [one.result(30) for one in later] == [[32], [32]]
+    batcher.close()
+    assert order == ["a", "a", "a", "c", "b"]
 
 
 def test_the_patient_wait_until_nobody_else_does(held: Held, batcher: Batcher[str, int]) -> None:
@@ -273,7 +291,7 @@ def test_a_model_whose_gpu_is_gone_goes_on_on_the_cpu(
         wait_until(lambda: not one.rests)
         assert ask(one) == pytest.approx(good)
     assert [line["event"] for line in logs][:1] == ["a GPU is gone; search goes on on the CPU"]
-    assert (one.device.type, one._batcher.tokens_max) == ("cpu", 1_024)
+    assert (one.device.type, one._batcher.tokens_max) == ("cpu", 256)
     one.close()
 
 
