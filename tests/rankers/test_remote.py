@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway import vectors as keeping
@@ -18,7 +21,15 @@ from gateway.core.breaker import COOLDOWN_S, FAILURES_MAX
 from gateway.errors import BadRequest
 from gateway.rankers.base import Unanswered
 from gateway.rankers.fused import Fused
-from gateway.rankers.remote import ANSWER_BYTES_MAX, ModelServer, RemoteEncoder, RemoteScorer, may_be_asked
+from gateway.rankers.remote import (
+    ANSWER_BYTES_MAX,
+    ModelServer,
+    RemoteEncoder,
+    RemoteScorer,
+    _read_scores,
+    _read_vectors,
+    may_be_asked,
+)
 from gateway.rankers.serving import Encoder
 from gateway.serve import bind, serving_app
 from gateway.settings import FusedRanker, RemoteModel, RemoteReranker, SettingsBroken
@@ -298,6 +309,27 @@ async def test_scores_that_are_none_are_not_taken(backend: Backend, body: bytes)
     backend.answers["POST /rerank"] = (200, JSON, b'[{"index":1,"score":5},{"index":0,"score":-1.5}]')
     assert await off_loop(scorer.score, "a", ["b", "c"], 30) == [-1.5, 5.0]
     scorer.close()
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers() | st.sampled_from(["", "1", None])
+INDEXES = st.integers(-1, 3) | st.booleans()
+RANK = st.fixed_dictionaries({"index": INDEXES, "score": NUMBERS, "relevance_score": NUMBERS})
+EMBEDDED = st.fixed_dictionaries({"index": INDEXES, "embedding": st.lists(NUMBERS, max_size=3) | NUMBERS})
+
+
+@given(st.lists(RANK, max_size=4) | st.fixed_dictionaries({"results": st.lists(RANK, max_size=4)}))
+def test_whatever_a_server_says_scores_are_numbers_one_for_each_text(told: Any) -> None:
+    with suppress(ValueError, msgspec.MsgspecError):
+        scores = _read_scores(json.dumps(told).encode(), 2)
+        assert (len(scores), np.isfinite(scores).all()) == (2, True)
+
+
+@given(st.lists(EMBEDDED, max_size=4))
+def test_whatever_a_server_says_vectors_are_of_unit_length_one_for_each_text(told: Any) -> None:
+    with suppress(ValueError, msgspec.MsgspecError):
+        vectors = _read_vectors(json.dumps({"data": told}).encode(), 2)
+        assert vectors.shape[0] == 2
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx([1.0, 1.0])
 
 
 @pytest.mark.parametrize(("spoken", "field"), [("tei", "texts"), ("cohere", "documents")])
