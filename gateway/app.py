@@ -62,6 +62,7 @@ from gateway.events import Events
 from gateway.fetch import Bounds, DocumentReader
 from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
+from gateway.intent import Intents
 from gateway.key_file import make_key_file
 from gateway.origin import find_origin, knows_origin, other_origins, require_origin
 from gateway.policies import PolicyDesk
@@ -143,21 +144,35 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         results = KeptResults(
             published, bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=clock, seconds=time.monotonic
         )
+        calls = Calls(
+            published,
+            StaticCredentials(secrets),
+            upstream,
+            audit,
+            results,
+            quotas,
+            approvals,
+            clock=clock,
+            new_id=_new_id,
+        )
+        intents = Intents(
+            published,
+            discovery,
+            calls,
+            approvals,
+            store,
+            settings.intents,
+            look_s=every_s,
+            clock=clock,
+            new_id=_new_id,
+        )
+        _keep_running(opened, intents.keep_going())
         yield Gateway(
             settings=settings,
             published=published,
             discovery=discovery,
-            calls=Calls(
-                published,
-                StaticCredentials(secrets),
-                upstream,
-                audit,
-                results,
-                quotas,
-                approvals,
-                clock=clock,
-                new_id=_new_id,
-            ),
+            calls=calls,
+            intents=intents,
             results=results,
             approvals=approvals,
             policies=PolicyDesk(published, store, clock=clock),

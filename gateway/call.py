@@ -70,6 +70,12 @@ PREPARED_TOOLS_MAX = 4_096
 BLOTTED_INLINE_BYTES_MAX = 64 << 10
 TOOL_NAME_CHARACTERS_MAX = 128
 
+BeforeWrite = Callable[[], Awaitable[None]]
+
+
+async def nothing_before() -> None:
+    """Nobody has to know that a write is about to leave."""
+
 
 class Asked(Struct, frozen=True):
     """One call as a door understood it; options of the call may be among the arguments (core.option). `dry_run` shows
@@ -113,14 +119,15 @@ class Calls:
         self._strict = StrictAnswers()
         self._prepared: dict[tuple[str, str], _Prepared] = {}
 
-    async def call(self, principal: Principal, asked: Asked) -> Result:
-        """The answer of the backend, an error of its own among them (`Result.is_error`).
+    async def call(self, principal: Principal, asked: Asked, before_write: BeforeWrite = nothing_before) -> Result:
+        """The answer of the backend, an error of its own among them (`Result.is_error`). `before_write` is awaited once a
+        write is let through, just before it leaves; where that raises, nothing is sent.
 
         Raises NotFound, ScopeMissing, ArgumentsInvalid, PolicyDenied, QuotaReached, ApprovalNeeded, CredentialMissing,
         TooLarge, UpstreamFailed or StoreFailed, and AnswerInvalid where answers are strict. Whichever it is, its line is
         committed to the audit log first.
         """
-        record = _Record(self._new_id(), self._clock(), time.perf_counter(), principal, asked)
+        record = _Record(self._new_id(), self._clock(), time.perf_counter(), principal, asked, before_write)
         try:
             result = await self._perform(record)
         except GatewayError as error:
@@ -146,6 +153,7 @@ class Calls:
             await self._approve(record, ready)
             record.request_bytes = len(ready.request.content)
             if tool.effect != "read":
+                await record.before_write()
                 await self._audit.record(record.entry("sending"))
                 record.write_has_left = True
             send = partial(self._send, ready.connector.manifest, ready.credential, use)
@@ -443,7 +451,16 @@ class _Ready(Struct, frozen=True):
 class _Record:
     """What the audit log will say, filled in as the story goes on."""
 
-    def __init__(self, call_id: str, started_at: datetime, started: float, principal: Principal, asked: Asked) -> None:
+    def __init__(
+        self,
+        call_id: str,
+        started_at: datetime,
+        started: float,
+        principal: Principal,
+        asked: Asked,
+        before_write: BeforeWrite,
+    ) -> None:
+        self.before_write = before_write
         self.call_id = call_id
         self.started_at = started_at
         self.started = started

@@ -13,6 +13,8 @@
     │   └── ToolNotFound           a tool of that name
     ├── BadRequest
     │   ├── ArgumentsInvalid       one problem per argument
+    │   ├── PlanInvalid            one problem per step and argument
+    │   ├── PlannerMissing         an intent in words, and nothing that makes a plan of it
     │   ├── DocumentRejected       the document as a whole cannot be read: where and why
     │   └── TooLarge               names the limit and its unit
     ├── Conflict                   it exists already
@@ -37,6 +39,7 @@ from typing import TypeVar
 from gateway.core.approval import Approval
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
+from gateway.core.plan_check import PlanProblem
 
 _T = TypeVar("_T")
 
@@ -141,6 +144,19 @@ class ArgumentsInvalid(BadRequest):
         self.problems = problems
 
 
+class PlanInvalid(BadRequest):
+    title = "Plan does not hold"
+
+    def __init__(self, problems: tuple[PlanProblem, ...]) -> None:
+        told = (f"{' '.join(filter(None, (one.step, one.argument)))}: {one.detail}" for one in problems)
+        super().__init__("; ".join(told))
+        self.problems = problems
+
+
+class PlannerMissing(BadRequest):
+    title = "No planner yet"
+
+
 class DocumentRejected(BadRequest):
     """`place` is `line 3, column 7` or a JSON Pointer."""
 
@@ -239,6 +255,8 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     Forbidden: 403,
     NotFound: 404,
     ArgumentsInvalid: 422,
+    PlanInvalid: 422,
+    PlannerMissing: 422,
     DocumentRejected: 422,
     TooLarge: 413,
     BadRequest: 400,
@@ -265,6 +283,8 @@ CODE: dict[type[GatewayError], str] = {
     Forbidden: "not_allowed",
     NotFound: "not_found",
     ArgumentsInvalid: "invalid_arguments",
+    PlanInvalid: "invalid_plan",
+    PlannerMissing: "no_planner",
     DocumentRejected: "document_rejected",
     TooLarge: "too_large",
     BadRequest: "bad_request",

@@ -14,6 +14,7 @@ import yaml
 from msgspec import Meta, Struct
 
 from gateway.core.issuer import Issuer
+from gateway.core.plan import BYTES_MAX, CALLS_MAX, WALL_S_MAX, Budget
 from gateway.core.quota import Quota
 from gateway.core.tenancy import TenantPowers
 
@@ -214,6 +215,28 @@ class ApprovalSettings(_Part, frozen=True):
     webhook: WebhookSettings | None = None
 
 
+class IntentSettings(_Part, frozen=True):
+    """The most that one run may use, however its plan asks: calls and writes by number, bytes of arguments and answers, seconds of
+    calls. `running_max` runs go on at once, and `open_max` of one caller may wait or go
+    on. What a gateway carries out is another's after `lease_s` without a sign of life. After a write it is looked
+    `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long."""
+
+    calls_max: Annotated[int, Meta(ge=1, le=CALLS_MAX)] = 1_000
+    writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 200
+    bytes_max: Annotated[int, Meta(ge=1, le=BYTES_MAX)] = 128 << 20
+    wall_s_max: Annotated[float, Meta(gt=0, le=WALL_S_MAX)] = 3_600.0
+    running_max: Annotated[int, Meta(ge=1, le=1_000)] = 32
+    open_max: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    lease_s: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
+    looks_max: Annotated[int, Meta(ge=1, le=20)] = 3
+    look_wait_s: Annotated[float, Meta(ge=0, le=60)] = 0.5
+
+    @property
+    def budget(self) -> Budget:
+        """All that one run may use."""
+        return Budget(self.calls_max, self.writes_max, self.bytes_max, self.wall_s_max)
+
+
 class ResultSettings(_Part, frozen=True):
     """Answers that were too long to give at once, and files, are kept in memory: `bytes_max` in all, each for `ttl_s`."""
 
@@ -249,6 +272,7 @@ class Settings(_Part, frozen=True):
     quotas: tuple[Quota, ...] = ()
     tenants: dict[str, TenantPowers] = {}
     approvals: ApprovalSettings = ApprovalSettings()
+    intents: IntentSettings = IntentSettings()
     results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 

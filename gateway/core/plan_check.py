@@ -133,7 +133,7 @@ class _Checking:
                 yield pointer, f"the answer of {look.name} declares nothing there"
         for place, leaf in leaves(verify.shows):
             if isinstance(leaf, Slot):
-                yield place, "what has to be asked cannot be looked for; put it among the arguments"
+                yield place, "what has to be asked cannot be looked for; put it among the arguments of the step"
             elif isinstance(leaf, Ref | Item):
                 yield from ((place, one) for one in self._found(leaf, step, items, is_verify=True)[1])
 
@@ -154,6 +154,8 @@ class _Checking:
                 return (f"its span is not within the intent, which has {len(self._plan.intent)} characters",)
             case Literal() | Default():
                 return ()
+            case Slot() if is_verify:
+                return ("what has to be asked cannot be looked for; put it among the arguments of the step",)
             case Slot(schema=schema):
                 return _unaskable(schema, asked) if schema is not None else ()
             case Ref() | Item():

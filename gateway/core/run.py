@@ -194,7 +194,7 @@ class Entry(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """What became of one call so far. `sequence` is the row that it comes from."""
+    """What became of one call so far: how often it was `sent`, that somebody said it `happened`, and the rows that tell of it."""
 
     sending: Sending | None = None
     called: Called | None = None
@@ -203,6 +203,7 @@ class Standing(Struct, frozen=True):
     verified: Verified | None = None
     previewed: bool = False
     happened: bool = False
+    sent: int = 0
     rows: tuple[int, ...] = ()
 
     @property
@@ -279,7 +280,7 @@ def _answer(progress: Progress, values: Mapping[str, Any], budget_max: Budget) -
     """An answer about a call whose end nobody knows settles it; any other is kept under its key."""
     for key, value in values.items():
         if key == BUDGET:
-            progress.budget = within(Budget(**value), budget_max)
+            progress.budget = within(structs.replace(progress.budget, **value), budget_max)
             continue
         place = read_settle(key)
         if place is None:
@@ -301,7 +302,7 @@ def _note_call(
     moving: RunState = "compensating" if progress.undoing else "running"
     match event:
         case Sending():
-            known = structs.replace(known, sending=event, refused=None)
+            known = structs.replace(known, sending=event, refused=None, sent=known.sent + 1)
             progress.spent = structs.replace(spent, calls=spent.calls + 1, writes=spent.writes + 1)
         case Called():
             known = structs.replace(known, called=event)
@@ -321,6 +322,7 @@ def _note_call(
             known = structs.replace(known, previewed=True)
         case Verified():
             known = structs.replace(known, verified=event, happened=known.happened or event.shown is True)
+            progress.spent = structs.replace(spent, calls=spent.calls + 1)
     progress.calls[place] = structs.replace(known, rows=(*known.rows, sequence))
     if progress.state not in ENDED:
         progress.state, progress.waiting = moving, None

@@ -8,7 +8,7 @@ from gateway import __version__
 from gateway.core.approval import State
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
-from gateway.edge import admin, approvals, grants, me, policies, tools
+from gateway.edge import admin, approvals, grants, intents, me, policies, tools
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -109,6 +109,11 @@ _STRUCTS: tuple[Any, ...] = (
     grants.GrantShown,
     grants.Revocation,
     NewGrant,
+    intents.IntentBody,
+    intents.InputsBody,
+    intents.IntentList,
+    intents.IntentShown,
+    intents.IntentExplained,
     policies.ExplainBody,
     policies.PoliciesShown,
     Explanation,
@@ -297,6 +302,7 @@ def _paths() -> Json:
             )
         },
         **_grant_paths(),
+        **_intent_paths(),
         "/v1/policies": {
             "get": _operation(
                 "showPolicies",
@@ -385,6 +391,49 @@ def _grant_paths() -> Json:
                 {"200": _answer("It is revoked.", "GrantShown")},
                 [grant],
                 body="Revocation",
+            )
+        },
+    }
+
+
+def _intent_paths() -> Json:
+    one = _parameter("name", "path", {"type": "string"}, "The intent's id.")
+    key = _parameter("Idempotency-Key", "header", {"type": "string"}, "The same key begins no second run.")
+    seen = _parameter("Last-Event-ID", "header", {"type": "integer"}, "Only what happened after that event.")
+    stream = {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+    def of(operation_id: str, summary: str, **more: Any) -> Json:
+        return _operation(operation_id, summary, {"200": _answer("What it is now.", "IntentShown")}, [one], **more)
+
+    return {
+        "/v1/intents": {
+            "get": _operation(
+                "listIntents",
+                "List your intents",
+                {"200": _answer("The newest first.", "IntentList")},
+                [_parameter("limit", "query", {"type": "integer", "minimum": 1}, "At most so many.")],
+            ),
+            "post": _operation(
+                "startIntent",
+                "Carry out a plan, or show what it would do",
+                {"201": _answer("The run, which goes on by itself.", "IntentShown")},
+                [key],
+                body="IntentBody",
+            ),
+        },
+        "/v1/intents/{name}": {"get": of("showIntent", "Show one of yours")},
+        "/v1/intents/{name}/events": {
+            "get": _operation("followIntent", "Follow what happens", {"200": stream}, [one, seen])
+        },
+        "/v1/intents/{name}/inputs": {"post": of("answerIntent", "Answer what it asks", body="InputsBody")},
+        "/v1/intents/{name}/cancel": {"post": of("cancelIntent", "Make no further call")},
+        "/v1/intents/{name}/undo": {"post": of("undoIntent", "Take back what it did, the last first")},
+        "/v1/intents/{name}/explanation": {
+            "get": _operation(
+                "explainIntent",
+                "Say what was done, how sure that is, and where each sentence comes from",
+                {"200": _answer("Sentences, with rows of its journal.", "IntentExplained")},
+                [one],
             )
         },
     }

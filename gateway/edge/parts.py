@@ -13,6 +13,7 @@ from gateway.discover import Discovery
 from gateway.edge.sign_in import SignInDesk
 from gateway.grants import Grants
 from gateway.ingest import Ingestion
+from gateway.intent import Intents
 from gateway.policies import PolicyDesk
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Published
@@ -30,6 +31,7 @@ class Gateway(Struct, frozen=True):
     published: Published
     discovery: Discovery
     calls: Calls
+    intents: Intents
     results: KeptResults
     approvals: Approvals
     policies: PolicyDesk

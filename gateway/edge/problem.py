@@ -13,6 +13,7 @@ from gateway.errors import (
     ApprovalNeeded,
     ArgumentsInvalid,
     GatewayError,
+    PlanInvalid,
     QuotaReached,
     ScopeMissing,
     Unauthenticated,
@@ -52,6 +53,8 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
             told["approval"] = told_approval(approval, url)
         case ArgumentsInvalid(problems=problems):
             told["problems"] = problems
+        case PlanInvalid(problems=wrong):
+            told["problems"] = wrong
         case QuotaReached(retry_after_s=seconds):
             told |= {"retry": True, "may_have_happened": False, "retry_after_s": seconds}
             headers = (retry_after(seconds),)

@@ -17,6 +17,7 @@ from gateway.edge.asgi import Disconnected, Reply, send_reply
 from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.browser import Browser
 from gateway.edge.grants import grant_routes
+from gateway.edge.intents import intent_routes
 from gateway.edge.issuer_sign_in import IssuerDoor
 from gateway.edge.me import me_routes
 from gateway.edge.openapi import openapi_document
@@ -119,6 +120,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *admin_routes(gateway),
             *approval_routes(gateway),
             *grant_routes(gateway),
+            *intent_routes(gateway),
             *policy_routes(gateway),
         ],
         exception_handlers={GatewayError: tell_error, HTTPException: tell_http_error, Exception: tell_nothing},

@@ -1,0 +1,78 @@
+"""What a run tells the person: sentences, each with the rows of the journal that it comes from."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from gateway.core.plan import Step
+from gateway.core.run import Answered, Ended, Entry, Progress, Run, Standing, Waiting, Way
+
+Certainty = Literal["read", "verified", "accepted", "uncertain", "not done"]
+
+
+class Sentence(Struct, frozen=True):
+    """`certainty`: it was read; a look shows it; the backend said that it took it, and nothing shows it; nobody knows whether
+    it happened; it did not happen."""
+
+    text: str
+    certainty: Certainty
+    rows: tuple[int, ...]
+
+
+def account(run: Run, progress: Progress, entries: Sequence[Entry]) -> tuple[Sentence, ...]:
+    """Of every call that was made or left out, in the order of the plan, and of what the run waits for or came to."""
+    return (*_of_calls(run, progress), *_of_the_end(entries))
+
+
+def _of_calls(run: Run, progress: Progress) -> Iterator[Sentence]:
+    for step in run.plan.steps:
+        places = sorted(place for place in progress.calls if place[1] == step.name)
+        for way, _, index in places:
+            yield _sentence(step, way, index, progress.of(way, step.name, index))
+
+
+def _sentence(step: Step, way: Way, index: int, standing: Standing) -> Sentence:
+    text, certainty = _say(standing)
+    which = f" (item {index + 1})" if step.each is not None else ""
+    back = "Taking back " if way == "undo" else ""
+    return Sentence(f"{back}{step.name}{which}: {text}", certainty, standing.rows)
+
+
+def _say(standing: Standing) -> tuple[str, Certainty]:
+    called, refused, verified = standing.called, standing.refused, standing.verified
+    if standing.skipped is not None:
+        return f"left out, because {standing.skipped.detail}.", "not done"
+    if standing.previewed:
+        return "it would be sent as the preview shows; nothing was sent.", "not done"
+    if verified is not None and verified.shown:
+        return f"done, and {verified.tool} shows it.", "verified"
+    if standing.happened:
+        return "somebody said that it happened.", "accepted"
+    if verified is not None:
+        return f"it may not have happened: {verified.detail}.", "uncertain"
+    if standing.unanswered:
+        return "it was sent, and nobody knows whether it happened.", "uncertain"
+    if called is not None and called.is_error:
+        return called.detail or f"{called.tool} answered {called.status}.", "not done"
+    if called is not None and called.effect == "read":
+        return f"{called.tool} was asked, and answered {called.status}.", "read"
+    if called is not None:
+        return f"{called.tool} took it and answered {called.status}; nothing was asked that would show it.", "accepted"
+    if refused is not None:
+        return refused.detail, "not done"
+    return "it waits.", "not done"
+
+
+def _of_the_end(entries: Sequence[Entry]) -> Iterator[Sentence]:
+    """What it waits for, or how it ended, where that says more than its calls do."""
+    for entry in reversed(entries):
+        match entry.event:
+            case Ended(state=state, detail=detail) if detail:
+                yield Sentence(detail, "uncertain" if state == "uncertain" else "not done", (entry.sequence,))
+                return
+            case Waiting(detail=detail):
+                yield Sentence(detail, "not done", (entry.sequence,))
+                return
+            case Ended() | Answered():
+                return

@@ -1,0 +1,387 @@
+"""What a run does next: a function of its plan, the tools there are, and what its journal comes to. Acts on nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from gateway.core.constraint import read_constraints, within
+from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
+from gateway.core.idempotency import key_argument, key_of
+from gateway.core.look import Look, declared_look
+from gateway.core.plan import ITEMS_MAX, Budget, Default, Item, Leaf, Literal, Ref, Slot, Step, fill, in_order, leaves
+from gateway.core.reach import place_of
+from gateway.core.run import (
+    BUDGET,
+    Called,
+    Progress,
+    Question,
+    Run,
+    RunState,
+    Standing,
+    Way,
+    settle_key,
+)
+from gateway.core.tool import Tool
+
+SENDS_MAX = 3
+CHOICES_MAX = 50
+
+
+class Ask(Struct, frozen=True):
+    """Ask, and wait."""
+
+    questions: tuple[Question, ...]
+
+
+class Skip(Struct, frozen=True):
+    """Leave this call out."""
+
+    way: Way
+    step: str
+    iteration: int
+    detail: str
+
+
+class Make(Struct, frozen=True):
+    """Make this call; of a preview, show the request of a write instead. `keyed`: it can be sent again."""
+
+    way: Way
+    step: str
+    iteration: int
+    tool: Tool
+    arguments: Mapping[str, object]
+
+
+class Check(Struct, frozen=True):
+    """Look after this call."""
+
+    step: str
+    iteration: int
+    look: Look
+
+
+class End(Struct, frozen=True):
+    """It is over, or not known what happened: then these questions settle it."""
+
+    state: RunState
+    detail: str = ""
+    questions: tuple[Question, ...] = ()
+
+
+Move: TypeAlias = Ask | Skip | Make | Check | End
+
+
+class _Instead(Exception):
+    """What is to be done instead of what was about to be worked out."""
+
+    def __init__(self, move: Move) -> None:
+        super().__init__()
+        self.move = move
+
+
+def next_move(run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> Move:
+    """`tools` are those that the caller may call; `bound` is how far a budget can be raised."""
+    moves = _Moves(run, progress, tools, bound)
+    try:
+        return moves.undo() if progress.undoing else moves.do()
+    except _Instead as instead:
+        return instead.move
+
+
+def look_after(run: Run, progress: Progress, tools: Mapping[str, Tool], move: Make, called: Called) -> Look | None:
+    """What will show that a call took place, now that it was answered; None where nothing will."""
+    moves = _Moves(run, progress, tools, progress.budget)
+    return moves.look(moves.steps[move.step], move.iteration, move.tool, move.arguments, _decode(called))
+
+
+class _Left(Exception):
+    """It needs what a call that was left out would have answered: why that was."""
+
+
+class _Moves:
+    def __init__(self, run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> None:
+        self._run = run
+        self._progress = progress
+        self._tools = tools
+        self._bound = bound
+        self.steps = {step.name: step for step in run.plan.steps}
+
+    # Forwards.
+
+    def do(self) -> Move:
+        """The first thing that is not done yet, of the first step that is not done."""
+        if questions := tuple(self._open_slots()):
+            return Ask(questions)
+        for step in in_order(self._run.plan):
+            move = self._step(step)
+            if move is not None:
+                return move
+        return End("done")
+
+    def _step(self, step: Step) -> Move | None:
+        tool = self._tool(step.tool)
+        try:
+            count = len(self._items(step)) if step.each is not None else 1
+        except _Left as left:
+            is_known = self._progress.of("do", step.name, 0).skipped is not None
+            return None if is_known else Skip("do", step.name, 0, str(left))
+        return next((move for index in range(count) if (move := self._call(step, index, tool)) is not None), None)
+
+    def _call(self, step: Step, index: int, tool: Tool) -> Move | None:
+        standing = self._progress.of("do", step.name, index)
+        if standing.unanswered:
+            return self._recover(step, index, tool, standing)
+        if standing.refused is not None and not standing.settled:
+            is_no = standing.refused.code in ("denied_by_policy", "approval_needed")
+            return End("rejected" if is_no else "failed", f"{step.name}: {standing.refused.detail}")
+        called = standing.called
+        if called is not None and called.is_error:
+            return End("failed", f"{step.name}: {called.detail}")
+        if called is not None and called.verify and not standing.happened:
+            return self._verify(step, index, tool, standing, called)
+        if standing.settled:
+            return None
+        return self._make(step, index, tool)
+
+    def _make(self, step: Step, index: int, tool: Tool) -> Move:
+        try:
+            if not self._fits(step, index):
+                return Skip("do", step.name, index, "its condition is not met")
+            arguments = self._arguments(step, index, tool)
+        except _Left as left:
+            return Skip("do", step.name, index, str(left))
+        return self._over_budget(tool) or Make("do", step.name, index, tool, arguments)
+
+    def _verify(self, step: Step, index: int, tool: Tool, standing: Standing, called: Called) -> Move:
+        if standing.verified is not None:
+            return self._uncertain("do", step.name, index, standing.verified.detail)
+        arguments = self._arguments(step, index, tool)
+        look = self.look(step, index, tool, arguments, _decode(called))
+        if look is None:
+            return self._uncertain("do", step.name, index, f"{called.verify} cannot be asked any more")
+        return Check(step.name, index, look)
+
+    def _recover(self, step: Step, index: int, tool: Tool, standing: Standing) -> Move:
+        """A write that left, and nobody knows what became of it: sent again with its key, or looked after, or asked about."""
+        arguments = self._arguments(step, index, tool)
+        if key_argument(tool) in arguments and standing.sent < SENDS_MAX:
+            return Make("do", step.name, index, tool, arguments)
+        if standing.verified is None:
+            look = self.look(step, index, tool, arguments, None)
+            if look is not None:
+                return Check(step.name, index, look)
+        why = standing.verified.detail if standing.verified is not None else "nothing shows it"
+        return self._uncertain("do", step.name, index, f"{tool.name} was sent and not answered, and {why}")
+
+    def _uncertain(self, way: Way, step: str, index: int, detail: str) -> End:
+        told = f"{step}: {detail}"
+        question = f"{told}. Did it happen? `happened` goes on as if it did, `again` sends it once more."
+        schema = {"enum": ["happened", "again"]}
+        return End("uncertain", told, (Question(settle_key(way, step, index), question, schema),))
+
+    def look(self, step: Step, index: int, tool: Tool, arguments: Mapping[str, object], own: Any) -> Look | None:
+        """`own` is what the call answered, None where nobody knows."""
+        if tool.effect == "read" or step.verify is None:
+            return None
+        verify = step.told_verify
+        if verify is None:
+            return declared_look(tool, arguments, own, self._tools)
+
+        def value_of(place: str, leaf: Leaf) -> object:
+            if isinstance(leaf, Ref) and leaf.step == step.name:
+                return _textual(leaf, value_at(own, leaf.pointer))
+            return self._value(step, index, place, leaf)
+
+        try:
+            filled = fill(verify.arguments, value_of), fill(verify.shows, value_of)
+        except LookupError:
+            return None
+        return Look(self._tool(verify.tool), *filled, verify.gone)
+
+    # What the arguments are.
+
+    def _arguments(self, step: Step, index: int, tool: Tool) -> dict[str, object]:
+        arguments = fill(step.arguments, lambda place, leaf: self._value(step, index, place, leaf))
+        key = key_argument(tool)
+        if key and key not in arguments:
+            arguments[key] = key_of(self._run.id, step.name, index, arguments)
+        return arguments
+
+    def _value(self, step: Step, index: int, place: str, leaf: Leaf) -> object:
+        match leaf:
+            case Literal(value=value) | Default(value=value):
+                return value
+            case Slot():
+                return self._progress.answers[f"{step.name}{place}"]
+            case Ref(step=name):
+                return self._found(step, place, leaf, self._answer(name), f"what {name} answered")
+            case Item():
+                return self._found(step, place, leaf, self._items(step)[index], "the item")
+
+    def _found(self, step: Step, place: str, leaf: Ref | Item, root: Any, whose: str) -> object:
+        key = f"{step.name}{place}"
+        if key in self._progress.answers:
+            return self._progress.answers[key]
+        try:
+            return _textual(leaf, value_at(root, leaf.pointer))
+        except Several as error:
+            if step.each is not None or not place:
+                raise _failed(step, f"{whose} has several at {leaf.pointer!r}") from error
+            choices = [_textual(leaf, one) for one in error.choices]
+            if len(choices) > CHOICES_MAX:
+                raise _failed(step, f"{whose} has more than {CHOICES_MAX} at {leaf.pointer!r}") from error
+            question = f"{step.name}: which one shall `{place[1:]}` be?"
+            raise _Instead(Ask((Question(key, question, {"enum": choices}),))) from error
+        except NotFoundThere as error:
+            raise _failed(step, f"{whose} has nothing at {leaf.pointer!r}") from error
+
+    def _answer(self, name: str) -> Any:
+        """What a step answered, of one with `each` all its answers."""
+        step = self.steps[name]
+        if step.each is None:
+            return self._one_answer(step, 0)
+        return [self._one_answer(step, index, in_list=True) for index in range(len(self._items(step)))]
+
+    def _one_answer(self, step: Step, index: int, *, in_list: bool = False) -> Any:
+        standing = self._progress.of("do", step.name, index)
+        if standing.skipped is not None and in_list:
+            return None
+        if standing.skipped is not None:
+            raise _Left(f"{step.name} was left out")
+        if standing.previewed:
+            raise _Left(f"it needs what {step.name} will answer")
+        if standing.called is None:
+            raise _failed(step, "nobody saw what it answered, and a later step needs it")
+        if standing.called.truncated:
+            raise _failed(
+                step, "its answer is too long to be referred to; raise limits.result_bytes_max of its connector"
+            )
+        return _decode(standing.called)
+
+    def _items(self, step: Step) -> list[Any]:
+        """What a step with `each` is carried out for."""
+        assert step.each is not None
+        each = step.each
+        try:
+            found = value_at(self._answer(each.step), each.pointer)
+        except LookupError as error:
+            raise _failed(step, f"what {each.step} answered has no one list at {each.pointer!r}") from error
+        if not isinstance(found, list):
+            raise _failed(step, f"what {each.step} answered has no list at {each.pointer!r}")
+        if len(found) > ITEMS_MAX:
+            raise _failed(step, f"{each.step} gave {len(found)} items, and a step takes {ITEMS_MAX} at most")
+        return found
+
+    def _fits(self, step: Step, index: int) -> bool:
+        if step.when is None:
+            return True
+        leaf = step.when.value
+        root = self._items(step)[index] if isinstance(leaf, Item) else self._answer(leaf.step)
+        try:
+            value = _textual(leaf, value_at(root, leaf.pointer))
+        except LookupError:
+            return False
+        return within(
+            read_constraints({"properties": {"value": step.when.fits}, "required": ["value"]}), {"value": value}
+        )
+
+    def _open_slots(self) -> Iterator[Question]:
+        """What has to be asked and was not answered yet."""
+        for step in self._run.plan.steps:
+            tool = self._tool(step.tool)
+            for place, leaf in leaves(step.arguments):
+                key = f"{step.name}{place}"
+                if isinstance(leaf, Slot) and key not in self._progress.answers:
+                    asked = place_of(tool.input_schema).at(place)
+                    yield Question(key, leaf.question, leaf.schema if leaf.schema is not None else asked.schema)
+
+    def _over_budget(self, tool: Tool) -> Move | None:
+        """What to ask where the next call would be more than the run may use; the end where it cannot be raised."""
+        spent, budget, bound = self._progress.spent, self._progress.budget, self._bound
+        used = {"calls_max": spent.calls + 1, "bytes_max": spent.bytes, "wall_s_max": spent.wall_s}
+        if tool.effect != "read":
+            used["writes_max"] = spent.writes + 1
+        over = [name for name, amount in used.items() if amount > getattr(budget, name)]
+        if not over:
+            return None
+        told = ", ".join(f"{name} = {getattr(budget, name):g}" for name in over)
+        stuck = [name for name in over if getattr(budget, name) >= getattr(bound, name)]
+        if stuck:
+            return End("failed", f"The budget is used up ({told}), and the gateway allows no more.")
+        raised = {
+            name: {"type": "number", "minimum": getattr(budget, name), "maximum": getattr(bound, name)} for name in used
+        }
+        schema = {"type": "object", "properties": raised, "required": over, "additionalProperties": False}
+        return Ask((Question(BUDGET, f"The budget is used up: {told}. May it be more?", schema),))
+
+    # Backwards.
+
+    def undo(self) -> Move:
+        """The last thing that was done and is not taken back yet."""
+        done = [
+            (standing.rows[-1], place, standing)
+            for place, standing in self._progress.calls.items()
+            if place[0] == "do" and (standing.sending is not None)
+        ]
+        left: list[str] = []
+        for _, (_, name, index), standing in sorted(done, key=lambda one: one[0], reverse=True):
+            move = self._take_back(self.steps[name], index, standing)
+            if move is not None:
+                return move
+            if self._stays(name, index, standing):
+                left.append(name)
+        if left:
+            return End("failed", f"Not everything was taken back: {', '.join(dict.fromkeys(left))}.")
+        return End("compensated")
+
+    def _stays(self, name: str, index: int, standing: Standing) -> bool:
+        """Whether what was done, or may have been, is not taken back."""
+        back = self._progress.of("undo", name, index)
+        has_failed = standing.called is not None and standing.called.is_error
+        is_no = standing.refused is not None and standing.refused.happened == "no" and standing.called is None
+        is_back = (back.called is not None and not back.called.is_error) or back.happened
+        return not (has_failed or is_no or is_back)
+
+    def _take_back(self, step: Step, index: int, standing: Standing) -> Move | None:
+        back = self._progress.of("undo", step.name, index)
+        tool = self._tool(step.tool)
+        if not self._stays(step.name, index, standing) or back.called is not None or back.skipped is not None:
+            return None
+        if back.unanswered:
+            return self._uncertain("undo", step.name, index, "what takes it back was sent and not answered")
+        if back.refused is not None:
+            return None
+        relation = tool.related.undo if tool.related is not None else None
+        later = self._tools.get(relation.later) if relation is not None else None
+        if relation is None or later is None or later.connector != tool.connector:
+            return Skip("undo", step.name, index, f"nothing takes {tool.name} back")
+        own = _decode(standing.called) if standing.called is not None else None
+        try:
+            found = bind(relation, self._arguments(step, index, tool), own)
+        except _Left:
+            found = None
+        if found is None:
+            return Skip("undo", step.name, index, f"it is not known what {later.name} has to be called with")
+        key = key_argument(later)
+        if key and key not in found:
+            found[key] = key_of(self._run.id, f"undo {step.name}", index, found)
+        return Make("undo", step.name, index, later, found)
+
+    def _tool(self, name: str) -> Tool:
+        if name not in self._tools:
+            raise _Instead(End("failed", f"{name} is not there any more, or you may not call it."))
+        return self._tools[name]
+
+
+def _failed(step: Step, detail: str) -> _Instead:
+    return _Instead(End("failed", f"{step.name}: {detail}"))
+
+
+def _textual(leaf: Ref | Item, value: Any) -> Any:
+    return as_text(value) if leaf.as_text else value
+
+
+def _decode(called: Called) -> Any:
+    return msgspec.json.decode(called.result)

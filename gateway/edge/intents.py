@@ -1,0 +1,291 @@
+"""REST for intents: start one, look at it, follow it, answer it, cancel it, take it back. Knows the wire; `intent` acts."""
+
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Stream
+from msgspec import Meta, Raw, Struct
+
+from gateway.core.account import Sentence, account
+from gateway.core.plan import Budget, Leaf, Plan, Step, in_order, leaves
+from gateway.core.run import Entry, Mode, Previewed, Question, Run, RunState, Spent, Standing
+from gateway.edge.approvals import read_json
+from gateway.edge.asgi import header_values
+from gateway.edge.parts import Gateway
+from gateway.edge.query import Limit, read_query
+from gateway.errors import BadRequest, PlannerMissing
+from gateway.intent import Held
+
+INTENTS_MAX = 500
+WAIT_S_MAX = 60.0
+QUIET_S = 15.0
+COMMENT = b": still here\n\n"
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is wanted: a typed `plan`. `preview` makes the reads that it needs, and shows the writes. The answer comes once the
+    run waits for somebody or has ended, or after `wait_s`."""
+
+    plan: Plan | None = None
+    intent: str = ""
+    mode: Mode = "execute"
+    wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
+
+
+class InputsBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers by the keys of the questions. Without any, a run that waited for a scope, a credential or a yes goes on."""
+
+    values: dict[str, Any] = {}
+    wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
+
+
+class ArgumentShown(Struct, frozen=True):
+    """Where one argument comes from: its JSON Pointer among the arguments, and its source as the plan has it."""
+
+    place: str
+    source: Leaf
+
+
+class CallShown(Struct, frozen=True, omit_defaults=True):
+    """One call of a step. `rows` are those of the journal. `request` is what a preview shows: method, URL, headers and body,
+    secrets redacted; `undo` is the tool that would take it back, "" where there is none."""
+
+    iteration: int
+    state: str
+    rows: tuple[int, ...]
+    status: int = 0
+    detail: str = ""
+    result: Raw | None = None
+    request: Raw | None = None
+    undo: str = ""
+    undone: bool = False
+
+
+class StepShown(Struct, frozen=True):
+    name: str
+    tool: str
+    arguments: tuple[ArgumentShown, ...]
+    calls: tuple[CallShown, ...]
+
+
+class ApprovalAwaited(Struct, frozen=True):
+    """The approval that a run waits for, and where people decide it, "" where the gateway has no address."""
+
+    id: str
+    url: str
+
+
+class IntentSummary(Struct, frozen=True):
+    id: str
+    intent: str
+    mode: Mode
+    state: RunState
+    created_at: datetime
+    updated_at: datetime
+
+
+class IntentList(Struct, frozen=True):
+    """One's own, the newest first."""
+
+    intents: tuple[IntentSummary, ...]
+
+
+class IntentShown(IntentSummary, frozen=True):
+    """`sequence` is that of the last event. `questions` are what is asked now. `steps` are in the order in which they are
+    carried out."""
+
+    sequence: int
+    detail: str
+    questions: tuple[Question, ...]
+    approval: ApprovalAwaited | None
+    budget: Budget
+    spent: Spent
+    steps: tuple[StepShown, ...]
+
+
+class IntentExplained(Struct, frozen=True):
+    """What there is to tell, each sentence with the rows of the journal that it comes from."""
+
+    id: str
+    state: RunState
+    sentences: tuple[Sentence, ...]
+
+
+class IntentQuery(Struct, frozen=True):
+    limit: Limit = 100
+
+
+def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
+    """The handlers, bound to one gateway."""
+    desk, intents = gateway.desk, gateway.intents
+
+    async def shown(request: AnyRequest, run_id: str, wait_s: float = 0.0) -> IntentShown:
+        principal = await desk.principal(request.scope)
+        held = await intents.wait(principal, run_id, wait_s)
+        return _shown(held, await intents.journal(principal, run_id))
+
+    @post("/v1/intents", status_code=201)
+    async def start_intent(request: AnyRequest) -> IntentShown:
+        principal = await desk.principal(request.scope)
+        asked = await read_json(gateway, request, IntentBody)
+        if asked.plan is None:
+            raise PlannerMissing(
+                "Nothing here makes a plan of words yet: send a typed `plan`; /openapi.json has its schema."
+            )
+        key = next(iter(header_values(request.scope, b"idempotency-key")), "")
+        run = await intents.start(principal, asked.plan, asked.mode, "rest", key)
+        return await shown(request, run.id, asked.wait_s)
+
+    @get("/v1/intents")
+    async def list_intents(request: AnyRequest) -> IntentList:
+        principal = await desk.principal(request.scope)
+        limit = min(read_query(request.scope, IntentQuery).limit, INTENTS_MAX)
+        return IntentList(tuple(_summary(run) for run in await intents.list(principal, limit)))
+
+    @get("/v1/intents/{name:str}")
+    async def show_intent(request: AnyRequest, name: FromPath[str]) -> IntentShown:
+        return await shown(request, name)
+
+    @post("/v1/intents/{name:str}/inputs", status_code=200)
+    async def answer_intent(request: AnyRequest, name: FromPath[str]) -> IntentShown:
+        principal = await desk.principal(request.scope)
+        told = await read_json(gateway, request, InputsBody)
+        await intents.answer(principal, name, told.values)
+        return await shown(request, name, told.wait_s)
+
+    @post("/v1/intents/{name:str}/cancel", status_code=200)
+    async def cancel_intent(request: AnyRequest, name: FromPath[str]) -> IntentShown:
+        await intents.cancel(await desk.principal(request.scope), name)
+        return await shown(request, name)
+
+    @post("/v1/intents/{name:str}/undo", status_code=200)
+    async def undo_intent(request: AnyRequest, name: FromPath[str]) -> IntentShown:
+        await intents.undo(await desk.principal(request.scope), name)
+        return await shown(request, name)
+
+    @get("/v1/intents/{name:str}/explanation")
+    async def explain_intent(request: AnyRequest, name: FromPath[str]) -> IntentExplained:
+        principal = await desk.principal(request.scope)
+        held = await intents.find(principal, name)
+        entries = await intents.journal(principal, name)
+        return IntentExplained(held.run.id, held.run.state, account(held.run, held.progress, entries))
+
+    @get("/v1/intents/{name:str}/events")
+    async def follow_intent(request: AnyRequest, name: FromPath[str]) -> Stream:
+        principal = await desk.principal(request.scope)
+        after = _last_seen(header_values(request.scope, b"last-event-id"))
+        await intents.find(principal, name)
+
+        async def events() -> AsyncGenerator[bytes]:
+            async for entry in intents.follow(principal, name, after, QUIET_S):
+                yield COMMENT if entry is None else _event(entry)
+
+        return Stream(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    return [
+        start_intent,
+        list_intents,
+        show_intent,
+        answer_intent,
+        cancel_intent,
+        undo_intent,
+        explain_intent,
+        follow_intent,
+    ]
+
+
+def _last_seen(told: list[str]) -> int:
+    """The sequence that a client has seen last. Raises BadRequest."""
+    value = told[0] if told else "0"
+    if not value.isascii() or not value.isdigit() or len(value) > 15:
+        raise BadRequest("Last-Event-ID is the id of an event: a number.")
+    return int(value)
+
+
+def _event(entry: Entry) -> bytes:
+    """As it is on the wire (HTML Living Standard section 9.2)."""
+    told = msgspec.to_builtins(entry.event, builtin_types=(Raw,))
+    kind = told.pop("kind")
+    data = msgspec.json.encode({"at": entry.at, **told})
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.sequence, kind.encode(), data)
+
+
+def _summary(run: Run) -> IntentSummary:
+    return IntentSummary(run.id, run.plan.intent, run.mode, run.state, run.created_at, run.updated_at)
+
+
+def _shown(held: Held, entries: Any) -> IntentShown:
+    run, progress = held.run, held.progress
+    waiting = progress.waiting if run.state == "needs_approval" else None
+    requests = {(one.event.step, one.event.iteration): one.event for one in entries if isinstance(one.event, Previewed)}
+    return IntentShown(
+        run.id,
+        run.plan.intent,
+        run.mode,
+        run.state,
+        run.created_at,
+        run.updated_at,
+        sequence=run.sequence,
+        detail=progress.detail,
+        questions=progress.questions,
+        approval=ApprovalAwaited(waiting.approval, waiting.url) if waiting is not None else None,
+        budget=progress.budget,
+        spent=progress.spent,
+        steps=tuple(
+            StepShown(
+                step.name,
+                step.tool,
+                tuple(ArgumentShown(place, leaf) for place, leaf in leaves(step.arguments)),
+                tuple(_calls(held, step, requests)),
+            )
+            for step in in_order(run.plan)
+        ),
+    )
+
+
+def _calls(held: Held, step: Step, requests: Mapping[tuple[str, int], Previewed]) -> Iterator[CallShown]:
+    progress = held.progress
+    for way, _, index in sorted(place for place in progress.calls if place[:2] == ("do", step.name)):
+        standing, back = progress.of(way, step.name, index), progress.of("undo", step.name, index)
+        called, preview = standing.called, requests.get((step.name, index))
+        yield CallShown(
+            iteration=index,
+            state=_state(standing),
+            rows=(*standing.rows, *back.rows),
+            status=called.status if called is not None else 0,
+            detail=_detail(standing),
+            result=called.result if called is not None else None,
+            request=preview.request if preview is not None else None,
+            undo=preview.undo if preview is not None else "",
+            undone=(back.called is not None and not back.called.is_error) or back.happened,
+        )
+
+
+def _state(standing: Standing) -> str:
+    """`sent`, `answered`, `verified`, `accepted`, `failed`, `refused`, `skipped`, `previewed` or `uncertain`."""
+    called, verified = standing.called, standing.verified
+    if standing.skipped is not None:
+        return "skipped"
+    if standing.previewed:
+        return "previewed"
+    if verified is not None and verified.shown:
+        return "verified"
+    if verified is not None and not standing.happened:
+        return "uncertain"
+    if standing.unanswered:
+        return "sent"
+    if called is not None:
+        return "failed" if called.is_error else "answered" if called.effect == "read" else "accepted"
+    return "accepted" if standing.happened else "refused"
+
+
+def _detail(standing: Standing) -> str:
+    told = (standing.skipped, standing.verified, standing.called, standing.refused)
+    return next((one.detail for one in told if one is not None and one.detail), "")

@@ -1,0 +1,545 @@
+"""STORY 3  One intent: check, execute, verify, answer.
+
+Whatever planned it, a plan is checked before anything is called, and only `_Carrying` acts, each step through `Calls.call` as
+any other call: it can do nothing that a plain call could not. A run is a function of its journal (`core.next_move`): whoever
+goes on with one, after a wait or after this process was killed, reads the journal and does what comes next.
+INVARIANT: before a write leaves, its journal has a row that says so; what has such a row and no answer is never sent again
+without a key.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from hashlib import sha256
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Raw, Struct, structs
+
+from gateway.approvals import Approvals
+from gateway.call import Asked, Calls
+from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
+from gateway.core.look import judge
+from gateway.core.next_move import Ask, Check, End, Make, Skip, look_after, next_move
+from gateway.core.plan import Plan
+from gateway.core.plan_check import check_plan
+from gateway.core.principal import Principal
+from gateway.core.result import Result, Text
+from gateway.core.run import (
+    ENDED,
+    MOVING,
+    NULL,
+    Answered,
+    Called,
+    Ended,
+    Entry,
+    Event,
+    Mode,
+    Previewed,
+    Progress,
+    Question,
+    Received,
+    Refused,
+    Run,
+    Sending,
+    Skipped,
+    Undoing,
+    Verified,
+    Waiting,
+    replay,
+    take_in,
+)
+from gateway.core.run import Asked as AskedFor
+from gateway.core.tool import Tool
+from gateway.discover import Discovery
+from gateway.errors import (
+    AnswerInvalid,
+    ApprovalNeeded,
+    ArgumentsInvalid,
+    BadRequest,
+    Conflict,
+    CredentialMissing,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    PlanInvalid,
+    ScopeMissing,
+    StoreFailed,
+    UpstreamFailed,
+    code_of,
+)
+from gateway.published import Published
+from gateway.settings import IntentSettings
+from gateway.stores.base import RunStore
+
+JOURNAL_MAX = 100_000
+TRIES_MAX = 20
+KEY_CHARACTERS_MAX = 200
+DETAIL_CHARACTERS_MAX = 1_000
+
+log = structlog.get_logger(__name__)
+
+
+class Held(Struct):
+    """A run as somebody knows it, and what its journal comes to."""
+
+    run: Run
+    progress: Progress
+
+
+class Overtaken(Conflict):
+    """Something has happened to the run since."""
+
+    def __init__(self) -> None:
+        super().__init__("Something else happened to the run at the same time; look at it again.")
+
+
+class Intents:
+    """All runs of one gateway. `look_s`: seconds between two looks for runs that are due."""
+
+    def __init__(
+        self,
+        published: Published,
+        discovery: Discovery,
+        calls: Calls,
+        approvals: Approvals,
+        store: RunStore,
+        settings: IntentSettings,
+        *,
+        look_s: float,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._published = published
+        self._discovery = discovery
+        self._calls = calls
+        self._approvals = approvals
+        self._store = store
+        self._settings = settings
+        self._look_s = look_s
+        self._clock = clock
+        self._new_id = new_id
+        self._running: dict[str, asyncio.Task[None]] = {}
+        # Those that are not to fall to another gateway: a run that comes to rest is let go before that is written.
+        self._holding: set[str] = set()
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Event()
+
+    # What is asked of a run.
+
+    async def start(self, principal: Principal, plan: Plan, mode: Mode, door: str, key: str = "") -> Run:
+        """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
+        Conflict where the key began another plan, or Forbidden where too many are open."""
+        run_id = _id_of(principal, key) if key else self._new_id()
+        known = await self._store.find_run(run_id) if key else None
+        if known is None:
+            await self._check(principal, plan)
+            now = self._clock()
+            fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now)
+            if await self._store.write_run(None, fresh, [Entry(1, now, Received())]):
+                self._tell()
+                self._wake.set()
+                return fresh
+            known = await self._store.find_run(run_id)
+        if known is None or (known.plan, known.mode) != (plan, mode):
+            raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
+        return known
+
+    async def _check(self, principal: Principal, plan: Plan) -> None:
+        view = self._discovery.view(principal)
+        loose = [name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields]
+        problems = await asyncio.to_thread(check_plan, plan, view.tools, loose)
+        if problems:
+            raise PlanInvalid(problems)
+        most = self._settings.open_max
+        if len(await self._store.runs(principal.owner, most, open_only=True)) >= most:
+            raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
+
+    async def find(self, principal: Principal, run_id: str) -> Held:
+        """One of one's own, and what it has come to. Raises NotFound."""
+        held = await self._load(run_id)
+        if held is None or held.run.owner != principal.owner:
+            raise NotFound(f"There is no intent {run_id[:40]!r} of yours.")
+        return held
+
+    async def list(self, principal: Principal, limit: int) -> Sequence[Run]:
+        """One's own, the newest first."""
+        return await self._store.runs(principal.owner, limit)
+
+    async def journal(self, principal: Principal, run_id: str, after: int = 0) -> Sequence[Entry]:
+        """What happened after an event, oldest first. Raises NotFound."""
+        await self.find(principal, run_id)
+        return await self._store.journal(run_id, after, JOURNAL_MAX)
+
+    async def follow(
+        self, principal: Principal, run_id: str, after: int, quiet_s: float
+    ) -> AsyncGenerator[Entry | None]:
+        """What happened after an event, and what happens, to the end; None after `quiet_s` in which nothing did. Raises
+        NotFound."""
+        while not self._published.stopped:
+            turn = self._turn
+            held = await self.find(principal, run_id)
+            entries = await self._store.journal(run_id, after, JOURNAL_MAX)
+            for one in entries:
+                after = one.sequence
+                yield one
+            if held.run.state in ENDED and held.run.sequence <= after:
+                return
+            if not entries and not await _within(turn, min(quiet_s, self._look_s)):
+                yield None
+
+    async def wait(self, principal: Principal, run_id: str, seconds: float) -> Held:
+        """The run once it waits for somebody or has ended, or after so many seconds. Raises NotFound."""
+        ends_at = asyncio.get_running_loop().time() + seconds
+        while True:
+            turn = self._turn
+            held = await self.find(principal, run_id)
+            left = ends_at - asyncio.get_running_loop().time()
+            if held.run.state not in MOVING or left <= 0 or self._published.stopped:
+                return held
+            await _within(turn, min(left, self._look_s))
+
+    async def answer(self, principal: Principal, run_id: str, values: Mapping[str, Any]) -> Run:
+        """Answer what is asked; with nothing, let one go on that waited: with the scopes that the caller has now. Raises
+        NotFound, Conflict where nothing is asked, or ArgumentsInvalid."""
+
+        def answered(held: Held) -> Event:
+            asking = held.run.state in ("needs_input", "needs_auth", "needs_approval")
+            if not asking and not held.progress.questions:
+                raise Conflict(f"Nothing is asked: the intent is {held.run.state}.")
+            _check_answers(held.progress.questions, values)
+            return Answered(dict(values))
+
+        return await self._change(principal, run_id, answered)
+
+    async def cancel(self, principal: Principal, run_id: str) -> Run:
+        """Make no further call. Raises NotFound, or Conflict where it has ended."""
+
+        def cancelled(held: Held) -> Event:
+            if held.run.state in ENDED:
+                raise Conflict(f"The intent is {held.run.state} already.")
+            return Ended("cancelled", "It was cancelled.")
+
+        return await self._change(principal, run_id, cancelled)
+
+    async def undo(self, principal: Principal, run_id: str) -> Run:
+        """Take back what was done, the last first. Raises NotFound, or Conflict where it goes on still, or there is nothing."""
+
+        def undoing(held: Held) -> Event:
+            if held.run.state not in ENDED or held.run.state in ("compensated", "rejected"):
+                raise Conflict(f"The intent is {held.run.state}; cancel it first, or let it come to its end.")
+            if held.progress.undoing:
+                raise Conflict("It was taken back as far as that could be done.")
+            if not any(one.sending is not None for one in held.progress.calls.values()):
+                raise Conflict("It has changed nothing, so that there is nothing to take back.")
+            return Undoing()
+
+        return await self._change(principal, run_id, undoing)
+
+    async def _change(self, principal: Principal, run_id: str, decide: Callable[[Held], Event]) -> Run:
+        for _ in range(TRIES_MAX):
+            held = await self.find(principal, run_id)
+            try:
+                await self._write(held, decide(held), principal)
+            except Overtaken:
+                continue
+            self._wake.set()
+            return held.run
+        raise Overtaken
+
+    # The journal.
+
+    async def _load(self, run_id: str) -> Held | None:
+        run = await self._store.find_run(run_id)
+        if run is None:
+            return None
+        entries = await self._store.journal(run_id, 0, JOURNAL_MAX)
+        entries = [one for one in entries if one.sequence <= run.sequence]
+        return Held(run, replay(run.plan, entries, self._settings.budget))
+
+    async def _write(self, held: Held, event: Event, principal: Principal | None = None) -> None:
+        """One event more; from then on for this principal, where one is named. Raises Overtaken."""
+        now = self._clock()
+        entry = Entry(held.run.sequence + 1, now, event)
+        progress = msgspec.structs.replace(
+            held.progress, calls=dict(held.progress.calls), answers=dict(held.progress.answers)
+        )
+        take_in(progress, entry, self._settings.budget)
+        due = self._due_at(progress, now, is_new=isinstance(event, Answered | Undoing))
+        after = structs.replace(held.run, state=progress.state, sequence=entry.sequence, updated_at=now, due_at=due)
+        if after.state not in MOVING:
+            self._holding.discard(after.id)
+        elif after.id in self._running:
+            self._holding.add(after.id)
+        if not await self._store.write_run(held.run, after, [entry]):
+            raise Overtaken
+        held.run, held.progress = after, progress
+        self._tell()
+
+    def _due_at(self, progress: Progress, now: datetime, *, is_new: bool) -> datetime | None:
+        if progress.state == "needs_approval":
+            return now + timedelta(seconds=self._look_s)
+        if progress.state in MOVING:
+            return now if is_new else now + timedelta(seconds=self._settings.lease_s)
+        return None
+
+    def _tell(self) -> None:
+        self._turn.set()
+        self._turn = asyncio.Event()
+
+    # Going on.
+
+    async def keep_going(self) -> None:
+        """Carry out what is due, until cancelled; then what is on its way is cut off, and goes on at the next start."""
+        try:
+            while True:
+                await self._look()
+                self._wake.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._look_s):
+                        await self._wake.wait()
+        finally:
+            tasks = [*self._running.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        now = self._clock()
+        until = now + timedelta(seconds=self._settings.lease_s)
+        room = self._settings.running_max - len(self._running)
+        try:
+            due = await self._store.claim_runs(now, until, max(room, 0), tuple(self._holding))
+        except StoreFailed as error:
+            log.warning("intents that are due could not be looked for", problem=error.detail)
+            return
+        for run in due:
+            if run.id not in self._running:
+                self._running[run.id] = asyncio.create_task(self._carry(run.id))
+                self._holding.add(run.id)
+
+    async def _carry(self, run_id: str) -> None:
+        try:
+            held = await self._load(run_id)
+            if held is not None:
+                await self._go_on(held)
+        except StoreFailed as error:
+            log.warning("an intent could not go on; it will be tried again", run=run_id, problem=error.detail)
+        except Exception as error:
+            log.error("an intent failed for a reason of our own", run=run_id, exc_info=error)
+        finally:
+            self._holding.discard(run_id)
+            self._running.pop(run_id, None)
+
+    async def _go_on(self, held: Held) -> None:
+        """To the end, or until somebody is waited for."""
+        while True:
+            try:
+                if held.run.state == "needs_approval" and not await self._is_decided(held):
+                    return
+                if held.run.state not in MOVING:
+                    return
+                await self._move(held)
+            except Overtaken:
+                fresh = await self._load(held.run.id)
+                if fresh is None:
+                    return
+                held.run, held.progress = fresh.run, fresh.progress
+
+    async def _move(self, held: Held) -> None:
+        tools = self._discovery.view(held.run.principal).tools
+        move = next_move(held.run, held.progress, tools, self._settings.budget)
+        match move:
+            case Ask(questions=questions):
+                await self._write(held, AskedFor(questions))
+            case Skip(way=way, step=step, iteration=iteration, detail=detail):
+                await self._write(held, Skipped(step, iteration, detail, way))
+            case Make() if held.run.mode == "preview" and move.tool.effect != "read":
+                await self._preview(held, move)
+            case Make():
+                await self._make(held, move, tools)
+            case Check():
+                await self._verify(held, move)
+            case End(state=state, detail=detail, questions=questions):
+                await self._write(held, Ended(state, detail[:DETAIL_CHARACTERS_MAX], questions))
+
+    async def _make(self, held: Held, move: Make, tools: Mapping[str, Tool]) -> None:
+        """One call, and what came of it."""
+        where, tool, digest = (move.step, move.iteration), move.tool, digest_of(move.arguments)
+
+        async def before_write() -> None:
+            await self._write(held, Sending(*where, tool.name, digest, move.way))
+
+        started = perf_counter()
+        try:
+            result = await self._call(held, move.tool, move.arguments, before_write)
+        except Overtaken:
+            raise
+        except GatewayError as error:
+            await self._note(held, _told(error, move, digest, perf_counter() - started))
+            return
+        called = _called(result, move, digest, perf_counter() - started)
+        look = None
+        if move.way == "do" and tool.effect != "read" and not called.is_error:
+            look = look_after(held.run, held.progress, tools, move, called)
+        await self._note(held, structs.replace(called, verify=look.tool.name) if look is not None else called)
+
+    async def _preview(self, held: Held, move: Make) -> None:
+        """The request of a write as it would leave."""
+        asked = Asked(move.tool.name, move.arguments, held.run.door, True, "intent", held.run.plan.intent)
+        try:
+            result = await self._calls.call(held.run.principal, asked)
+        except GatewayError as error:
+            await self._note(held, _told(error, move, digest_of(move.arguments), 0.0))
+            return
+        related = move.tool.related
+        undo = related.undo.later if related is not None and related.undo is not None else ""
+        await self._write(held, Previewed(move.step, move.iteration, move.tool.name, result.structured, undo))
+
+    async def _verify(self, held: Held, move: Check) -> None:
+        """Look until it shows, `looks_max` times."""
+        shown: bool | None = None
+        detail = ""
+        for again in range(self._settings.looks_max):
+            if again:
+                await asyncio.sleep(self._settings.look_wait_s * 2 ** (again - 1))
+            try:
+                result = await self._call(held, move.look.tool, move.look.arguments, _never)
+            except GatewayError as error:
+                shown, detail = None, error.detail
+                continue
+            shown, detail = judge(move.look, result.status, result.structured)
+            if shown:
+                break
+        told = Verified(move.step, move.iteration, move.look.tool.name, shown, detail[:DETAIL_CHARACTERS_MAX])
+        await self._note(held, told)
+
+    async def _call(
+        self, held: Held, tool: Tool, arguments: Mapping[str, object], before_write: Callable[[], Any]
+    ) -> Result:
+        run = held.run
+        asked = Asked(tool.name, arguments, run.door, source="intent", intent=run.plan.intent)
+        return await self._calls.call(run.principal, asked, before_write)
+
+    async def _note(self, held: Held, event: Event) -> None:
+        """What has happened is written down, whatever else has happened meanwhile."""
+        for _ in range(TRIES_MAX):
+            try:
+                await self._write(held, event)
+                return
+            except Overtaken:
+                fresh = await self._load(held.run.id)
+                if fresh is None:
+                    return
+                held.run, held.progress = fresh.run, fresh.progress
+        raise Overtaken
+
+    async def _is_decided(self, held: Held) -> bool:
+        """Whether the approval that a run waits for is decided; it goes on then, or has ended."""
+        waiting = held.progress.waiting
+        if waiting is None:
+            return True
+        try:
+            approval = await self._approvals.find(held.run.principal.tenant, waiting.approval)
+        except NotFound:
+            await self._write(held, Answered())
+            return True
+        match approval.state:
+            case "pending":
+                self._holding.discard(held.run.id)
+                later = structs.replace(held.run, due_at=self._clock() + timedelta(seconds=self._look_s))
+                await self._store.write_run(held.run, later, ())
+                return False
+            case "denied":
+                why = f": {approval.reason}" if approval.reason else "."
+                await self._write(held, Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}"))
+            case "expired":
+                await self._write(held, Ended("failed", f"Nobody decided in time whether {waiting.step} may be done."))
+            case _:
+                await self._write(held, Answered())
+        return True
+
+
+async def _never() -> None:
+    raise BadRequest("A look after a write must not write.")
+
+
+async def _within(turn: asyncio.Event, seconds: float) -> bool:
+    """Whether it came in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await turn.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def digest_of(arguments: Mapping[str, object]) -> str:
+    return sha256(msgspec.json.encode(arguments, order="deterministic")).hexdigest()
+
+
+def _id_of(principal: Principal, key: str) -> str:
+    if len(key) > KEY_CHARACTERS_MAX:
+        raise BadRequest(f"An Idempotency-Key has at most {KEY_CHARACTERS_MAX} characters.")
+    return sha256(msgspec.json.encode([*principal.owner, key])).hexdigest()[:24]
+
+
+def _called(result: Result, move: Make, digest: str, elapsed_s: float) -> Called:
+    texts = [one.text for one in result.content if isinstance(one, Text)]
+    told = bytes(result.structured)
+    return Called(
+        step=move.step,
+        iteration=move.iteration,
+        tool=move.tool.name,
+        effect=move.tool.effect,
+        digest=digest,
+        status=result.status,
+        bytes=len(msgspec.json.encode(move.arguments)) + (len(told) or sum(len(one.encode()) for one in texts)),
+        elapsed_s=round(elapsed_s, 6),
+        result=Raw(told) if told else NULL,
+        truncated=result.truncated,
+        is_error=result.is_error,
+        detail=texts[0][:DETAIL_CHARACTERS_MAX] if result.is_error and texts else "",
+        way=move.way,
+    )
+
+
+def _told(error: GatewayError, move: Make, digest: str, elapsed_s: float) -> Event:
+    """What an error of a call comes to: the run waits, or nobody knows what happened, or it did not happen."""
+    where, detail = (move.step, move.iteration), error.detail[:DETAIL_CHARACTERS_MAX]
+    is_write = move.tool.effect != "read"
+    match error:
+        case ApprovalNeeded(approval=approval, url=url) if approval.state != "denied":
+            return Waiting("needs_approval", *where, detail, move.way, approval.id, url)
+        case ScopeMissing() | CredentialMissing():
+            return Waiting("needs_auth", *where, detail, move.way)
+        case AnswerInvalid() if is_write:
+            told = Result(content=(Text(detail),), truncated=True)
+            return structs.replace(_called(told, move, digest, elapsed_s), detail=detail)
+        case UpstreamFailed(may_have_happened=True) if is_write:
+            return Refused(*where, move.tool.name, detail, code_of(error), "unknown", move.way)
+        case _:
+            return Refused(*where, move.tool.name, detail, code_of(error), "no", move.way)
+
+
+def _check_answers(questions: tuple[Question, ...], values: Mapping[str, Any]) -> None:
+    """Raises ArgumentsInvalid where an answer is missing, is to nothing that is asked, or does not fit."""
+    asked = {one.key: one for one in questions}
+    problems = [ArgumentProblem(key, "", "nothing is asked by this key") for key in values.keys() - asked.keys()]
+    for key, question in asked.items():
+        if key not in values:
+            problems.append(ArgumentProblem(key, "", "required"))
+            continue
+        definitions = question.schema.get("$defs", {})
+        schema = {
+            "properties": {"answer": {k: v for k, v in question.schema.items() if k != "$defs"}},
+            "$defs": definitions,
+        }
+        validator = compile_arguments(Raw(msgspec.json.encode(schema)))
+        found = check_arguments(validator, {"answer": values[key]})
+        problems += [ArgumentProblem(key, one.pointer.removeprefix("/answer"), one.expected) for one in found]
+    if problems:
+        raise ArgumentsInvalid(tuple(problems))

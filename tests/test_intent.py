@@ -1,0 +1,321 @@
+"""Intents, through the front door: a typed plan is checked, carried out, looked after, paused, taken back and told of."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.serve import bind, serving_app, url_of
+from tests.conftest import Door
+from tests.shop import DOCUMENT, Shop
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+async def shop(anyio_backend: str) -> AsyncIterator[Shop]:
+    one = Shop()
+    with bind("127.0.0.1", 0) as listening:
+        async with serving_app(one, listening):
+            one.url = url_of(listening)  # type: ignore[attr-defined]
+            yield one
+
+
+@pytest.fixture
+async def token(door: Door, shop: Shop) -> str:
+    await door.add("shop", DOCUMENT, shop.url, prefix="")  # type: ignore[attr-defined]
+    return await door.key()
+
+
+def literal(value: Any) -> Json:
+    return {"kind": "literal", "value": value}
+
+
+def ref(step: str, pointer: str = "", **more: Any) -> Json:
+    return {"kind": "ref", "step": step, "pointer": pointer, **more}
+
+
+def item(pointer: str) -> Json:
+    return {"kind": "item", "pointer": pointer}
+
+
+def step(name: str, tool: str, /, **arguments: Any) -> Json:
+    told = {key.strip("_"): arguments.pop(key) for key in ("each_", "when_", "verify_") if key in arguments}
+    return {"name": name, "tool": tool, "arguments": arguments, **told}
+
+
+def plan(*steps: Json, **more: Any) -> Json:
+    return {"intent": "order tea", "steps": steps, **more}
+
+
+async def start(door: Door, token: str, *steps: Json, mode: str = "execute", **more: Any) -> Json:
+    body = {"plan": plan(*steps, **more), "mode": mode, "wait_s": 20}
+    response = await door.post("/v1/intents", token, body)
+    assert response.status_code == 201, response.text
+    told: Json = response.json()
+    return told
+
+
+async def post(door: Door, token: str, run: Json, what: str, body: Any = None, status: int = 200) -> Json:
+    response = await door.post(f"/v1/intents/{run['id']}/{what}", token, body)
+    assert response.status_code == status, response.text
+    told: Json = response.json()
+    return told
+
+
+async def sentences(door: Door, token: str, run: Json) -> list[Json]:
+    told = (await door.get(f"/v1/intents/{run['id']}/explanation", token)).json()["sentences"]
+    kinds = {one["id"]: one for one in await events(door, token, run)}
+    assert all(row in kinds for one in told for row in one["rows"]), "every sentence points at rows that there are"
+    assert all(one["rows"] for one in told)
+    return list(told)
+
+
+async def events(door: Door, token: str, run: Json, after: int = 0) -> list[Json]:
+    headers = {"authorization": f"Bearer {token}", "last-event-id": str(after)}
+    text = (await door.client.get(f"/v1/intents/{run['id']}/events", headers=headers)).text
+    found = []
+    for block in filter(None, text.split("\n\n")):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if fields:
+            found.append({"id": int(fields["id"]), "kind": fields["event"], **json.loads(fields["data"])})
+    return found
+
+
+TEA = step("tea", "make", item=literal("tea"), count=literal(2))
+
+
+async def test_a_plan_is_carried_out_and_what_it_did_is_looked_after(door: Door, shop: Shop, token: str) -> None:
+    run = await start(door, token, step("more", "change", id=ref("tea", "/id"), count=literal(3)), TEA)
+    assert run["state"] == "done"
+    assert shop.writes == ["make tea", "change 1"]
+    assert shop.orders[1] == {"id": 1, "item": "tea", "count": 3}
+    assert [(one["name"], one["calls"][0]["state"]) for one in run["steps"]] == [
+        ("tea", "verified"),
+        ("more", "verified"),
+    ]
+    told = await sentences(door, token, run)
+    assert [one["certainty"] for one in told] == ["verified", "verified"]
+    kinds = [one["kind"] for one in await events(door, token, run)]
+    assert kinds == ["received", *["sending", "called", "verified"] * 2, "ended"]
+
+
+async def test_events_go_on_after_the_last_that_was_seen(door: Door, token: str) -> None:
+    run = await start(door, token, TEA)
+    every = await events(door, token, run)
+    assert [one["id"] for one in every] == [*range(1, run["sequence"] + 1)]
+    assert await events(door, token, run, after=2) == every[2:]
+
+
+async def test_each_item_of_a_list_is_carried_out_for_where_its_condition_is_met(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.orders = {n: {"id": n, "item": f"i{n}", "count": n} for n in (1, 2, 3)}
+    run = await start(
+        door,
+        token,
+        step("all", "orders"),
+        step(
+            "some",
+            "change",
+            each_=ref("all", "/orders"),
+            when_={"value": item("/count"), "fits": {"minimum": 2}},
+            id=item("/id"),
+            item=literal("new"),
+        ),
+    )
+    assert run["state"] == "done"
+    assert shop.writes == ["change 2", "change 3"]
+    assert [one["state"] for one in run["steps"][1]["calls"]] == ["skipped", "verified", "verified"]
+
+
+async def test_what_refers_to_a_step_that_was_left_out_is_left_out_too(door: Door, shop: Shop, token: str) -> None:
+    never = {"value": ref("all", "/orders/0"), "fits": {}}
+    run = await start(
+        door, token, step("all", "orders"), {**TEA, "when": never}, step("more", "change", id=ref("tea", "/id"))
+    )
+    assert (run["state"], shop.writes) == ("done", [])
+    assert [one["calls"][0]["state"] for one in run["steps"]] == ["answered", "skipped", "skipped"]
+
+
+async def test_a_plan_that_does_not_hold_is_refused_with_every_problem_and_nothing_is_called(
+    door: Door, shop: Shop, token: str
+) -> None:
+    body = {"plan": plan(step("a", "make", item=literal(3)), step("b", "order", id=ref("a", "/nothing")))}
+    response = await door.post("/v1/intents", token, body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_plan")
+    assert response.json()["problems"] == [
+        {"step": "a", "argument": "/item", "detail": "expected a string"},
+        {"step": "b", "argument": "/id", "detail": "the answer of a declares nothing at '/nothing'"},
+    ]
+    assert shop.writes == []
+    assert (await door.get("/v1/intents", token)).json() == {"intents": []}
+
+
+async def test_words_without_a_plan_are_answered_with_a_clear_sentence(door: Door, token: str) -> None:
+    response = await door.post("/v1/intents", token, {"intent": "order some tea"})
+    assert (response.status_code, response.json()["code"]) == (422, "no_planner")
+    assert "plan of words" in response.json()["detail"]
+
+
+async def test_what_is_not_known_is_asked_and_the_answers_fill_the_arguments(
+    door: Door, shop: Shop, token: str
+) -> None:
+    run = await start(door, token, step("tea", "make", item={"kind": "slot", "question": "Which tea?"}))
+    assert (run["state"], shop.writes) == ("needs_input", [])
+    assert run["questions"] == [{"key": "tea/item", "question": "Which tea?", "schema": {"type": "string"}}]
+    wrong = await post(door, token, run, "inputs", {"values": {"tea/item": 3, "x": 1}}, 422)
+    assert [one["argument"] for one in wrong["problems"]] == ["x", "tea/item"]
+    done = await post(door, token, run, "inputs", {"values": {"tea/item": "green"}, "wait_s": 20})
+    assert (done["state"], shop.writes) == ("done", ["make green"])
+
+
+async def test_which_of_several_is_meant_is_asked(door: Door, shop: Shop, token: str) -> None:
+    shop.orders = {n: {"id": n, "item": "tea"} for n in (1, 2)}
+    run = await start(
+        door, token, step("all", "orders"), step("less", "change", id=ref("all", "/orders/-/id"), count=literal(1))
+    )
+    assert (run["state"], run["questions"][0]["schema"]) == ("needs_input", {"enum": [1, 2]})
+    done = await post(door, token, run, "inputs", {"values": {run["questions"][0]["key"]: 2}, "wait_s": 20})
+    assert (done["state"], shop.writes) == ("done", ["change 2"])
+
+
+async def test_a_preview_reads_and_shows_the_exact_writes_and_sends_none(door: Door, shop: Shop, token: str) -> None:
+    shop.orders = {1: {"id": 1, "item": "tea", "count": 1}}
+    run = await start(
+        door,
+        token,
+        step("all", "orders"),
+        step("more", "change", id=ref("all", "/orders/0/id"), count=literal(9)),
+        TEA,
+        step("then", "order", id=ref("tea", "/id")),
+        mode="preview",
+    )
+    assert (run["state"], shop.writes) == ("done", [])
+    _, more, tea, then = run["steps"]
+    request = more["calls"][0]["request"]
+    assert (request["method"], request["url"]) == ("PATCH", f"{shop.url}/orders/1")  # type: ignore[attr-defined]
+    assert json.loads(request["body"]) == {"count": 9}
+    assert more["arguments"][0] == {"place": "/id", "source": ref("all", "/orders/0/id")}
+    assert (tea["calls"][0]["state"], tea["calls"][0]["undo"]) == ("previewed", "drop")
+    assert (then["calls"][0]["state"], then["calls"][0]["detail"]) == ("skipped", "it needs what tea will answer")
+
+
+async def test_a_backend_that_says_it_did_and_did_not_leaves_the_run_uncertain(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.mode = "lies"
+    run = await start(door, token, TEA, step("more", "change", id=ref("tea", "/id"), count=literal(3)))
+    assert run["state"] == "uncertain"
+    assert shop.writes == ["make tea"]
+    assert run["detail"] == "tea: order finds nothing there"
+    assert {one["certainty"] for one in await sentences(door, token, run)} == {"uncertain"}
+    shop.mode = "works"
+    again = await post(door, token, run, "inputs", {"values": {run["questions"][0]["key"]: "again"}, "wait_s": 20})
+    assert (again["state"], shop.writes) == ("done", ["make tea", "make tea", "change 1"])
+
+
+async def test_what_a_plan_says_has_to_show_is_looked_for(door: Door, shop: Shop, token: str) -> None:
+    shows = {"tool": "order", "arguments": {"id": ref("tea", "/id")}, "shows": {"/count": literal(3)}}
+    run = await start(door, token, {**TEA, "verify": shows})
+    assert (run["state"], run["detail"]) == ("uncertain", "tea: order does not show it at /count")
+    assert (await start(door, token, {**TEA, "verify": None}))["steps"][0]["calls"][0]["state"] == "accepted"
+
+
+async def test_a_write_without_an_answer_is_never_sent_again_unless_it_has_a_key(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.mode = "dies"
+    run = await start(door, token, TEA)
+    assert (run["state"], shop.writes) == ("uncertain", ["make tea"])
+    happened = await post(door, token, run, "inputs", {"values": {"do:tea:0": "happened"}, "wait_s": 20})
+    assert (happened["state"], shop.writes) == ("done", ["make tea"])
+    keyed = await start(door, token, step("tea", "keyed", item=literal("mate")))
+    assert (keyed["state"], shop.writes) == ("uncertain", ["make tea", "make mate"])
+    assert [one["kind"] for one in await events(door, token, keyed)].count("sending") == 3
+
+
+async def test_a_write_without_an_answer_that_a_look_shows_is_done(door: Door, shop: Shop, token: str) -> None:
+    shop.orders = {1: {"id": 1, "item": "tea", "count": 1}}
+    shop.mode = "dies"
+    run = await start(door, token, step("more", "change", id=literal(1), count=literal(4)))
+    assert (run["state"], shop.writes) == ("done", ["change 1"])
+    assert run["steps"][0]["calls"][0]["state"] == "verified"
+
+
+async def test_a_call_that_the_backend_refuses_ends_the_run(door: Door, shop: Shop, token: str) -> None:
+    run = await start(door, token, step("more", "change", id=literal(7), count=literal(4)), TEA)
+    assert (run["state"], shop.writes) == ("failed", [])
+    assert "404" in run["detail"]
+
+
+async def test_at_the_limit_of_its_budget_a_run_asks(door: Door, shop: Shop, token: str) -> None:
+    two = (TEA, step("mate", "make", item=literal("mate")))
+    run = await start(door, token, *two, budget={"writes_max": 1})
+    assert (run["state"], shop.writes) == ("needs_input", ["make tea"])
+    (question,) = run["questions"]
+    assert (question["key"], question["schema"]["required"]) == ("budget", ["writes_max"])
+    done = await post(door, token, run, "inputs", {"values": {"budget": {"writes_max": 2}}, "wait_s": 20})
+    assert (done["state"], shop.writes) == ("done", ["make tea", "make mate"])
+    assert done["spent"]["writes"] == 2
+
+
+async def test_what_was_done_is_taken_back_in_reverse(door: Door, shop: Shop, token: str) -> None:
+    run = await start(door, token, TEA, step("mate", "make", item=literal("mate")))
+    await post(door, token, run, "undo")
+    back = (await door.client.get(f"/v1/intents/{run['id']}", headers={"authorization": f"Bearer {token}"})).json()
+    assert back["state"] in ("compensating", "compensated")
+    assert [one["kind"] for one in await events(door, token, run)][-1] == "ended"
+    back = (await door.get(f"/v1/intents/{run['id']}", token)).json()
+    assert (back["state"], shop.writes[2:], shop.orders) == ("compensated", ["drop 2", "drop 1"], {})
+    assert all(one["calls"][0]["undone"] for one in back["steps"])
+    await post(door, token, run, "undo", status=409)
+
+
+async def test_what_nothing_takes_back_is_said(door: Door, shop: Shop, token: str) -> None:
+    run = await start(door, token, TEA, step("note", "note", item=literal("n")))
+    await post(door, token, run, "undo")
+    await events(door, token, run)
+    back = (await door.get(f"/v1/intents/{run['id']}", token)).json()
+    assert (back["state"], back["detail"]) == ("failed", "Not everything was taken back: note.")
+    assert shop.writes[-1] == "drop 1"
+
+
+async def test_a_cancelled_run_makes_no_further_call(door: Door, shop: Shop, token: str) -> None:
+    run = await start(door, token, step("tea", "make", item={"kind": "slot", "question": "Which tea?"}))
+    assert (await post(door, token, run, "cancel"))["state"] == "cancelled"
+    await post(door, token, run, "cancel", status=409)
+    await post(door, token, run, "inputs", {"values": {"tea/item": "green"}}, 409)
+    assert shop.writes == []
+
+
+async def test_a_run_is_its_owners_alone(door: Door, shop: Shop, token: str) -> None:
+    run = await start(door, token, TEA)
+    other = await door.key()
+    for path in ("", "/events", "/explanation"):
+        assert (await door.get(f"/v1/intents/{run['id']}{path}", other)).status_code == 404
+    for what in ("inputs", "cancel", "undo"):
+        await post(door, other, run, what, status=404)
+    assert (await door.get("/v1/intents", other)).json() == {"intents": []}
+    assert [one["id"] for one in (await door.get("/v1/intents", token)).json()["intents"]] == [run["id"]]
+
+
+async def test_the_same_key_begins_no_second_run(door: Door, shop: Shop, token: str) -> None:
+    headers = {"authorization": f"Bearer {token}", "idempotency-key": "k-1"}
+    body = {"plan": plan(TEA), "wait_s": 20}
+    first, second = [await door.client.post("/v1/intents", json=body, headers=headers) for _ in range(2)]
+    assert first.json()["id"] == second.json()["id"]
+    assert shop.writes == ["make tea"]
+    other = await door.client.post("/v1/intents", json={"plan": plan(TEA, budget={"calls_max": 3})}, headers=headers)
+    assert other.status_code == 409
+
+
+async def test_a_step_needs_the_scopes_that_a_call_needs(door: Door, shop: Shop, token: str) -> None:
+    reader = await door.key("shop:read")
+    response = await door.post("/v1/intents", reader, {"plan": plan(TEA)})
+    assert response.json()["problems"] == [
+        {"step": "tea", "argument": "", "detail": "there is no tool named 'make' that you may call"}
+    ]
