@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import rich_click as click
 
+from gateway.cli.rank import serve_models
 from gateway.core.extension import Extension
 from gateway.core.issuer import BrowserClient, ClaimNames, Introspection, Issuer
 from gateway.core.manifest import Filter, Limits, Manifest
 from gateway.core.option import RESERVED
-from gateway.settings import Settings
+from gateway.settings import FusedRanker, LocalReranker, RemoteModel, RemoteReranker, Settings
 
 ROOT = Path(__file__).parent.parent
 # Who gives a reason, and as which of the arguments.
@@ -40,6 +42,19 @@ def test_every_setting_is_told_with_its_default(name: str, default: object) -> N
     assert row, f"docs/settings.md does not tell {name}"
     if isinstance(default, int | float) and not isinstance(default, bool):
         assert f"`{default:g}`" in row.replace(f"`{default}`", f"`{default:g}`")
+
+
+@pytest.mark.parametrize("kind", [FusedRanker, LocalReranker, RemoteModel, RemoteReranker])
+def test_every_setting_of_a_ranker_is_told(kind: type) -> None:
+    pages = told("search.md") + told("settings.md")
+    assert [name for name in kind.__struct_fields__ if not re.search(rf"\b{name}\b", pages)] == []
+
+
+@pytest.mark.parametrize("option", serve_models.params, ids=lambda option: option.name)
+def test_every_option_of_a_server_of_models_is_told_with_its_default(option: click.Option) -> None:
+    row = next((line for line in told("search.md").splitlines() if re.match(rf"\|.*`{option.opts[0]}`", line)), "")
+    assert row, f"docs/search.md does not tell {option.opts[0]}"
+    assert not isinstance(option.default, int | str) or option.default == "" or f"`{option.default}`" in row
 
 
 @pytest.mark.parametrize("field", msgspec.structs.fields(Limits), ids=lambda field: field.name)
