@@ -1,7 +1,7 @@
 """Models of search: bring one, and have it read the tools."""
 
 import asyncio
-import sys
+import time
 from pathlib import Path
 
 import rich_click as click
@@ -12,9 +12,10 @@ from gateway.cli.owner import open_here
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.edge.admin import SearchStatus, status_of
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, GatewayError
 
 LOOK_S = 0.1
+STALLED_S = 120.0
 
 
 @cli.command("model")
@@ -48,8 +49,8 @@ async def index() -> None:
             one.connector, str(one.ready), str(one.tools), "given up: the log says why" if one.given_up else ""
         )
     out.print(shown)
-    if any(one.given_up for one in status.connectors):
-        sys.exit(1)
+    if remote is None and status.ready < status.tools:
+        raise GatewayError("Not every tool could be read; the log says why.")
 
 
 async def _index_here() -> SearchStatus:
@@ -58,9 +59,13 @@ async def _index_here() -> SearchStatus:
         catalogs = [edition.catalog for edition in gateway.published.editions.every()]
         with Progress(*columns, console=err) as progress:
             bar = progress.add_task("")
+            ready, since = -1, time.monotonic()
             while True:
                 status = status_of(gateway, *catalogs)
                 progress.update(bar, total=status.tools, completed=status.ready)
-                if all(one.ready == one.tools or one.given_up for one in status.connectors):
+                if status.ready > ready:
+                    ready, since = status.ready, time.monotonic()
+                is_done = all(one.ready == one.tools or one.given_up for one in status.connectors)
+                if is_done or time.monotonic() - since > STALLED_S:
                     return status
                 await asyncio.sleep(LOOK_S)

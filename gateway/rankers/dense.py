@@ -42,6 +42,8 @@ class Missing:
         self._table.put(np.array([self._rows[key] for key in keys], np.int32), vectors)
         for key in keys:
             self._texts.pop(key, None)
+        if not self._texts:
+            self._rows = {}
 
     def give_up(self) -> None:
         """No more vectors will come."""

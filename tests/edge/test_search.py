@@ -1,14 +1,21 @@
 """Search through both doors: narrowed down exactly, and with the schemas that save a turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
-from gateway.core.principal import OPERATOR
+from gateway.core.catalog import all_scopes
+from gateway.core.principal import OPERATOR, Principal
+from gateway.discover import Discovery
+from gateway.edge.mcp.lists import Asking, Lists
 from gateway.edge.searching import SCHEMAS_BYTES_MAX
+from gateway.rankers.base import Part, Ranking
+from gateway.rankers.lexical import Bm25, Segment
 from gateway.settings import McpSettings
+from gateway.tool_index import ToolIndex
 from tests.conftest import Backend, Door
 from tests.edge.test_mcp_wire import META, modern, request, send
 
@@ -213,6 +220,27 @@ async def test_the_pages_of_a_list_for_an_intent_have_every_tool_once(
         assert (told, after) == (listed[:-1], "")
         gone = await door.get("/v1/tools?intent=make a parcel&after=nothing", token)
         assert (gone.status_code, "begin again" in gone.json()["detail"]) == (400, True)
+
+
+async def test_later_pages_are_of_the_order_that_the_first_was_of(shops: Door) -> None:
+    """Though a model has read more tools meanwhile, or one query was late."""
+
+    class Turning(Bm25):
+        turn = 0
+
+        def rank(self, query: str, limit: int, parts: Sequence[Part[Segment]]) -> Ranking:
+            self.turn += 1
+            tools = super().rank(query, limit, parts).tools
+            return Ranking(tools[self.turn :] + tools[: self.turn])
+
+    lists = Lists(Discovery(shops.gateway.published, ToolIndex(Turning())), list_tools_max=40, page_tools_max=2)
+    ada = Principal("default", "ada", "test", scopes=all_scopes(shops.gateway.published.current.catalog))
+    asking, cursor, listed = Asking(intent="make a parcel"), UNSET, []
+    for _ in range(7):
+        page = msgspec.json.decode(b"{" + await lists.page(ada, cursor, asking) + b"}")
+        listed += [tool["name"] for tool in page["tools"]]
+        cursor = page.get("nextCursor", UNSET)
+    assert (cursor, len(listed), len(set(listed))) == (UNSET, 13, 13)
 
 
 async def test_a_list_for_an_intent_is_private_and_one_that_meta_asked_for_is_not_to_be_kept(shops: Door) -> None:

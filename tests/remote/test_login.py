@@ -86,6 +86,9 @@ async def test_a_person_signs_in_through_a_browser_calls_and_signs_out(served: S
     there = {"FACTOTUM_GATEWAY": served.url}
     assert "lamps_list_lamps" in (await terminal.run("tools", **there))[1]
     assert "lamps_list_lamps" in (await terminal.run("search", "list the lamps", **there))[1]
+    assert "lamps_list" not in (await terminal.run("search", "list the lamps", "--effect", "write", **there))[1]
+    code, _, wrong = await terminal.run("index", **there)
+    assert (code, "factotum:connectors.read" in wrong) == (1, True), "that is for whoever looks after the gateway"
     assert "lamps:read" in (await terminal.run("show", "lamps_list_lamps", **there))[1]
     code, told, wrong = await terminal.run("call", "lamps_list_lamps", **there)
     assert (code, json.loads(told or "0")) == (0, {"ok": True}), wrong
