@@ -1,10 +1,8 @@
-"""A backend that counts what it does: orders are made, read, renamed and dropped. For the tests of intents, in this process or in
-one of its own (`python tests/shop.py FOLDER`, which keeps its effects in files there)."""
+"""A backend that counts what it does, for the tests of intents: orders are made, read, changed and dropped."""
 
 import asyncio
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
@@ -61,7 +59,7 @@ class Shop:
     keys: dict[str, Json] = field(default_factory=dict)
     mode: str = "works"
     slow_s: float = 0.0
-    folder: Path | None = None
+    url: str = ""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -73,9 +71,7 @@ class Shop:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         is_write = scope["method"] != "GET"
         mode = self.mode if is_write else "works"
-        self._load()
         status, answer = self._answer(scope["method"], scope["path"], headers, json.loads(body or b"null"), mode)
-        self._save()
         self.arrived.set()
         if is_write:
             await asyncio.sleep(self.slow_s)
@@ -121,14 +117,3 @@ class Shop:
         self.writes.append(told)
         if mode != "lies":
             work()
-
-    def _load(self) -> None:
-        if self.folder is not None and (self.folder / "shop.json").exists():
-            kept = json.loads((self.folder / "shop.json").read_text())
-            self.orders = {int(number): one for number, one in kept["orders"].items()}
-            self.writes, self.keys = kept["writes"], kept["keys"]
-
-    def _save(self) -> None:
-        if self.folder is not None:
-            kept = {"orders": self.orders, "writes": self.writes, "keys": self.keys}
-            (self.folder / "shop.json").write_text(json.dumps(kept))

@@ -1,11 +1,14 @@
 """Intents, through the front door: a typed plan is checked, carried out, looked after, paused, taken back and told of."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.edge.approvals import DECIDE
 from gateway.serve import bind, serving_app, url_of
 from tests.conftest import Door
 from tests.shop import DOCUMENT, Shop
@@ -20,13 +23,13 @@ async def shop(anyio_backend: str) -> AsyncIterator[Shop]:
     one = Shop()
     with bind("127.0.0.1", 0) as listening:
         async with serving_app(one, listening):
-            one.url = url_of(listening)  # type: ignore[attr-defined]
+            one.url = url_of(listening)
             yield one
 
 
 @pytest.fixture
 async def token(door: Door, shop: Shop) -> str:
-    await door.add("shop", DOCUMENT, shop.url, prefix="")  # type: ignore[attr-defined]
+    await door.add("shop", DOCUMENT, shop.url, prefix="")
     return await door.key()
 
 
@@ -197,7 +200,7 @@ async def test_a_preview_reads_and_shows_the_exact_writes_and_sends_none(door: D
     assert (run["state"], shop.writes) == ("done", [])
     _, more, tea, then = run["steps"]
     request = more["calls"][0]["request"]
-    assert (request["method"], request["url"]) == ("PATCH", f"{shop.url}/orders/1")  # type: ignore[attr-defined]
+    assert (request["method"], request["url"]) == ("PATCH", f"{shop.url}/orders/1")
     assert json.loads(request["body"]) == {"count": 9}
     assert more["arguments"][0] == {"place": "/id", "source": ref("all", "/orders/0/id")}
     assert (tea["calls"][0]["state"], tea["calls"][0]["undo"]) == ("previewed", "drop")
@@ -319,3 +322,82 @@ async def test_a_step_needs_the_scopes_that_a_call_needs(door: Door, shop: Shop,
     assert response.json()["problems"] == [
         {"step": "tea", "argument": "", "detail": "there is no tool named 'make' that you may call"}
     ]
+
+
+# With a person's yes.
+
+POLICIES = """
+@id("reads")
+permit (principal, action in Action::"read", resource) when { context.in_scope };
+@id("writes-need-a-yes")
+@reason("An order is made only with a yes.")
+@needs_approval("")
+permit (principal, action in Action::"write", resource) when { context.in_scope };
+"""
+
+
+@pytest.fixture
+async def asking(opens: Callable[..., Any], shop: Shop, tmp_path: Path) -> AsyncIterator[Door]:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "ours.cedar").write_text(POLICIES)
+    async with opens(policies_dir=str(folder), follow_s=0.05) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        yield door
+
+
+async def at_the_end(door: Door, token: str, run: Json) -> Json:
+    """Its events end when it does."""
+    async with asyncio.timeout(20):
+        await events(door, token, run)
+    told: Json = (await door.get(f"/v1/intents/{run['id']}", token)).json()
+    return told
+
+
+async def test_a_step_waits_for_a_yes_to_exactly_that_call_and_then_goes_on_by_itself(asking: Door, shop: Shop) -> None:
+    ada, owner = await asking.key(), await asking.key(DECIDE, subject="owner")
+    run = await start(asking, ada, TEA)
+    assert (run["state"], shop.writes) == ("needs_approval", [])
+    approval = (await asking.get(f"/v1/approvals/{run['approval']['id']}", ada)).json()
+    assert (approval["tool"], approval["arguments"]) == ("make", {"item": "tea", "count": 2})
+    assert (await asking.post(f"/v1/approvals/{approval['id']}/approve", owner)).status_code == 200
+    assert (await at_the_end(asking, ada, run))["state"] == "done"
+    assert shop.writes == ["make tea"]
+    assert (await asking.get(f"/v1/approvals/{approval['id']}", ada)).json()["state"] == "used"
+
+
+async def test_a_no_ends_the_run_with_the_reason(asking: Door, shop: Shop) -> None:
+    ada, owner = await asking.key(), await asking.key(DECIDE, subject="owner")
+    run = await start(asking, ada, TEA)
+    await asking.post(f"/v1/approvals/{run['approval']['id']}/deny", owner, {"reason": "too much tea"})
+    told = await at_the_end(asking, ada, run)
+    assert (told["state"], told["detail"], shop.writes) == ("rejected", "owner said no to tea: too much tea", [])
+
+
+async def test_a_preview_asks_nobody_for_a_yes(asking: Door, shop: Shop) -> None:
+    run = await start(asking, await asking.key(), TEA, mode="preview")
+    assert (run["state"], run["steps"][0]["calls"][0]["state"], shop.writes) == ("done", "previewed", [])
+
+
+async def test_every_step_has_its_lines_in_the_audit_log_as_a_call_of_an_intent(door: Door, token: str) -> None:
+    await start(door, token, TEA)
+    lines = (await door.get("/v1/audit?limit=20", token)).json()["lines"]
+    made = [one for one in lines if one["tool"] == "make"]
+    assert [(one["phase"], one["source"], one["intent"]) for one in made] == [
+        ("sending", "intent", "order tea"),
+        ("done", "intent", "order tea"),
+    ]
+
+
+async def test_what_is_cancelled_while_a_write_is_on_its_way_is_told_truly(door: Door, shop: Shop, token: str) -> None:
+    shop.slow_s = 0.3
+    response = await door.post("/v1/intents", token, {"plan": plan(TEA, step("mate", "make", item=literal("mate")))})
+    run = response.json()
+    await shop.arrived.wait()
+    assert (await post(door, token, run, "cancel"))["state"] == "cancelled"
+    for _ in range(200):
+        call = (await door.get(f"/v1/intents/{run['id']}", token)).json()["steps"][0]["calls"][0]
+        if call.get("status"):
+            break
+        await asyncio.sleep(0.02)  # The answer comes after the run was cancelled.
+    assert (call["state"], shop.writes) == ("accepted", ["make tea"])
