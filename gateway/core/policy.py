@@ -8,13 +8,12 @@ decision is needs_approval, whatever other permits say: the annotation narrows, 
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, TypeVar
 
 import cedarpy
 import msgspec
-from cedarpy import pst
 from msgspec import Struct
 
 from gateway.core.catalog import Catalog
@@ -24,13 +23,13 @@ from gateway.core.policy_context import (
     Facts,
     Unrepresentable,
     agent,
-    memberships,
     tell_arguments,
     tell_entities,
     tell_facts,
 )
-from gateway.core.policy_schema import EFFECTS, FACTS, Kind, argument_kinds
-from gateway.core.policy_text import Policy, PolicyBroken, cedar_set, parse_policies
+from gateway.core.policy_schema import EFFECTS, Kind, argument_kinds
+from gateway.core.policy_slice import ANYBODY, ANYWHERE, Part, Slice, build_part, build_slice, names_of, shelve_policies
+from gateway.core.policy_text import Policy, PolicyBroken, parse_policies
 from gateway.core.principal import Principal
 from gateway.core.tool import Tool
 
@@ -40,20 +39,29 @@ CACHED_MAX = 4_096
 SLICES_MAX = 1_024
 _T = TypeVar("_T")
 
-# What a scope confines a policy to: an entity of the principal by type and id, and a connector; ("", "") and "" are any.
-_Who = tuple[str, str]
-_Shelf = tuple[_Who, str]
-ANYBODY, ANYWHERE = ("", ""), ""
+
+class _Case(Struct, frozen=True):
+    """What is the same for all calls of one tool by one caller."""
+
+    request: Mapping[str, Any]
+    entities: cedarpy.Entities
+    steady: Part
+    moving: Part | None
 
 
-class _Slice(Struct, frozen=True):
-    """The policies that can matter for some callers at one connector, and what they read: of the facts, and of the
-    arguments of each tool. What none of them reads is not put to Cedar."""
+class _Answer(Struct, frozen=True):
+    """What Cedar said of some policies: whether they allow, and which of them decided; and whether, and as far as is known
+    which, could not be evaluated."""
 
-    policies: Any
-    ids: frozenset[str]
-    facts: frozenset[str]
-    arguments: Mapping[str, frozenset[str]]
+    allowed: bool
+    ids: tuple[str, ...]
+    failed: bool = False
+    failing: tuple[str, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """Which of two counts: a forbid more than a permit, and either more than nothing."""
+        return 1 if self.allowed else 2 if self.ids else 0
 
 
 def load_policies(files: Mapping[str, str], catalog: Catalog) -> "PolicyBook":
@@ -88,11 +96,13 @@ class PolicyBook:
         self.count = len(policies)
         self.tools = catalog.tools
         self._owners = {name: one.manifest.tenant for name, one in catalog.connectors.items()}
-        self._shelves = _sort(policies.values(), catalog)
+        self._shelves = shelve_policies(policies.values(), catalog)
         self._named = frozenset(who for who, _ in self._shelves) - {ANYBODY}
-        self._slices: OrderedDict[object, _Slice] = OrderedDict()
         self._kinds: dict[str, Kind] = {}
-        self._entities: OrderedDict[object, cedarpy.Entities] = OrderedDict()
+        self._slices: OrderedDict[object, Slice] = OrderedDict()
+        self._moving: OrderedDict[object, Part] = OrderedDict()
+        self._cases: OrderedDict[object, _Case] = OrderedDict()
+        self._answers: OrderedDict[object, _Answer] = OrderedDict()
         self._decisions: OrderedDict[object, Decision] = OrderedDict()
 
     def decide(self, principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts) -> Decision:
@@ -102,7 +112,7 @@ class PolicyBook:
         if (known is not tool and known != tool) or tool.name in EFFECTS:
             return Decision("deny", (f"The policies in force were not made for the tool {tool.name}.",))
         try:
-            return self._decide(self._slice(principal, tool.connector), principal, tool, arguments, facts)
+            return self._decide(principal, tool, arguments, facts)
         except Unrepresentable as error:
             return self._unjudgeable(tool, error.argument)
         except (ValueError, TypeError, OverflowError):
@@ -120,7 +130,7 @@ class PolicyBook:
         """The policies that a call of this caller at this connector looks at, by id: the scopes of all others are about other
         callers or other connectors."""
         held = self._slice(principal, connector)
-        return tuple(self._policies[one] for one in sorted(held.ids))
+        return tuple(self._policies[one] for one in held.ids)
 
     def owner_of(self, connector: str) -> str:
         """The tenant whose connector it is, "" where all share it."""
@@ -136,37 +146,54 @@ class PolicyBook:
         }
         return tuple(found[name] for name in sorted(found))
 
-    def _decide(
-        self, held: _Slice, principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts
-    ) -> Decision:
-        context = tell_facts(facts, held.facts)
-        wanted = held.arguments.get(tool.name)
-        if wanted is not None:
-            context["arguments"] = tell_arguments(arguments, self._kinds_of(tool), wanted)
-        told = str(msgspec.json.encode(context), "utf-8")
-        if wanted is not None or "now" in held.facts:
-            return self._evaluate(held, principal, tool, told)
-        # All that Cedar would see is in this key, and for the same it says the same.
-        key = (principal, tool.name, told)
-        return _cached(self._decisions, key, lambda: self._evaluate(held, principal, tool, told))
+    def _decide(self, principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts) -> Decision:
+        """Whether a policy holds depends on no other, so that what the steady ones say is kept, and only the others are
+        asked again. For the same that Cedar would be told it says the same."""
+        case = _cached(self._cases, (principal, tool.name), lambda: self._make_case(principal, tool))
+        told = _encode(tell_facts(facts, case.steady.facts))
+        answer = _cached(self._answers, (principal, tool.name, told), lambda: self._ask(case, case.steady, told))
+        if case.moving is not None:
+            moment = self._tell(case.moving, tool, arguments, facts)
+            answer = _together(answer, self._ask(case, case.moving, moment))
+        return _cached(self._decisions, (tool.name, answer), lambda: self._judged(answer, tool))
 
-    def _evaluate(self, held: _Slice, principal: Principal, tool: Tool, context: str) -> Decision:
+    def _make_case(self, principal: Principal, tool: Tool) -> _Case:
+        held = self._slice(principal, tool.connector)
+        moving = held.moving_at(tool.name)
+        ids = tuple(one.id for one in moving)
+        part = _cached(self._moving, ids, lambda: build_part(moving), SLICES_MAX) if moving else None
         request = {
             "principal": agent(principal),
             "action": {"type": "Action", "id": tool.name},
             "resource": {"type": "Tool", "id": tool.name},
-            "context": context,
         }
-        answer = cedarpy.is_authorized(request, held.policies, self._entities_of(principal, tool))
-        if answer.diagnostics.errors or answer.decision == cedarpy.Decision.NoDecision:
-            return self._failed(held, tool, answer.diagnostics.errors)
-        return self._judged(tuple(sorted(answer.diagnostics.reasons)), tool, allowed=answer.allowed)
+        entities = json.dumps(tell_entities(principal, tool, self._owners[tool.connector]))
+        return _Case(request, cedarpy.Entities.from_json_str(entities), held.steady, part)
 
-    def _judged(self, ids: tuple[str, ...], tool: Tool, *, allowed: bool) -> Decision:
+    def _tell(self, part: Part, tool: Tool, arguments: Mapping[str, object], facts: Facts) -> str:
+        told = tell_facts(facts, part.facts)
+        if part.arguments:
+            told["arguments"] = tell_arguments(arguments, self._kinds_of(tool), part.arguments)
+        return _encode(told)
+
+    def _ask(self, case: _Case, part: Part, context: str) -> _Answer:
+        """Cedar's own words repeat values, so only the names of policies are taken from them."""
+        answer = cedarpy.is_authorized({**case.request, "context": context}, part.handle, case.entities)
+        decision, errors = answer.decision, answer.diagnostics.errors
+        starts = {one: f"error while evaluating policy `{one}`:" for one in part.ids} if errors else {}
+        failing = tuple(one for one, start in starts.items() if any(error.startswith(start) for error in errors))
+        failed = bool(errors) or decision == cedarpy.Decision.NoDecision
+        ids = tuple(sorted(answer.diagnostics.reasons))
+        return _Answer(decision == cedarpy.Decision.Allow, ids, failed, failing)
+
+    def _judged(self, answer: _Answer, tool: Tool) -> Decision:
+        if answer.failed:
+            return self._failed(answer.failing, tool)
+        ids = answer.ids
         if not ids:
             return Decision("deny", (f"No policy permits the action {tool.name} ({tool.effect}) here.",))
         reasons = tuple(self._reason(one) for one in ids)
-        if not allowed:
+        if not answer.allowed:
             return Decision("deny", reasons, ids)
         approvers = {one: self._policies[one].annotations.get("needs_approval") for one in ids}
         asked = {one: who or "a person" for one, who in approvers.items() if who is not None}
@@ -183,10 +210,7 @@ class PolicyBook:
         does = "permits" if policy.template.effect == "permit" else "forbids"
         return policy.annotations.get("reason") or f"The policy {policy.id} ({policy.file}) {does} it."
 
-    def _failed(self, held: _Slice, tool: Tool, errors: list[str]) -> Decision:
-        """Cedar's own words repeat values, so only the name of the policy is taken from them."""
-        starts = {one: f"error while evaluating policy `{one}`:" for one in sorted(held.ids)}
-        ids = tuple(one for one, start in starts.items() if any(error.startswith(start) for error in errors))
+    def _failed(self, ids: tuple[str, ...], tool: Tool) -> Decision:
         which = ", ".join(f"{one} ({self._policies[one].file})" for one in ids) or "one of them"
         return Decision(
             "deny", (f"{tool.name} is denied because a policy could not be evaluated for this call: {which}.",), ids
@@ -200,94 +224,28 @@ class PolicyBook:
         ids = sorted(one.id for one in self._policies.values() if tool.name in one.actions and one.reads_arguments)
         return Decision("deny", (reason,), tuple(ids))
 
-    def _slice(self, principal: Principal, connector: str) -> _Slice:
+    def _slice(self, principal: Principal, connector: str) -> Slice:
         """Callers and connectors that no policy tells apart share one."""
-        names = (ANYBODY, *sorted(self._named.intersection(_memberships(principal)))) if self._named else (ANYBODY,)
+        names = (ANYBODY, *sorted(self._named.intersection(names_of(principal)))) if self._named else (ANYBODY,)
         keys = tuple(key for who in names for key in ((who, ANYWHERE), (who, connector)) if key in self._shelves)
-        return _cached(
-            self._slices, keys, lambda: _build_slice([one for key in keys for one in self._shelves[key]]), SLICES_MAX
-        )
+        policies = (one for key in keys for one in self._shelves[key])
+        return _cached(self._slices, keys, lambda: build_slice(policies), SLICES_MAX)
 
     def _kinds_of(self, tool: Tool) -> Kind:
         if tool.name not in self._kinds:
             self._kinds[tool.name] = argument_kinds(tool)
         return self._kinds[tool.name]
 
-    def _entities_of(self, principal: Principal, tool: Tool) -> cedarpy.Entities:
-        def parse() -> cedarpy.Entities:
-            return cedarpy.Entities.from_json_str(
-                json.dumps(tell_entities(principal, tool, self._owners[tool.connector]))
-            )
 
-        return _cached(self._entities, (principal, tool.name), parse)
-
-
-def _sort(policies: Iterable[Policy], catalog: Catalog) -> dict[_Shelf, list[Policy]]:
-    """The policies by what their scopes confine them to. One on tools of several connectors stands on several shelves."""
-    shelves: dict[_Shelf, list[Policy]] = {}
-    for one in policies:
-        connectors = _connectors(one, catalog)
-        for name in (ANYWHERE,) if connectors is None else connectors:
-            shelves.setdefault((_who(one), name), []).append(one)
-    return shelves
+def _together(one: _Answer, other: _Answer) -> _Answer:
+    """What Cedar would have said of the policies of both."""
+    weight = max(one.weight, other.weight)
+    ids = tuple(sorted(name for answer in (one, other) if answer.weight == weight for name in answer.ids))
+    return _Answer(weight == 1, ids, one.failed or other.failed, tuple(sorted((*one.failing, *other.failing))))
 
 
-def _who(policy: Policy) -> _Who:
-    match policy.template.principal:
-        case (
-            pst.ScopeEq(pst.EntityUid() as uid)
-            | pst.ScopeIn(pst.EntityUid() as uid)
-            | pst.ScopeIsIn(_, pst.EntityUid() as uid)
-        ):
-            return str(uid.type), uid.id
-    return ANYBODY
-
-
-def _memberships(principal: Principal) -> Iterator[_Who]:
-    """All that a principal is in, itself among it: what `principal in ...` holds for."""
-    for uid in memberships(principal):
-        yield uid["type"], uid["id"]
-
-
-def _connectors(policy: Policy, catalog: Catalog) -> set[str] | None:
-    """The connectors that a policy's scope confines it to, None where it does not."""
-    by_action = None
-    if policy.actions and not policy.actions & set(EFFECTS):
-        by_action = {catalog.tools[name].connector for name in policy.actions if name in catalog.tools}
-    by_resource = None
-    match policy.template.resource:
-        case (
-            pst.ScopeEq(pst.EntityUid() as uid)
-            | pst.ScopeIn(pst.EntityUid() as uid)
-            | pst.ScopeIsIn(_, pst.EntityUid() as uid)
-        ):
-            by_resource = _within(uid, catalog)
-    if by_action is None or by_resource is None:
-        return by_resource if by_action is None else by_action
-    return by_action & by_resource
-
-
-def _within(uid: pst.EntityUid, catalog: Catalog) -> set[str]:
-    """The connectors of a tool, of a tenant, or that one itself."""
-    match str(uid.type):
-        case "Tool":
-            return {catalog.tools[uid.id].connector} if uid.id in catalog.tools else set()
-        case "Tenant":
-            return {name for name, one in catalog.connectors.items() if one.manifest.tenant == uid.id}
-        case _:
-            return {uid.id}
-
-
-def _build_slice(policies: list[Policy]) -> _Slice:
-    facts: set[str] = set()
-    arguments: dict[str, frozenset[str]] = {}
-    for one in policies:
-        facts.update(path[1] for path in one.reads if path[0] == "context" and path[1] in FACTS)
-        names = frozenset(path[2] for path in one.reads if path[:2] == ("context", "arguments"))
-        for tool in one.actions if names else ():
-            arguments[tool] = arguments.get(tool, frozenset()) | names
-    handle = cedar_set([one.template for one in policies])
-    return _Slice(handle, frozenset(one.id for one in policies), frozenset(facts), arguments)
+def _encode(context: Mapping[str, Any]) -> str:
+    return str(msgspec.json.encode(context), "utf-8")
 
 
 def _cached(cache: OrderedDict[object, _T], key: object, make: Callable[[], _T], most: int = CACHED_MAX) -> _T:

@@ -1,7 +1,7 @@
 """What Cedar is told of one call: entities, facts and arguments, as Cedar's JSON. Judges nothing."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -47,18 +47,19 @@ class Unrepresentable(Exception):
 
 def tell_facts(facts: Facts, wanted: Collection[str]) -> Json:
     """Those facts that are wanted."""
-    now = facts.now.astimezone(UTC)
-    told = {
-        "now": (now - _EPOCH) // _MILLISECOND,
-        "hour": now.hour,
-        "weekday": now.isoweekday(),
-        "door": facts.door,
-        "in_scope": facts.in_scope,
-        "source": facts.source,
-        "intent": facts.intent,
-        "labels": sorted(facts.labels),
-    }
-    return {name: told[name] for name in told if name in wanted}
+    return {name: tell(facts) for name, tell in _TELL.items() if name in wanted}
+
+
+_TELL: Mapping[str, Callable[[Facts], object]] = {
+    "now": lambda facts: (facts.now - _EPOCH) // _MILLISECOND,
+    "hour": lambda facts: facts.now.astimezone(UTC).hour,
+    "weekday": lambda facts: facts.now.astimezone(UTC).isoweekday(),
+    "door": lambda facts: facts.door,
+    "in_scope": lambda facts: facts.in_scope,
+    "source": lambda facts: facts.source,
+    "intent": lambda facts: facts.intent,
+    "labels": lambda facts: sorted(facts.labels),
+}
 
 
 def tell_arguments(arguments: Mapping[str, object], kinds: Kind, wanted: Collection[str]) -> Json:

@@ -304,6 +304,37 @@ def test_a_scope_that_no_call_can_meet_matches_nothing() -> None:
     assert decide(book, "home_lamp").allowed
 
 
+_CONDITIONS = {
+    "context.in_scope": True,
+    'context.door == "rest"': False,
+    "context.now > 0": True,
+    "context.now < 0": False,
+    "context.now * 9223372036854775807 == 1": None,
+    "context.arguments has count && context.arguments.count == 7": True,
+    "context.arguments has count && context.arguments.count == 8": False,
+    "context.arguments has count && context.arguments.count * 9223372036854775807 == 1": None,
+    "context.hour * 9223372036854775807 == 1": None,
+}
+"""Whether they hold for a call with the count 7; None where they fail."""
+_OFTEN = [when for when, holds in _CONDITIONS.items() for _ in range(3 if holds else 1)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["permit", "forbid"]), st.sampled_from(_OFTEN)), max_size=6))
+def test_whatever_policies_read_they_decide_as_if_all_were_asked_at_once(policies: list[tuple[str, str]]) -> None:
+    texts = (f'@id("p{n}") {effect} ({PAYS}) when {{ {when} }};' for n, (effect, when) in enumerate(policies))
+    book = book_of(*texts)
+    said = [(f"p{n}", effect, _CONDITIONS[when]) for n, (effect, when) in enumerate(policies)]
+    failing = tuple(name for name, _, holds in said if holds is None)
+    forbids, permits = (
+        tuple(name for name, effect, holds in said if effect == wanted and holds) for wanted in ("forbid", "permit")
+    )
+    allowed = not failing and not forbids and bool(permits)
+    for _ in range(2):  # The second time some of it is known.
+        decision = decide(book, "bank_pay", {"count": 7})
+        assert (decision.verdict, decision.policies) == ("allow" if allowed else "deny", failing or forbids or permits)
+
+
 def test_a_decision_that_was_kept_is_never_given_for_another_call() -> None:
     condition = 'context.hour == 12 && context.door == "mcp" && context.in_scope && principal.groups.contains("family")'
     book = book_of(f'@id("x") permit (principal, action in Action::"read", resource) when {{ {condition} }};')
