@@ -1,4 +1,4 @@
-"""Lexical ranking: BM25 over stemmed words of a tool's name, title, description, path and arguments.
+"""Lexical ranking: BM25 over stemmed words of a tool's name, title, description, path and arguments, and of its API's title.
 Needs no model and no GPU. Knows words, not meanings.
 
 Scores are worked out for each query, over the tools that its caller sees: how rare a word is and how long a text usually is
@@ -83,7 +83,7 @@ class Bm25:
         self._stem = Stemmer.Stemmer("english")
 
     def segment(self, tools: Sequence[Tool], api: str = "") -> Segment:
-        return index_words([tool.name for tool in tools], (self.words(text_of(tool)) for tool in tools))
+        return index_words([tool.name for tool in tools], (self.words(text_of(tool, api)) for tool in tools))
 
     def merge(self, segments: Sequence[Segment]) -> Segment:
         offsets = np.cumsum([0, *(len(one.names) for one in segments)], dtype=np.int32)
@@ -182,10 +182,10 @@ def _best(segment: Segment, scores: Floats, limit: int) -> Iterator[_Candidate]:
         yield _Candidate(-float(scores[place]), segment.names[place], int(place), segment)
 
 
-def text_of(tool: Tool) -> str:
-    """The words a tool is found by; those of its name and title count twice."""
+def text_of(tool: Tool, api: str = "") -> str:
+    """The words a tool is found by: those of its API, too; those of its name and title count twice."""
     operation = tool.operation
     arguments = [parameter.argument for parameter in operation.parameters]
     arguments += [field.argument for field in operation.body.fields] if operation.body else []
     head = f"{tool.name} {tool.title}"
-    return " ".join([head, head, tool.description, operation.path, *tool.tags, *arguments])
+    return " ".join([api, head, head, tool.description, operation.path, *tool.tags, *arguments])

@@ -161,7 +161,7 @@ def _entry(row: _Tool) -> Entry:
         row.id,
         f"{_source(row.id)}:{_vendor(row.id) or row.api}",
         tell_tool(row.api, row.name, row.summary, row.description, arguments),
-        " ".join([head, head, row.description, row.path, *arguments]),
+        " ".join([row.api, head, head, row.description, row.path, *arguments]),
         *(row.api, row.name, row.method, row.path, row.summary, row.description, arguments),
     )
 
