@@ -64,13 +64,14 @@ from gateway.grants import Grants
 from gateway.ingest import Ingestion, read_folder
 from gateway.intent import Intents
 from gateway.key_file import make_key_file
+from gateway.learning import Learning
 from gateway.origin import find_origin, knows_origin, other_origins, require_origin
 from gateway.policies import PolicyDesk
 from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
-from gateway.ranking import open_ranker
+from gateway.ranking import heads_of, open_ranker
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.settings import MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
@@ -115,8 +116,11 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         await ingestion.open([offered for offered in offers if offered.manifest.enabled], broken)
         watch = PolicyWatch(settings, published, ingestion, store, audit, policies, clock=clock)
         await watch.begin()
-        ranker = await opened.enter_async_context(open_ranker(settings.ranker, secrets, store))
-        discovery, every_s = Discovery(published, ToolIndex(ranker)), settings.follow_s
+        ranker = await opened.enter_async_context(open_ranker(settings.ranker, secrets, store, heads_of(settings)))
+        taught_by = [name for name, one in settings.tenants.items() if one.learn_from_searches]
+        learning = Learning(audit, taught_by, clock)
+        opened.push_async_callback(learning.close)
+        discovery, every_s = Discovery(published, ToolIndex(ranker), learning.note), settings.follow_s
         _keep_running(
             opened,
             ingestion.follow(every_s),

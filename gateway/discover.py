@@ -3,7 +3,7 @@ whoever asks to see what more scopes would give."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -89,10 +89,14 @@ class Indexed(Struct, frozen=True):
     given_up: bool = False
 
 
+# Told of every search: who, what, what was found, and at which door.
+Heard = Callable[[Principal, str, Sequence[str], str], None]
+
+
 class Discovery:
     """Looks at the catalog through the eyes of one caller."""
 
-    def __init__(self, published: Published, index: ToolIndex[Any]) -> None:
+    def __init__(self, published: Published, index: ToolIndex[Any], heard: Heard) -> None:
         self._published = published
         self.ranked_by = index.ranked_by
         self._index = index
@@ -100,6 +104,7 @@ class Discovery:
         self._parts: OrderedDict[View, tuple[Part[Any], ...]] = OrderedDict()
         self._fitting: OrderedDict[tuple[View, str, Filter], tuple[Tool, ...]] = OrderedDict()
         self._narrowed: OrderedDict[tuple[View, Filter], tuple[Part[Any], ...]] = OrderedDict()
+        self._heard = heard
 
     def view(self, principal: Principal, *, step_up: bool = False) -> View:
         """Everything this caller may call; with `step_up` also what it could with more scopes. The same object for the same
@@ -123,9 +128,16 @@ class Discovery:
         seen = self.view(principal).tools
         return tool.related and seen_by(tool.related, lambda name: is_of(seen.get(name), tool.connector))
 
-    async def search(self, principal: Principal, query: str, limit: int = 10, among: Filter = EVERYTHING) -> Answer:
+    async def search(
+        self, principal: Principal, query: str, limit: int = 10, among: Filter = EVERYTHING, *, door: str
+    ) -> Answer:
         """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first, as if there were none but those
-        that the filter takes."""
+        that the filter takes. `door` is where somebody asked."""
+        answer = await self._search(principal, query, limit, among)
+        self._heard(principal, query, [one.tool.name for one in answer.found], door)
+        return answer
+
+    async def _search(self, principal: Principal, query: str, limit: int, among: Filter) -> Answer:
         view = self.view(principal)
         parts = await (self._parts_of(view) if among == EVERYTHING else self._narrowed_parts(view, among))
         ranked = await self._index.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)), parts, len(view.tools))
@@ -139,7 +151,7 @@ class Discovery:
         pages that follow the first one."""
         key = (self.view(principal), intent, among)
         if not again or key not in self._fitting:
-            answer = await self.search(principal, intent, INTENT_TOOLS_MAX, among)
+            answer = await self._search(principal, intent, INTENT_TOOLS_MAX, among)
             self._fitting[key] = tuple(one.tool for one in answer.found)
             _forget_oldest(self._fitting)
         return self._fitting[key]

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.rankers.base import Encoding, Ranker, Scoring
 from gateway.rankers.fused import Fused
+from gateway.rankers.head import with_head
 from gateway.rankers.lexical import Bm25
 from gateway.rankers.remote import ModelServer, RemoteEncoder, RemoteScorer, may_be_asked
 from gateway.rankers.reranked import Reranked
@@ -21,6 +22,7 @@ from gateway.settings import (
     RankerSettings,
     RemoteModel,
     RemoteReranker,
+    Settings,
     SettingsBroken,
 )
 from gateway.stores.base import VectorStore
@@ -29,15 +31,15 @@ from gateway.vectors import Vectors
 
 @asynccontextmanager
 async def open_ranker(
-    told: RankerSettings, secrets: Mapping[str, str], store: VectorStore
+    told: RankerSettings, secrets: Mapping[str, str], store: VectorStore, heads: Path
 ) -> AsyncIterator[Ranker[Any]]:
-    """Raises SettingsBroken, or BadRequest where there is no such model."""
+    """`heads` is the folder of what was learnt here. Raises SettingsBroken, or BadRequest where there is no such model."""
     match told:
         case LexicalRanker():
             yield Bm25()
         case FusedRanker(reranker=reranker):
             async with AsyncExitStack() as opened:
-                encoder = await asyncio.to_thread(_encoder, told, secrets)
+                encoder = with_head(await asyncio.to_thread(encoder_of, told, secrets), heads)
                 opened.callback(encoder.close)
                 vectors = Vectors(encoder, store)
                 opened.callback(asyncio.create_task(vectors.keep()).cancel)
@@ -50,7 +52,13 @@ async def open_ranker(
                 yield Reranked(fused, scorer, reranker.candidates, reranker.deadline_s)
 
 
-def _encoder(told: FusedRanker, secrets: Mapping[str, str]) -> Encoding:
+def heads_of(settings: Settings) -> Path:
+    """Where what search has learnt here lies."""
+    return Path(settings.data_dir) / "search_heads"
+
+
+def encoder_of(told: FusedRanker, secrets: Mapping[str, str]) -> Encoding:
+    """Whoever opens it closes it. Raises SettingsBroken, or BadRequest where there is no such model."""
     match told.model:
         case RemoteModel(model=name, width=width) as remote:
             return RemoteEncoder(_server("model", remote, secrets), name, width)

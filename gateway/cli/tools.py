@@ -165,7 +165,7 @@ async def search(
     else:
         async with open_here() as gateway:
             among = narrow(connectors, effects, tags)
-            answer = await gateway.discovery.search(await operator(gateway, tenant), query, limit, among)
+            answer = await gateway.discovery.search(await operator(gateway, tenant), query, limit, among, door="cli")
         rows = [(one.tool.name, one.score, one.tool.title, one.matched, dict(one.places)) for one in answer.found]
         late = answer.late
     for name, score, title, matched, places in rows:

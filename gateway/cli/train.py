@@ -1,18 +1,29 @@
 """Training of the models of search, from a corpus of tools and queries."""
 
+import os
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import rich_click as click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gateway.cli.owner import open_here, settings_here
 from gateway.cli.root import cli
-from gateway.cli.terminal import err, out
+from gateway.cli.terminal import asynchronous, err, out
+from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest
+from gateway.rankers.base import Matrix
+from gateway.rankers.head import Report, accept, roll_back
+from gateway.ranking import encoder_of, heads_of
+from gateway.settings import FusedRanker, Settings, load_secrets
 
 if TYPE_CHECKING:
+    from gateway.training.head import HeadRecipe
     from gateway.training.run import Record, Tell
 
 R = TypeVar("R")
@@ -49,7 +60,7 @@ def encoder(
     corpus: Path, start: Path, folder: Path, name: str, recipe: Path | None, hold: tuple[str, ...], device: str
 ) -> None:
     """An encoder, from CORPUS: wishes come near to the tools that fit them."""
-    run = _training()
+    run = _training("run")
     task = run.Task(corpus, start, folder, name, run.held(hold), device)
     read = _read_recipe(recipe, run.EncoderRecipe)
     _show(lambda tell: run.make_encoder(task, read, tell))
@@ -75,18 +86,18 @@ def reranker(
     teacher: Path | None,
 ) -> None:
     """A reranker, from CORPUS: reads a query and a tool together, and says how well they fit."""
-    run = _training()
+    run = _training("run")
     task = run.Task(corpus, start, folder, name, run.held(hold), device)
     read = _read_recipe(recipe, run.RerankerRecipe)
     _show(lambda tell: run.make_reranker(task, read, near, layers, teacher, tell))
 
 
-def _training() -> Any:
+def _training(name: str) -> Any:
+    """One of the modules that train."""
     try:
-        from gateway.training import run
+        return import_module(f"gateway.training.{name}")
     except ImportError as error:
         raise BadRequest("This needs torch: pip install 'factotum[neural]'.") from error
-    return run
 
 
 def _read_recipe(path: Path | None, kind: type[R]) -> R:
@@ -102,3 +113,54 @@ def _show(make: "Callable[[Tell], Record]") -> None:
         bar = progress.add_task("", loss=float("nan"), total=None)
         record = make(lambda step, steps, loss: progress.update(bar, total=steps, completed=step, loss=loss))
     out.print(f"{record.model}: {record.steps} steps, loss {record.loss}, {record.seconds:.0f} s on {record.device}")
+
+
+@train.command()
+@click.option("--recipe", type=FILE, help="A JSON file with what differs from the usual recipe.")
+@click.option("--rollback", is_flag=True, help="Put the head before this one in force, or none.")
+@asynchronous
+async def head(recipe: Path | None, rollback: bool) -> None:
+    """What search learns from this gateway's own log: queries of tenants that have said so, and the tools that they then called. It
+    comes into force at the next start, and only if it finds the tools of connectors that it was not taught with better."""
+    settings = settings_here()
+    heads = heads_of(settings)
+    if rollback:
+        number = roll_back(heads)
+        out.print(f"In force at the next start: {f'head {number}' if number else 'no head'}.")
+        return
+    if not isinstance(settings.ranker, FusedRanker):
+        raise BadRequest("A head is for the vectors of `ranker: fused`, and this gateway ranks by words.")
+    read = _read_recipe(recipe, _training("head").HeadRecipe)
+    async with open_here() as gateway:
+        matrix, report = await _learn(gateway, settings, settings.ranker, read)
+    out.print(
+        f"{report.lessons} lessons of {report.connectors} connectors; on connectors it was not taught with nDCG@10 "
+        f"{report.before:.3f} without it, {report.after:.3f} with it, better in {report.wins:.3f} of the resamples."
+    )
+    if not report.accepted:
+        out.print("It is not accepted: what is in force stays.")
+        sys.exit(1)
+    out.print(f"Head {accept(heads, matrix, report)} is in force from the next start on.")
+
+
+async def _learn(
+    gateway: Gateway, settings: Settings, ranker: FusedRanker, recipe: "HeadRecipe"
+) -> tuple[Matrix, Report]:
+    """Raises BadRequest where there is nothing to learn from."""
+    teachers = [name for name, one in settings.tenants.items() if one.learn_from_searches]
+    if not teachers:
+        raise BadRequest("No tenant lets its searches be learnt from: `tenants: {NAME: {learn_from_searches: true}}`.")
+    gathered, training = _training("lessons"), _training("head")
+    lessons = [(name, await gathered.read_lessons(gateway.store, name)) for name in teachers]
+    encoder = encoder_of(ranker, load_secrets(os.environ, settings))
+    try:
+        taught = [
+            await gathered.prepare(own, gateway.published.of(name).catalog, encoder) for name, own in lessons if own
+        ]
+    finally:
+        encoder.close()
+    if not taught:
+        raise BadRequest("There is nothing to learn from yet: no search was followed by a call of what it found.")
+    with TemporaryDirectory() as scratch:
+        told: tuple[Matrix, Report] = training.try_head(gathered.join(taught), encoder.name, recipe, Path(scratch))
+    return told

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, field, structs
 from gateway.core.principal import Principal
 
 Phase = Literal[
-    "sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered"
+    "sending", "done", "denied", "rejected", "failed", "uncertain", "cancelled", "previewed", "administered", "searched"
 ]
 
 GROUPS_MAX, SCOPES_MAX = 64, 32
@@ -23,7 +23,7 @@ class AuditEntry(Struct, frozen=True, omit_defaults=True):
     `done` the backend answered; `denied` scopes or a policy said no; `rejected` the arguments or the tool's name were wrong,
     or the request was turned away at the door; `failed` no usable answer and nothing can have happened; `uncertain` no answer
     and a write may have happened; `cancelled` the caller went away; `previewed` a dry run;
-    `administered` a change to the gateway itself.
+    `administered` a change to the gateway itself; `searched` a search of a tenant whose searches are learnt from.
     `arguments` are redacted JSON. `identity` is who reached the backend; `issuer` vouched for the subject, and `actors` act
     for it; `approval` is the approval or the grant (`g-...`) that was used. `sequence` is given by the store.
 

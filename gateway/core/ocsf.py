@@ -12,7 +12,14 @@ API_ACTIVITY, APPLICATION_ACTIVITY = 6003, 6
 _ACTIVITY = {"read": 2, "write": 3, "destructive": 4}
 # Severity: 1 informational, 2 low, 3 medium. Status: 1 success, 2 failure, 99 other.
 _SEVERITY: dict[Phase, int] = {"denied": 2, "failed": 2, "rejected": 1, "uncertain": 3}
-_STATUS: dict[Phase, int] = {"done": 1, "previewed": 1, "administered": 1, "sending": 99, "uncertain": 99}
+_STATUS: dict[Phase, int] = {
+    "done": 1,
+    "previewed": 1,
+    "administered": 1,
+    "searched": 1,
+    "sending": 99,
+    "uncertain": 99,
+}
 
 
 def to_ocsf(entry: AuditEntry, product_version: str) -> dict[str, Any]:

@@ -11,10 +11,12 @@ SHARED = ""
 
 class TenantPowers(Struct, frozen=True, forbid_unknown_fields=True):
     """What connectors that a tenant brought itself may use: these `secrets`, by name, and these networks (CIDR) that are not
-    public. INVARIANT: a tenant of which nothing is said may use none."""
+    public. INVARIANT: a tenant of which nothing is said may use none. `learn_from_searches`: whether its searches are put on
+    record, for search to learn from (`factotum train head`)."""
 
     secrets: tuple[str, ...] = ()
     allow_addresses: tuple[str, ...] = ()
+    learn_from_searches: bool = False
 
 
 def is_seen(owner: str, tenant: str) -> bool:

@@ -236,7 +236,7 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
         )
         asked = _decode(body, SearchBody)
         among = narrow(asked.connectors, asked.effects, asked.tags)
-        answer = await gateway.discovery.search(principal, asked.query, asked.limit, among)
+        answer = await gateway.discovery.search(principal, asked.query, asked.limit, among, door="rest")
         schemas = first_schemas(answer.found, asked.schemas)
         return _json(SearchAnswer(tuple(_hit(one, schemas) for one in answer.found), answer.late))
 

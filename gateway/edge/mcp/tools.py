@@ -121,7 +121,9 @@ class Toolbox:
         match params.name:
             case SEARCH.name:
                 among = narrow(*(asked.get(one, ()) for one in ("connectors", "effects", "tags")))
-                answer = await self._discovery.search(principal, asked["query"], int(asked.get("limit", 10)), among)
+                answer = await self._discovery.search(
+                    principal, asked["query"], int(asked.get("limit", 10)), among, door="mcp"
+                )
                 schemas = first_schemas(answer.found, int(asked.get("schemas", SCHEMAS_SHOWN)))
                 told = {"tools": [_summarise(one, schemas.get(one.tool.name)) for one in answer.found]}
                 return _json_result(told | ({"late": answer.late} if answer.late else {}), structured)
