@@ -153,7 +153,7 @@ class Calls:
             await self._approve(record, ready)
             record.request_bytes = len(ready.request.content)
             if tool.effect != "read":
-                await record.before_write()
+                await self._announce(record)
                 await self._audit.record(record.entry("sending"))
                 record.write_has_left = True
             send = partial(self._send, ready.connector.manifest, ready.credential, use)
@@ -202,6 +202,15 @@ class Calls:
             record.used = await self._approvals.use(
                 record.principal, tool, record.arguments, record.logged, ready.decision
             )
+
+    async def _announce(self, record: "_Record") -> None:
+        """Let whoever has to know it know that a write is about to leave."""
+        try:
+            await record.before_write()
+        except GatewayError:
+            if record.used is not None:
+                await self._approvals.give_back(record.used)
+            raise
 
     async def _send_first(self, record: "_Record", send: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
         """The request of the call itself. A write that cannot have left gives back what it was counted as: it was sent

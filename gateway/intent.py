@@ -158,12 +158,16 @@ class Intents:
         if len(await self._store.runs(principal.owner, most, open_only=True)) >= most:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
 
+    async def look_up(self, principal: Principal, run_id: str) -> Run:
+        """One of one's own. Raises NotFound."""
+        run = await self._store.find_run(run_id)
+        if run is None or run.owner != principal.owner:
+            raise NotFound(f"There is no intent {run_id[:40]!r} of yours.")
+        return run
+
     async def find(self, principal: Principal, run_id: str) -> Held:
         """One of one's own, and what it has come to. Raises NotFound."""
-        held = await self._load(run_id)
-        if held is None or held.run.owner != principal.owner:
-            raise NotFound(f"There is no intent {run_id[:40]!r} of yours.")
-        return held
+        return await self._replay(await self.look_up(principal, run_id))
 
     async def list(self, principal: Principal, limit: int) -> Sequence[Run]:
         """One's own, the newest first."""
@@ -171,7 +175,7 @@ class Intents:
 
     async def journal(self, principal: Principal, run_id: str, after: int = 0) -> Sequence[Entry]:
         """What happened after an event, oldest first. Raises NotFound."""
-        await self.find(principal, run_id)
+        await self.look_up(principal, run_id)
         return await self._store.journal(run_id, after, JOURNAL_MAX)
 
     async def follow(
@@ -179,27 +183,31 @@ class Intents:
     ) -> AsyncGenerator[Entry | None]:
         """What happened after an event, and what happens, to the end; None after `quiet_s` in which nothing did. Raises
         NotFound."""
+        quiet_s_left = quiet_s
         while not self._published.stopped:
             turn = self._turn
-            held = await self.find(principal, run_id)
+            run = await self.look_up(principal, run_id)
             entries = await self._store.journal(run_id, after, JOURNAL_MAX)
             for one in entries:
                 after = one.sequence
                 yield one
-            if held.run.state in ENDED and held.run.sequence <= after:
+            if run.state in ENDED and run.sequence <= after:
                 return
-            if not entries and not await _within(turn, min(quiet_s, self._look_s)):
-                yield None
+            if not entries and not await _within(turn, self._look_s):
+                quiet_s_left -= self._look_s
+                if quiet_s_left <= 0:
+                    quiet_s_left = quiet_s
+                    yield None
 
     async def wait(self, principal: Principal, run_id: str, seconds: float) -> Held:
         """The run once it waits for somebody or has ended, or after so many seconds. Raises NotFound."""
         ends_at = asyncio.get_running_loop().time() + seconds
         while True:
             turn = self._turn
-            held = await self.find(principal, run_id)
+            run = await self.look_up(principal, run_id)
             left = ends_at - asyncio.get_running_loop().time()
-            if held.run.state not in MOVING or left <= 0 or self._published.stopped:
-                return held
+            if run.state not in MOVING or left <= 0 or self._published.stopped:
+                return await self._replay(run)
             await _within(turn, min(left, self._look_s))
 
     async def answer(self, principal: Principal, run_id: str, values: Mapping[str, Any]) -> Run:
@@ -254,11 +262,12 @@ class Intents:
 
     async def _load(self, run_id: str) -> Held | None:
         run = await self._store.find_run(run_id)
-        if run is None:
-            return None
-        entries = await self._store.journal(run_id, 0, JOURNAL_MAX)
-        entries = [one for one in entries if one.sequence <= run.sequence]
-        return Held(run, replay(run.plan, entries, self._settings.budget))
+        return await self._replay(run) if run is not None else None
+
+    async def _replay(self, run: Run) -> Held:
+        entries = await self._store.journal(run.id, 0, JOURNAL_MAX)
+        known = (one for one in entries if one.sequence <= run.sequence)
+        return Held(run, replay(run.plan, known, self._settings.budget))
 
     async def _write(self, held: Held, event: Event, principal: Principal | None = None) -> None:
         """One event more; from then on for this principal, where one is named. Raises Overtaken."""

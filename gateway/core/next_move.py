@@ -107,6 +107,8 @@ class _Moves:
         self._tools = tools
         self._bound = bound
         self.steps = {step.name: step for step in run.plan.steps}
+        self._listed: dict[str, list[Any]] = {}
+        self._answered: dict[str, Any] = {}
 
     # Forwards.
 
@@ -240,9 +242,11 @@ class _Moves:
     def _answer(self, name: str) -> Any:
         """What a step answered, of one with `each` all its answers."""
         step = self.steps[name]
-        if step.each is None:
-            return self._one_answer(step, 0)
-        return [self._one_answer(step, index, in_list=True) for index in range(len(self._items(step)))]
+        if name not in self._answered:
+            count = len(self._items(step)) if step.each is not None else 0
+            every = [self._one_answer(step, index, in_list=True) for index in range(count)]
+            self._answered[name] = every if step.each is not None else self._one_answer(step, 0)
+        return self._answered[name]
 
     def _one_answer(self, step: Step, index: int, *, in_list: bool = False) -> Any:
         standing = self._progress.of("do", step.name, index)
@@ -262,8 +266,12 @@ class _Moves:
 
     def _items(self, step: Step) -> list[Any]:
         """What a step with `each` is carried out for."""
-        assert step.each is not None
-        each = step.each
+        if step.name not in self._listed:
+            assert step.each is not None
+            self._listed[step.name] = self._find_items(step, step.each)
+        return self._listed[step.name]
+
+    def _find_items(self, step: Step, each: Ref) -> list[Any]:
         try:
             found = value_at(self._answer(each.step), each.pointer)
         except LookupError as error:
@@ -311,7 +319,12 @@ class _Moves:
         if stuck:
             return End("failed", f"The budget is used up ({told}), and the gateway allows no more.")
         raised = {
-            name: {"type": "number", "minimum": getattr(budget, name), "maximum": getattr(bound, name)} for name in used
+            name: {
+                "type": "number" if name == "wall_s_max" else "integer",
+                "minimum": getattr(budget, name),
+                "maximum": getattr(bound, name),
+            }
+            for name in used
         }
         schema = {"type": "object", "properties": raised, "required": over, "additionalProperties": False}
         return Ask((Question(BUDGET, f"The budget is used up: {told}. May it be more?", schema),))

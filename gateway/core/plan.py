@@ -10,7 +10,7 @@ from gateway.core.pointer import escape
 
 STEPS_MAX = 50
 NESTING_MAX = 32
-SOURCES_MAX = 1_000
+SOURCES_MAX = 2_000
 ITEMS_MAX = 100
 INTENT_CHARACTERS_MAX = 4_000
 CALLS_MAX = 10_000
@@ -150,14 +150,14 @@ class Circular(Exception):
 def in_order(plan: Plan) -> tuple[Step, ...]:
     """The steps, each after all that it refers to. Raises Circular."""
     told: list[Step] = []
-    left = list(plan.steps)
+    left = [(step, needed_by(step)) for step in plan.steps]
     while left:
-        waiting = {step.name for step in left}
-        ready = next((step for step in left if waiting.isdisjoint(needed_by(step))), None)
+        waiting = {step.name for step, _ in left}
+        ready = next((one for one in left if waiting.isdisjoint(one[1])), None)
         if ready is None:
-            raise Circular(tuple(step.name for step in left))
+            raise Circular(tuple(step.name for step, _ in left))
         left.remove(ready)
-        told.append(ready)
+        told.append(ready[0])
     return tuple(told)
 
 

@@ -70,17 +70,22 @@ def check_plan(plan: Plan, tools: Mapping[str, Tool], loose: Collection[str] = (
 def _steps_alone(plan: Plan) -> Iterator[PlanProblem]:
     """What can be told without any tool."""
     names = [step.name for step in plan.steps]
+    count = sum(1 for step in plan.steps for one in _sources(step) for _ in leaves(one))
+    if count > SOURCES_MAX:
+        yield PlanProblem("", "", f"a plan has at most {SOURCES_MAX} sources of arguments; this one has {count}")
+        return
     for step in plan.steps:
         if names.count(step.name) > 1:
             yield PlanProblem(step.name, "", "two steps have this name")
-        verify = step.told_verify
-        sources = [step.arguments, *([verify.arguments, verify.shows] if verify is not None else [])]
-        if any(nesting(one) > NESTING_MAX for one in sources):
+        if any(nesting(one) > NESTING_MAX for one in _sources(step)):
             yield PlanProblem(step.name, "", f"its arguments nest deeper than {NESTING_MAX} levels")
-        if sum(1 for one in sources for _ in leaves(one)) > SOURCES_MAX:
-            yield PlanProblem(step.name, "", f"it has more than {SOURCES_MAX} sources of arguments")
         for missing in sorted(needed_by(step) - set(names)):
             yield PlanProblem(step.name, "", f"it refers to {missing}, and there is no such step")
+
+
+def _sources(step: Step) -> tuple[Mapping[str, Source], ...]:
+    verify = step.told_verify
+    return (step.arguments, verify.arguments, verify.shows) if verify is not None else (step.arguments,)
 
 
 class _Checking:
