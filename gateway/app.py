@@ -165,6 +165,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             calls,
             approvals,
             store,
+            store,
             settings.intents,
             look_s=every_s,
             clock=clock,

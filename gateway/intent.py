@@ -73,9 +73,10 @@ from gateway.errors import (
 )
 from gateway.published import Published
 from gateway.settings import IntentSettings
-from gateway.stores.base import RunStore
+from gateway.stores.base import KeyStore, RunStore
 
 JOURNAL_MAX = 100_000
+PAGE_EVENTS = 100
 TRIES_MAX = 20
 KEY_CHARACTERS_MAX = 200
 DETAIL_CHARACTERS_MAX = 1_000
@@ -107,6 +108,7 @@ class Intents:
         calls: Calls,
         approvals: Approvals,
         store: RunStore,
+        keys: KeyStore,
         settings: IntentSettings,
         *,
         look_s: float,
@@ -118,6 +120,7 @@ class Intents:
         self._calls = calls
         self._approvals = approvals
         self._store = store
+        self._keys = keys
         self._settings = settings
         self._look_s = look_s
         self._clock = clock
@@ -187,7 +190,7 @@ class Intents:
         while not self._published.stopped:
             turn = self._turn
             run = await self.look_up(principal, run_id)
-            entries = await self._store.journal(run_id, after, JOURNAL_MAX)
+            entries = await self._store.journal(run_id, after, PAGE_EVENTS)
             for one in entries:
                 after = one.sequence
                 yield one
@@ -366,6 +369,8 @@ class Intents:
                 await self._write(held, AskedFor(questions))
             case Skip(way=way, step=step, iteration=iteration, detail=detail):
                 await self._write(held, Skipped(step, iteration, detail, way))
+            case Make() if not await self._is_still(held.run.principal):
+                await self._write(held, Ended("failed", "The key that it was started with is revoked, or has ended."))
             case Make() if held.run.mode == "preview" and move.tool.effect != "read":
                 await self._preview(held, move)
             case Make():
@@ -445,6 +450,15 @@ class Intents:
                     return
                 held.run, held.progress = fresh.run, fresh.progress
         raise Overtaken
+
+    async def _is_still(self, principal: Principal) -> bool:
+        """Whether the key of a caller is good now. Of a token nobody can tell that any more."""
+        if principal.method != "api_key":
+            return True
+        key = next((one for one in await self._keys.keys() if one.id == principal.client), None)
+        if key is None or key.revoked_at is not None:
+            return False
+        return key.expires_at is None or self._clock() < key.expires_at
 
     async def _is_decided(self, held: Held) -> bool:
         """Whether the approval that a run waits for is decided; it goes on then, or has ended."""

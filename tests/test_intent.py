@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -401,3 +402,20 @@ async def test_what_is_cancelled_while_a_write_is_on_its_way_is_told_truly(door:
             break
         await asyncio.sleep(0.02)  # The answer comes after the run was cancelled.
     assert (call["state"], shop.writes) == ("accepted", ["make tea"])
+
+
+async def test_a_run_whose_key_is_revoked_makes_no_further_call(door: Door, shop: Shop, token: str) -> None:
+    run = await start(
+        door, token, step("tea", "make", item={"kind": "slot", "question": "Which tea?"}), TEA | {"name": "b"}
+    )
+    shop.slow_s = 0.3
+    await post(door, token, run, "inputs", {"values": {"tea/item": "green"}})
+    await shop.arrived.wait()
+    (key,) = await door.gateway.store.keys()
+    await door.gateway.store.revoke_key(key.id, datetime.now(UTC))
+    for _ in range(200):
+        told = await door.gateway.store.find_run(run["id"])
+        if told is not None and told.state == "failed":
+            break
+        await asyncio.sleep(0.02)  # The write that is on its way comes to its end first.
+    assert (told and told.state, shop.writes) == ("failed", ["make green"])

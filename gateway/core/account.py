@@ -43,7 +43,7 @@ def _say(standing: Standing) -> tuple[str, Certainty]:
     called, refused, verified = standing.called, standing.refused, standing.verified
     if standing.skipped is not None:
         return f"left out, because {standing.skipped.detail}.", "not done"
-    if standing.previewed:
+    if standing.previewed is not None:
         return "it would be sent as the preview shows; nothing was sent.", "not done"
     if verified is not None and verified.shown:
         return f"done, and {verified.tool} shows it.", "verified"

@@ -254,7 +254,7 @@ class _Moves:
             return None
         if standing.skipped is not None:
             raise _Left(f"{step.name} was left out")
-        if standing.previewed:
+        if standing.previewed is not None:
             raise _Left(f"it needs what {step.name} will answer")
         if standing.called is None:
             raise _failed(step, "nobody saw what it answered, and a later step needs it")

@@ -201,7 +201,7 @@ class Standing(Struct, frozen=True):
     refused: Refused | None = None
     skipped: Skipped | None = None
     verified: Verified | None = None
-    previewed: bool = False
+    previewed: Previewed | None = None
     happened: bool = False
     sent: int = 0
     rows: tuple[int, ...] = ()
@@ -216,7 +216,7 @@ class Standing(Struct, frozen=True):
     @property
     def settled(self) -> bool:
         """Whether nothing more is to be done about it, but for looking after it."""
-        return self.called is not None or self.skipped is not None or self.previewed or self.happened
+        return self.called is not None or self.skipped is not None or self.previewed is not None or self.happened
 
 
 class Spent(Struct, frozen=True):
@@ -319,7 +319,7 @@ def _note_call(
         case Skipped():
             known = structs.replace(known, skipped=event)
         case Previewed():
-            known = structs.replace(known, previewed=True)
+            known = structs.replace(known, previewed=event)
         case Verified():
             known = structs.replace(known, verified=event, happened=known.happened or event.shown is True)
             progress.spent = structs.replace(spent, calls=spent.calls + 1)

@@ -1,7 +1,8 @@
 """REST for intents: start one, look at it, follow it, answer it, cancel it, take it back. Knows the wire; `intent` acts."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from datetime import datetime
+from itertools import accumulate
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Meta, Raw, Struct
 
 from gateway.core.account import Sentence, account
 from gateway.core.plan import Budget, Leaf, Plan, Step, in_order, leaves
-from gateway.core.run import Entry, Mode, Previewed, Question, Run, RunState, Spent, Standing
+from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing
 from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
@@ -24,6 +25,8 @@ from gateway.intent import Held
 INTENTS_MAX = 500
 WAIT_S_MAX = 60.0
 QUIET_S = 15.0
+# Beyond that the results of calls are in the events alone.
+RESULTS_BYTES_MAX = 1 << 20
 COMMENT = b": still here\n\n"
 
 AnyRequest = Request[Any, Any, Any]
@@ -54,8 +57,9 @@ class ArgumentShown(Struct, frozen=True):
 
 
 class CallShown(Struct, frozen=True, omit_defaults=True):
-    """One call of a step. `rows` are those of the journal. `request` is what a preview shows: method, URL, headers and body,
-    secrets redacted; `undo` is the tool that would take it back, "" where there is none."""
+    """One call of a step. `rows` are those of the journal. `result` is null beyond RESULTS_BYTES_MAX in all: the events have it.
+    `request` is what a preview shows: method, URL, headers and body, secrets redacted; `undo` is the tool that would take it
+    back, "" where there is none."""
 
     iteration: int
     state: str
@@ -128,8 +132,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     async def shown(request: AnyRequest, run_id: str, wait_s: float = 0.0) -> IntentShown:
         principal = await desk.principal(request.scope)
-        held = await intents.wait(principal, run_id, wait_s)
-        return _shown(held, await intents.journal(principal, run_id))
+        return _shown(await intents.wait(principal, run_id, wait_s))
 
     @post("/v1/intents", status_code=201)
     async def start_intent(request: AnyRequest) -> IntentShown:
@@ -221,10 +224,10 @@ def _summary(run: Run) -> IntentSummary:
     return IntentSummary(run.id, run.plan.intent, run.mode, run.state, run.created_at, run.updated_at)
 
 
-def _shown(held: Held, entries: Any) -> IntentShown:
+def _shown(held: Held) -> IntentShown:
     run, progress = held.run, held.progress
     waiting = progress.waiting if run.state == "needs_approval" else None
-    requests = {(one.event.step, one.event.iteration): one.event for one in entries if isinstance(one.event, Previewed)}
+    few = _few_results(progress)
     return IntentShown(
         run.id,
         run.plan.intent,
@@ -243,25 +246,31 @@ def _shown(held: Held, entries: Any) -> IntentShown:
                 step.name,
                 step.tool,
                 tuple(ArgumentShown(place, leaf) for place, leaf in leaves(step.arguments)),
-                tuple(_calls(held, step, requests)),
+                tuple(_calls(progress, step, few)),
             )
             for step in in_order(run.plan)
         ),
     )
 
 
-def _calls(held: Held, step: Step, requests: Mapping[tuple[str, int], Previewed]) -> Iterator[CallShown]:
-    progress = held.progress
+def _few_results(progress: Progress) -> frozenset[Place]:
+    """The first calls, as long as their results are RESULTS_BYTES_MAX at most in all."""
+    sizes = {place: len(one.called.result) for place, one in progress.calls.items() if one.called is not None}
+    sums = zip(sizes, accumulate(sizes.values()), strict=True)
+    return frozenset(place for place, total in sums if total <= RESULTS_BYTES_MAX)
+
+
+def _calls(progress: Progress, step: Step, few: frozenset[Place]) -> Iterator[CallShown]:
     for way, _, index in sorted(place for place in progress.calls if place[:2] == ("do", step.name)):
         standing, back = progress.of(way, step.name, index), progress.of("undo", step.name, index)
-        called, preview = standing.called, requests.get((step.name, index))
+        called, preview, is_few = standing.called, standing.previewed, (way, step.name, index) in few
         yield CallShown(
             iteration=index,
             state=_state(standing),
             rows=(*standing.rows, *back.rows),
             status=called.status if called is not None else 0,
             detail=_detail(standing),
-            result=called.result if called is not None else None,
+            result=called.result if called is not None and is_few else None,
             request=preview.request if preview is not None else None,
             undo=preview.undo if preview is not None else "",
             undone=(back.called is not None and not back.called.is_error) or back.happened,
@@ -273,7 +282,7 @@ def _state(standing: Standing) -> str:
     called, verified = standing.called, standing.verified
     if standing.skipped is not None:
         return "skipped"
-    if standing.previewed:
+    if standing.previewed is not None:
         return "previewed"
     if verified is not None and verified.shown:
         return "verified"
