@@ -10,6 +10,7 @@ from msgspec import Raw, Struct
 
 from gateway.core.arguments import BACKTRACKS_MAX
 from gateway.core.faces import is_item
+from gateway.core.fold import mentioned
 from gateway.core.pattern import COMPILED_BYTES_MAX
 from gateway.core.pointer import escape, tokens
 
@@ -53,11 +54,18 @@ class Place(Struct, frozen=True):
 
     @property
     def schema(self) -> dict[str, Any]:
-        """All of it as one schema."""
+        """All of it as one schema, with the definitions that it reaches."""
         whole: dict[str, Any] = {"anyOf": list(self.schemas)}
         if len(self.schemas) == 1:
             whole = dict(self.schemas[0]) if isinstance(self.schemas[0], dict) else {}
-        return whole | ({"$defs": dict(self.definitions)} if self.definitions else {})
+        whole.pop("$defs", None)
+        reached: dict[str, Any] = {}
+        waiting = [whole]
+        while waiting:
+            fresh = mentioned(waiting.pop()) - reached.keys()
+            reached |= {name: self.definitions.get(name, True) for name in fresh}
+            waiting += [reached[name] for name in sorted(fresh)]
+        return whole | ({"$defs": reached} if reached else {})
 
     def _parts(self, schemas: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
         """The schemas, what they refer to, and what they are put together from."""

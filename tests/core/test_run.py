@@ -14,6 +14,7 @@ from gateway.core.look import Look, judge
 from gateway.core.next_move import Ask, Check, End, Make, Move, Skip, next_move
 from gateway.core.plan import ITEMS_MAX, Budget, Item, Literal, Plan, Ref, Slot, Source, Step, When
 from gateway.core.principal import Principal
+from gateway.core.reach import place_of
 from gateway.core.relation import Binding, Relation
 from gateway.core.run import (
     Answered,
@@ -149,6 +150,13 @@ def test_what_was_said_to_have_happened_and_nobody_saw_cannot_be_referred_to() -
     run = a_run(make(), Step("one", "order", {"id": Ref("tea", "/id")}))
     found = move(run, Sending("tea", 0, "make", "d"), Answered({"do:tea:0": "happened"}))
     assert found == End("failed", "tea: nobody saw what it answered, and a later step needs it")
+
+
+def test_a_question_has_the_definitions_of_its_schema_and_no_others() -> None:
+    definitions = {"A": {"properties": {"b": {"$ref": "#/$defs/B"}}}, "B": {"$ref": "#/$defs/A"}, "C": {"type": "null"}}
+    asked = {"type": "object", "properties": {"x": {"$ref": "#/$defs/A"}}, "$defs": definitions}
+    schema = place_of(Raw(msgspec.json.encode(asked))).at("/x").schema
+    assert schema == {"$ref": "#/$defs/A", "$defs": {"A": definitions["A"], "B": definitions["B"]}}
 
 
 # No second write.
