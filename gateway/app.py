@@ -74,6 +74,7 @@ from gateway.quotas import Quotas
 from gateway.ranking import heads_of, open_ranker
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
+from gateway.runs import Runs
 from gateway.settings import MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
@@ -159,12 +160,12 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             clock=clock,
             new_id=_new_id,
         )
+        runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock)
         intents = Intents(
-            published,
             discovery,
             calls,
             approvals,
-            store,
+            runs,
             store,
             settings.intents,
             look_s=every_s,
@@ -178,6 +179,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             discovery=discovery,
             calls=calls,
             intents=intents,
+            runs=runs,
             results=results,
             approvals=approvals,
             policies=PolicyDesk(published, store, clock=clock),

@@ -1,23 +1,23 @@
 """STORY 3  One intent: check, execute, verify, answer.
 
-Whatever planned it, a plan is checked before anything is called, and only `_Carrying` acts, each step through `Calls.call` as
-any other call: it can do nothing that a plain call could not. A run is a function of its journal (`core.next_move`): whoever
-goes on with one, after a wait or after this process was killed, reads the journal and does what comes next.
+Whatever planned it, a plan is checked before anything is called, and each of its steps goes through `Calls.call` as any other
+call: it can do nothing that a plain call could not. A run is a function of its journal (`core.next_move`): whoever goes on with
+one, after a wait or after this process was killed, reads the journal and does what comes next.
 INVARIANT: before a write leaves, its journal has a row that says so; what has such a row and no answer is never sent again
 without a key.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from time import perf_counter
 from typing import Any
 
 import msgspec
 import structlog
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, structs
 
 from gateway.approvals import Approvals
 from gateway.call import Asked, Calls
@@ -35,13 +35,10 @@ from gateway.core.run import (
     Answered,
     Called,
     Ended,
-    Entry,
     Event,
     Mode,
     Previewed,
-    Progress,
     Question,
-    Received,
     Refused,
     Run,
     Sending,
@@ -49,8 +46,6 @@ from gateway.core.run import (
     Undoing,
     Verified,
     Waiting,
-    replay,
-    take_in,
 )
 from gateway.core.run import Asked as AskedFor
 from gateway.core.tool import Tool
@@ -71,31 +66,14 @@ from gateway.errors import (
     UpstreamFailed,
     code_of,
 )
-from gateway.published import Published
+from gateway.runs import TRIES_MAX, Held, Overtaken, Runs
 from gateway.settings import IntentSettings
-from gateway.stores.base import KeyStore, RunStore
+from gateway.stores.base import KeyStore
 
-JOURNAL_MAX = 100_000
-PAGE_EVENTS = 100
-TRIES_MAX = 20
 KEY_CHARACTERS_MAX = 200
 DETAIL_CHARACTERS_MAX = 1_000
 
 log = structlog.get_logger(__name__)
-
-
-class Held(Struct):
-    """A run as somebody knows it, and what its journal comes to."""
-
-    run: Run
-    progress: Progress
-
-
-class Overtaken(Conflict):
-    """Something has happened to the run since."""
-
-    def __init__(self) -> None:
-        super().__init__("Something else happened to the run at the same time; look at it again.")
 
 
 class Intents:
@@ -103,11 +81,10 @@ class Intents:
 
     def __init__(
         self,
-        published: Published,
         discovery: Discovery,
         calls: Calls,
         approvals: Approvals,
-        store: RunStore,
+        runs: Runs,
         keys: KeyStore,
         settings: IntentSettings,
         *,
@@ -115,21 +92,17 @@ class Intents:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
     ) -> None:
-        self._published = published
         self._discovery = discovery
         self._calls = calls
         self._approvals = approvals
-        self._store = store
+        self._runs = runs
         self._keys = keys
         self._settings = settings
         self._look_s = look_s
         self._clock = clock
         self._new_id = new_id
         self._running: dict[str, asyncio.Task[None]] = {}
-        # Those that are not to fall to another gateway: a run that comes to rest is let go before that is written.
-        self._holding: set[str] = set()
         self._wake = asyncio.Event()
-        self._turn = asyncio.Event()
 
     # What is asked of a run.
 
@@ -137,16 +110,15 @@ class Intents:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
         Conflict where the key began another plan, or Forbidden where too many are open."""
         run_id = _id_of(principal, key) if key else self._new_id()
-        known = await self._store.find_run(run_id) if key else None
+        known = await self._runs.known(run_id) if key else None
         if known is None:
             await self._check(principal, plan)
             now = self._clock()
             fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now)
-            if await self._store.write_run(None, fresh, [Entry(1, now, Received())]):
-                self._tell()
+            if await self._runs.begin(fresh):
                 self._wake.set()
                 return fresh
-            known = await self._store.find_run(run_id)
+            known = await self._runs.known(run_id)
         if known is None or (known.plan, known.mode) != (plan, mode):
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
@@ -158,60 +130,8 @@ class Intents:
         if problems:
             raise PlanInvalid(problems)
         most = self._settings.open_max
-        if len(await self._store.runs(principal.owner, most, open_only=True)) >= most:
+        if await self._runs.count_open(principal, most) >= most:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
-
-    async def look_up(self, principal: Principal, run_id: str) -> Run:
-        """One of one's own. Raises NotFound."""
-        run = await self._store.find_run(run_id)
-        if run is None or run.owner != principal.owner:
-            raise NotFound(f"There is no intent {run_id[:40]!r} of yours.")
-        return run
-
-    async def find(self, principal: Principal, run_id: str) -> Held:
-        """One of one's own, and what it has come to. Raises NotFound."""
-        return await self._replay(await self.look_up(principal, run_id))
-
-    async def list(self, principal: Principal, limit: int) -> Sequence[Run]:
-        """One's own, the newest first."""
-        return await self._store.runs(principal.owner, limit)
-
-    async def journal(self, principal: Principal, run_id: str, after: int = 0) -> Sequence[Entry]:
-        """What happened after an event, oldest first. Raises NotFound."""
-        await self.look_up(principal, run_id)
-        return await self._store.journal(run_id, after, JOURNAL_MAX)
-
-    async def follow(
-        self, principal: Principal, run_id: str, after: int, quiet_s: float
-    ) -> AsyncGenerator[Entry | None]:
-        """What happened after an event, and what happens, to the end; None after `quiet_s` in which nothing did. Raises
-        NotFound."""
-        quiet_s_left = quiet_s
-        while not self._published.stopped:
-            turn = self._turn
-            run = await self.look_up(principal, run_id)
-            entries = await self._store.journal(run_id, after, PAGE_EVENTS)
-            for one in entries:
-                after = one.sequence
-                yield one
-            if run.state in ENDED and run.sequence <= after:
-                return
-            if not entries and not await _within(turn, self._look_s):
-                quiet_s_left -= self._look_s
-                if quiet_s_left <= 0:
-                    quiet_s_left = quiet_s
-                    yield None
-
-    async def wait(self, principal: Principal, run_id: str, seconds: float) -> Held:
-        """The run once it waits for somebody or has ended, or after so many seconds. Raises NotFound."""
-        ends_at = asyncio.get_running_loop().time() + seconds
-        while True:
-            turn = self._turn
-            run = await self.look_up(principal, run_id)
-            left = ends_at - asyncio.get_running_loop().time()
-            if run.state not in MOVING or left <= 0 or self._published.stopped:
-                return await self._replay(run)
-            await _within(turn, min(left, self._look_s))
 
     async def answer(self, principal: Principal, run_id: str, values: Mapping[str, Any]) -> Run:
         """Answer what is asked; with nothing, let one go on that waited: with the scopes that the caller has now. Raises
@@ -252,55 +172,14 @@ class Intents:
 
     async def _change(self, principal: Principal, run_id: str, decide: Callable[[Held], Event]) -> Run:
         for _ in range(TRIES_MAX):
-            held = await self.find(principal, run_id)
+            held = await self._runs.find(principal, run_id)
             try:
-                await self._write(held, decide(held), principal)
+                await self._runs.write(held, decide(held), principal)
             except Overtaken:
                 continue
             self._wake.set()
             return held.run
         raise Overtaken
-
-    # The journal.
-
-    async def _load(self, run_id: str) -> Held | None:
-        run = await self._store.find_run(run_id)
-        return await self._replay(run) if run is not None else None
-
-    async def _replay(self, run: Run) -> Held:
-        entries = await self._store.journal(run.id, 0, JOURNAL_MAX)
-        known = (one for one in entries if one.sequence <= run.sequence)
-        return Held(run, replay(run.plan, known, self._settings.budget))
-
-    async def _write(self, held: Held, event: Event, principal: Principal | None = None) -> None:
-        """One event more; from then on for this principal, where one is named. Raises Overtaken."""
-        now = self._clock()
-        entry = Entry(held.run.sequence + 1, now, event)
-        progress = msgspec.structs.replace(
-            held.progress, calls=dict(held.progress.calls), answers=dict(held.progress.answers)
-        )
-        take_in(progress, entry, self._settings.budget)
-        due = self._due_at(progress, now, is_new=isinstance(event, Answered | Undoing))
-        after = structs.replace(held.run, state=progress.state, sequence=entry.sequence, updated_at=now, due_at=due)
-        if after.state not in MOVING:
-            self._holding.discard(after.id)
-        elif after.id in self._running:
-            self._holding.add(after.id)
-        if not await self._store.write_run(held.run, after, [entry]):
-            raise Overtaken
-        held.run, held.progress = after, progress
-        self._tell()
-
-    def _due_at(self, progress: Progress, now: datetime, *, is_new: bool) -> datetime | None:
-        if progress.state == "needs_approval":
-            return now + timedelta(seconds=self._look_s)
-        if progress.state in MOVING:
-            return now if is_new else now + timedelta(seconds=self._settings.lease_s)
-        return None
-
-    def _tell(self) -> None:
-        self._turn.set()
-        self._turn = asyncio.Event()
 
     # Going on.
 
@@ -308,8 +187,8 @@ class Intents:
         """Carry out what is due, until cancelled; then what is on its way is cut off, and goes on at the next start."""
         try:
             while True:
-                await self._look()
                 self._wake.clear()
+                await self._look()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._look_s):
                         await self._wake.wait()
@@ -320,30 +199,24 @@ class Intents:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look(self) -> None:
-        now = self._clock()
-        until = now + timedelta(seconds=self._settings.lease_s)
         room = self._settings.running_max - len(self._running)
         try:
-            due = await self._store.claim_runs(now, until, max(room, 0), tuple(self._holding))
+            due = await self._runs.claim(max(room, 0))
         except StoreFailed as error:
             log.warning("intents that are due could not be looked for", problem=error.detail)
             return
-        for run in due:
-            if run.id not in self._running:
-                self._running[run.id] = asyncio.create_task(self._carry(run.id))
-                self._holding.add(run.id)
+        for run_id in due:
+            self._running[run_id] = asyncio.create_task(self._carry(run_id))
 
     async def _carry(self, run_id: str) -> None:
         try:
-            held = await self._load(run_id)
+            held = await self._runs.load(run_id)
             if held is not None:
                 await self._go_on(held)
         except StoreFailed as error:
             log.warning("an intent could not go on; it will be tried again", run=run_id, problem=error.detail)
-        except Exception as error:
-            log.error("an intent failed for a reason of our own", run=run_id, exc_info=error)
         finally:
-            self._holding.discard(run_id)
+            self._runs.let_go(run_id)
             self._running.pop(run_id, None)
 
     async def _go_on(self, held: Held) -> None:
@@ -356,21 +229,28 @@ class Intents:
                     return
                 await self._move(held)
             except Overtaken:
-                fresh = await self._load(held.run.id)
-                if fresh is None:
-                    return
-                held.run, held.progress = fresh.run, fresh.progress
+                await self._runs.renew(held)
+            except StoreFailed:
+                raise
+            except Exception as error:
+                log.error("an intent failed for a reason of our own", run=held.run.id, exc_info=error)
+                is_unsure = any(one.unanswered for one in held.progress.calls.values())
+                told = "Something went wrong in the gateway; its log says what."
+                await self._runs.note(held, Ended("uncertain" if is_unsure else "failed", told))
+                return
 
     async def _move(self, held: Held) -> None:
         tools = self._discovery.view(held.run.principal).tools
         move = next_move(held.run, held.progress, tools, self._settings.budget)
         match move:
             case Ask(questions=questions):
-                await self._write(held, AskedFor(questions))
+                await self._runs.write(held, AskedFor(questions))
             case Skip(way=way, step=step, iteration=iteration, detail=detail):
-                await self._write(held, Skipped(step, iteration, detail, way))
+                await self._runs.write(held, Skipped(step, iteration, detail, way))
             case Make() if not await self._is_still(held.run.principal):
-                await self._write(held, Ended("failed", "The key that it was started with is revoked, or has ended."))
+                await self._runs.write(
+                    held, Ended("failed", "The key that it was started with is revoked, or has ended.")
+                )
             case Make() if held.run.mode == "preview" and move.tool.effect != "read":
                 await self._preview(held, move)
             case Make():
@@ -378,14 +258,14 @@ class Intents:
             case Check():
                 await self._verify(held, move)
             case End(state=state, detail=detail, questions=questions):
-                await self._write(held, Ended(state, detail[:DETAIL_CHARACTERS_MAX], questions))
+                await self._runs.write(held, Ended(state, detail[:DETAIL_CHARACTERS_MAX], questions))
 
     async def _make(self, held: Held, move: Make, tools: Mapping[str, Tool]) -> None:
         """One call, and what came of it."""
         where, tool, digest = (move.step, move.iteration), move.tool, digest_of(move.arguments)
 
         async def before_write() -> None:
-            await self._write(held, Sending(*where, tool.name, digest, move.way))
+            await self._runs.write(held, Sending(*where, tool.name, digest, move.way))
 
         started = perf_counter()
         try:
@@ -393,13 +273,13 @@ class Intents:
         except Overtaken:
             raise
         except GatewayError as error:
-            await self._note(held, _told(error, move, digest, perf_counter() - started))
+            await self._runs.note(held, _told(error, move, digest, perf_counter() - started))
             return
         called = _called(result, move, digest, perf_counter() - started)
         look = None
         if move.way == "do" and tool.effect != "read" and not called.is_error:
             look = look_after(held.run, held.progress, tools, move, called)
-        await self._note(held, structs.replace(called, verify=look.tool.name) if look is not None else called)
+        await self._runs.note(held, structs.replace(called, verify=look.tool.name) if look is not None else called)
 
     async def _preview(self, held: Held, move: Make) -> None:
         """The request of a write as it would leave."""
@@ -407,11 +287,11 @@ class Intents:
         try:
             result = await self._calls.call(held.run.principal, asked)
         except GatewayError as error:
-            await self._note(held, _told(error, move, digest_of(move.arguments), 0.0))
+            await self._runs.note(held, _told(error, move, digest_of(move.arguments), 0.0))
             return
         related = move.tool.related
         undo = related.undo.later if related is not None and related.undo is not None else ""
-        await self._write(held, Previewed(move.step, move.iteration, move.tool.name, result.structured, undo))
+        await self._runs.write(held, Previewed(move.step, move.iteration, move.tool.name, result.structured, undo))
 
     async def _verify(self, held: Held, move: Check) -> None:
         """Look until it shows, `looks_max` times."""
@@ -429,7 +309,7 @@ class Intents:
             if shown:
                 break
         told = Verified(move.step, move.iteration, move.look.tool.name, shown, detail[:DETAIL_CHARACTERS_MAX])
-        await self._note(held, told)
+        await self._runs.note(held, told)
 
     async def _call(
         self, held: Held, tool: Tool, arguments: Mapping[str, object], before_write: Callable[[], Any]
@@ -437,19 +317,6 @@ class Intents:
         run = held.run
         asked = Asked(tool.name, arguments, run.door, source="intent", intent=run.plan.intent)
         return await self._calls.call(run.principal, asked, before_write)
-
-    async def _note(self, held: Held, event: Event) -> None:
-        """What has happened is written down, whatever else has happened meanwhile."""
-        for _ in range(TRIES_MAX):
-            try:
-                await self._write(held, event)
-                return
-            except Overtaken:
-                fresh = await self._load(held.run.id)
-                if fresh is None:
-                    return
-                held.run, held.progress = fresh.run, fresh.progress
-        raise Overtaken
 
     async def _is_still(self, principal: Principal) -> bool:
         """Whether the key of a caller is good now. Of a token nobody can tell that any more."""
@@ -468,36 +335,26 @@ class Intents:
         try:
             approval = await self._approvals.find(held.run.principal.tenant, waiting.approval)
         except NotFound:
-            await self._write(held, Answered())
+            await self._runs.write(held, Answered())
             return True
         match approval.state:
             case "pending":
-                self._holding.discard(held.run.id)
-                later = structs.replace(held.run, due_at=self._clock() + timedelta(seconds=self._look_s))
-                await self._store.write_run(held.run, later, ())
+                await self._runs.postpone(held)
                 return False
             case "denied":
                 why = f": {approval.reason}" if approval.reason else "."
-                await self._write(held, Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}"))
+                await self._runs.write(held, Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}"))
             case "expired":
-                await self._write(held, Ended("failed", f"Nobody decided in time whether {waiting.step} may be done."))
+                await self._runs.write(
+                    held, Ended("failed", f"Nobody decided in time whether {waiting.step} may be done.")
+                )
             case _:
-                await self._write(held, Answered())
+                await self._runs.write(held, Answered())
         return True
 
 
 async def _never() -> None:
     raise BadRequest("A look after a write must not write.")
-
-
-async def _within(turn: asyncio.Event, seconds: float) -> bool:
-    """Whether it came in time."""
-    try:
-        async with asyncio.timeout(seconds):
-            await turn.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 def digest_of(arguments: Mapping[str, object]) -> str:

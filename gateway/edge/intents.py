@@ -20,7 +20,7 @@ from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
 from gateway.errors import BadRequest, PlannerMissing
-from gateway.intent import Held
+from gateway.runs import Held
 
 INTENTS_MAX = 500
 WAIT_S_MAX = 60.0
@@ -128,11 +128,11 @@ class IntentQuery(Struct, frozen=True):
 
 def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
-    desk, intents = gateway.desk, gateway.intents
+    desk, intents, runs = gateway.desk, gateway.intents, gateway.runs
 
     async def shown(request: AnyRequest, run_id: str, wait_s: float = 0.0) -> IntentShown:
         principal = await desk.principal(request.scope)
-        return _shown(await intents.wait(principal, run_id, wait_s))
+        return _shown(await runs.wait(principal, run_id, wait_s))
 
     @post("/v1/intents", status_code=201)
     async def start_intent(request: AnyRequest) -> IntentShown:
@@ -150,7 +150,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def list_intents(request: AnyRequest) -> IntentList:
         principal = await desk.principal(request.scope)
         limit = min(read_query(request.scope, IntentQuery).limit, INTENTS_MAX)
-        return IntentList(tuple(_summary(run) for run in await intents.list(principal, limit)))
+        return IntentList(tuple(_summary(run) for run in await runs.list(principal, limit)))
 
     @get("/v1/intents/{name:str}")
     async def show_intent(request: AnyRequest, name: FromPath[str]) -> IntentShown:
@@ -176,18 +176,18 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @get("/v1/intents/{name:str}/explanation")
     async def explain_intent(request: AnyRequest, name: FromPath[str]) -> IntentExplained:
         principal = await desk.principal(request.scope)
-        held = await intents.find(principal, name)
-        entries = await intents.journal(principal, name)
+        held = await runs.find(principal, name)
+        entries = await runs.journal(principal, name)
         return IntentExplained(held.run.id, held.run.state, account(held.run, held.progress, entries))
 
     @get("/v1/intents/{name:str}/events")
     async def follow_intent(request: AnyRequest, name: FromPath[str]) -> Stream:
         principal = await desk.principal(request.scope)
         after = _last_seen(header_values(request.scope, b"last-event-id"))
-        await intents.find(principal, name)
+        await runs.look_up(principal, name)
 
         async def events() -> AsyncGenerator[bytes]:
-            async for entry in intents.follow(principal, name, after, QUIET_S):
+            async for entry in runs.follow(principal, name, after, QUIET_S):
                 yield COMMENT if entry is None else _event(entry)
 
         return Stream(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})

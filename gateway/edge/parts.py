@@ -19,6 +19,7 @@ from gateway.policy_watch import PolicyWatch
 from gateway.published import Published
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
+from gateway.runs import Runs
 from gateway.settings import Settings
 from gateway.stores.base import Store
 
@@ -32,6 +33,7 @@ class Gateway(Struct, frozen=True):
     discovery: Discovery
     calls: Calls
     intents: Intents
+    runs: Runs
     results: KeptResults
     approvals: Approvals
     policies: PolicyDesk

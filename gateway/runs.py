@@ -1,0 +1,213 @@
+"""Runs as they are kept: found for their owner, followed, and changed by one event at a time. Calls nothing; `intent` does."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct, structs
+
+from gateway.core.principal import Principal
+from gateway.core.run import (
+    ENDED,
+    MOVING,
+    Answered,
+    Entry,
+    Event,
+    Progress,
+    Received,
+    Run,
+    Undoing,
+    replay,
+    take_in,
+)
+from gateway.errors import Conflict, NotFound
+from gateway.published import Published
+from gateway.settings import IntentSettings
+from gateway.stores.base import RunStore
+
+JOURNAL_MAX = 100_000
+PAGE_EVENTS = 100
+TRIES_MAX = 20
+
+
+class Held(Struct):
+    """A run as somebody knows it, and what its journal comes to."""
+
+    run: Run
+    progress: Progress
+
+
+class Overtaken(Conflict):
+    """Something has happened to the run since."""
+
+    def __init__(self) -> None:
+        super().__init__("Something else happened to the run at the same time; look at it again.")
+
+
+class Runs:
+    """All runs of one store. `look_s`: seconds between two looks for what another process did."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        published: Published,
+        settings: IntentSettings,
+        *,
+        look_s: float,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._published = published
+        self._settings = settings
+        self._look_s = look_s
+        self._clock = clock
+        # Those that this process carries out, and those of them that wait for somebody: these are not kept from others.
+        self._carried: set[str] = set()
+        self._resting: set[str] = set()
+        self._turn = asyncio.Event()
+
+    async def begin(self, run: Run) -> bool:
+        """False where there is one of that id."""
+        is_new = await self._store.write_run(None, run, [Entry(1, run.created_at, Received())])
+        self._tell()
+        return is_new
+
+    async def count_open(self, principal: Principal, most: int) -> int:
+        """How many of a caller's have not ended; `most` at most."""
+        return len(await self._store.runs(principal.owner, most, open_only=True))
+
+    async def known(self, run_id: str) -> Run | None:
+        """Whosever it is."""
+        return await self._store.find_run(run_id)
+
+    async def look_up(self, principal: Principal, run_id: str) -> Run:
+        """One of one's own. Raises NotFound."""
+        run = await self._store.find_run(run_id)
+        if run is None or run.owner != principal.owner:
+            raise NotFound(f"There is no intent {run_id[:40]!r} of yours.")
+        return run
+
+    async def find(self, principal: Principal, run_id: str) -> Held:
+        """One of one's own, and what it has come to. Raises NotFound."""
+        return await self._replay(await self.look_up(principal, run_id))
+
+    async def list(self, principal: Principal, limit: int) -> Sequence[Run]:
+        """One's own, the newest first."""
+        return await self._store.runs(principal.owner, limit)
+
+    async def journal(self, principal: Principal, run_id: str, after: int = 0) -> Sequence[Entry]:
+        """What happened after an event, oldest first. Raises NotFound."""
+        await self.look_up(principal, run_id)
+        return await self._store.journal(run_id, after, JOURNAL_MAX)
+
+    async def follow(
+        self, principal: Principal, run_id: str, after: int, quiet_s: float
+    ) -> AsyncGenerator[Entry | None]:
+        """What happened after an event, and what happens, to the end; None after `quiet_s` in which nothing did. Raises
+        NotFound."""
+        left_s = quiet_s
+        while not self._published.stopped:
+            turn = self._turn
+            run = await self.look_up(principal, run_id)
+            entries = await self._store.journal(run_id, after, PAGE_EVENTS)
+            for one in entries:
+                after = one.sequence
+                yield one
+            if run.state in ENDED and run.sequence <= after:
+                return
+            if not entries and not await _within(turn, self._look_s):
+                left_s -= self._look_s
+                if left_s <= 0:
+                    left_s = quiet_s
+                    yield None
+
+    async def wait(self, principal: Principal, run_id: str, seconds: float) -> Held:
+        """The run once it waits for somebody or has ended, or after so many seconds. Raises NotFound."""
+        ends_at = asyncio.get_running_loop().time() + seconds
+        while True:
+            turn = self._turn
+            run = await self.look_up(principal, run_id)
+            left = ends_at - asyncio.get_running_loop().time()
+            if run.state not in MOVING or left <= 0 or self._published.stopped:
+                return await self._replay(run)
+            await _within(turn, min(left, self._look_s))
+
+    async def load(self, run_id: str) -> Held | None:
+        run = await self._store.find_run(run_id)
+        return await self._replay(run) if run is not None else None
+
+    async def _replay(self, run: Run) -> Held:
+        entries = await self._store.journal(run.id, 0, JOURNAL_MAX)
+        known = (one for one in entries if one.sequence <= run.sequence)
+        return Held(run, replay(run.plan, known, self._settings.budget))
+
+    async def write(self, held: Held, event: Event, principal: Principal | None = None) -> None:
+        """One event more; from then on for this principal, where one is named. Raises Overtaken."""
+        now = self._clock()
+        entry = Entry(held.run.sequence + 1, now, event)
+        progress = structs.replace(held.progress, calls=dict(held.progress.calls), answers=dict(held.progress.answers))
+        take_in(progress, entry, self._settings.budget)
+        due = self._due_at(progress, now, is_new=isinstance(event, Answered | Undoing))
+        after = structs.replace(held.run, state=progress.state, sequence=entry.sequence, updated_at=now, due_at=due)
+        if after.id in self._carried:
+            (self._resting.discard if after.state in MOVING else self._resting.add)(after.id)
+        if not await self._store.write_run(held.run, after, [entry]):
+            raise Overtaken
+        held.run, held.progress = after, progress
+        self._tell()
+
+    async def note(self, held: Held, event: Event) -> None:
+        """What has happened is written down, whatever else has happened meanwhile."""
+        for _ in range(TRIES_MAX):
+            try:
+                await self.write(held, event)
+                return
+            except Overtaken:
+                await self.renew(held)
+        raise Overtaken
+
+    async def renew(self, held: Held) -> None:
+        """What it has come to by now."""
+        fresh = await self.load(held.run.id)
+        if fresh is not None:
+            held.run, held.progress = fresh.run, fresh.progress
+
+    async def postpone(self, held: Held) -> None:
+        """Nothing has happened: look at it again a little later."""
+        self._resting.add(held.run.id)
+        later = structs.replace(held.run, due_at=self._clock() + timedelta(seconds=self._look_s))
+        await self._store.write_run(held.run, later, ())
+
+    async def claim(self, room: int) -> Sequence[str]:
+        """Those that are due and this process alone carries out from now on, until they are let go."""
+        now = self._clock()
+        until = now + timedelta(seconds=self._settings.lease_s)
+        due = await self._store.claim_runs(now, until, room, tuple(self._carried - self._resting))
+        fresh = [run.id for run in due if run.id not in self._carried]
+        self._carried.update(fresh)
+        return fresh
+
+    def let_go(self, run_id: str) -> None:
+        self._carried.discard(run_id)
+        self._resting.discard(run_id)
+
+    def _due_at(self, progress: Progress, now: datetime, *, is_new: bool) -> datetime | None:
+        if progress.state == "needs_approval":
+            return now + timedelta(seconds=self._look_s)
+        if progress.state in MOVING:
+            return now if is_new else now + timedelta(seconds=self._settings.lease_s)
+        return None
+
+    def _tell(self) -> None:
+        self._turn.set()
+        self._turn = asyncio.Event()
+
+
+async def _within(turn: asyncio.Event, seconds: float) -> bool:
+    """Whether it came in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await turn.wait()
+    except TimeoutError:
+        return False
+    return True
