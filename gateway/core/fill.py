@@ -1,0 +1,517 @@
+"""The arguments of one tool from the words of one wish. What is sure is filled, what is required and unsure becomes a question,
+what is optional and unsure is left out; no words give two arguments, unless one day is both ends of a range.
+
+Pure, and no language model: names, types, formats, units, bounds and choices of the schema against what the text names
+(`core.entities`). `SURE_TO_WRITE` and `SURE_TO_READ` are how sure a value has to be.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from gateway.core.arguments import Validator, check_arguments, compile_arguments
+from gateway.core.entities import match_choice, stem, stems_of
+from gateway.core.entity import Entity, Role
+from gateway.core.idempotency import key_argument
+from gateway.core.noun import named, split
+from gateway.core.numbers import SECONDS
+from gateway.core.option import RESERVED
+from gateway.core.plan import Default, Literal, Slot, Source, Span
+from gateway.core.reach import Place, place_of
+from gateway.core.tool import Tool
+
+SURE_TO_WRITE, SURE_TO_READ = 0.75, 0.6
+QUESTION_CHARACTERS_MAX = 300
+
+STARTS = named("start starts begin begins from since after departure")
+ENDS = named("end ends to until before till return finish")
+DAYS = named("date day on when time at due deadline start end from to until since before after departure return")
+BODIES = named("text body message content description note notes comment comments msg")
+TITLES = named("title subject name summary label heading")
+QUERIES = named("q query search keyword keywords term terms phrase")
+ADDRESSES = named("to email mail recipient recipients cc bcc address attendees invitees participants")
+LINKS = named("url uri link href website")
+AMOUNTS = named("amount price cost total value sum budget cents fee")
+STATEFUL = named("on enabled enable active activated state status power is_on")
+PAGING = named("limit offset page cursor per_page page_size size count max_results top skip start_index")
+_UNIT_NAMES = {
+    "percent": named("percent percentage pct"),
+    "celsius": named("celsius c centigrade degrees degree"),
+    "fahrenheit": named("fahrenheit f"),
+    "kelvin": named("kelvin k"),
+    "second": named("seconds second s sec secs"),
+    "minute": named("minutes minute min mins"),
+    "hour": named("hours hour h hrs"),
+    "day": named("days day"),
+    "kilogram": named("kilograms kilogram kg kilos"),
+    "gram": named("grams gram g"),
+    "kilometre": named("kilometers kilometres km"),
+    "metre": named("meters metres m"),
+    "mile": named("miles mile"),
+    "litre": named("liters litres l"),
+}
+_TELLS = re.compile(
+    r"\b(?:that|saying|says|to\s+say|with\s+the\s+(?:text|message|note|words))\b\s*:?\s*|:\s+", re.IGNORECASE
+)
+_CALLED = re.compile(
+    r"\b(?:called|named|titled|entitled|with\s+the\s+(?:title|subject|name)|subject)\b\s*:?\s*", re.IGNORECASE
+)
+_ABOUT = re.compile(r"\b(?:about|for|containing|mentioning|with)\s+", re.IGNORECASE)
+_PHRASE_END = re.compile(
+    r"[.,;!?]|\s+(?:in|on|at|to|from|with|for|by|and|until|tomorrow|today|tonight|please|next|this|every|of|into|as|saying|that)\b|$",
+    re.IGNORECASE,
+)
+
+
+class Wanted(Struct, frozen=True):
+    """One argument as filling looks at it: its name, that in words, what its schema says, and whether it has to be given."""
+
+    name: str
+    words: tuple[str, ...]
+    schema: dict[str, Any]
+    kinds: frozenset[str]
+    required: bool
+
+    @property
+    def description(self) -> str:
+        return str(self.schema.get("description", ""))
+
+
+class Offer(Struct, frozen=True):
+    """A value for an argument, how sure it is, from 0 to 1, and the words that it is taken from."""
+
+    argument: str
+    value: Any
+    sure: float
+    span: Span
+    others: tuple[Any, ...] = ()
+
+
+class Filled(Struct, frozen=True):
+    """`arguments` for the call, how `sure` each is, the names of the `asked` ones, which are Slots, and the characters `used`."""
+
+    arguments: dict[str, Source]
+    sure: dict[str, float]
+    asked: tuple[str, ...]
+    used: tuple[Span, ...]
+
+    @property
+    def least(self) -> float:
+        """How sure the least sure of its arguments is; 1 where it needs none."""
+        return min(self.sure.values(), default=1.0)
+
+
+def wanted_of(tool: Tool) -> tuple[Wanted, ...]:
+    """The arguments of a tool, the required ones first; without options of the gateway and keys that it makes itself."""
+    root = place_of(tool.input_schema)
+    plain = root.plain
+    required = frozenset(plain.get("required", ()))
+    names = [name for name in plain.get("properties", {}) if name not in RESERVED and name != key_argument(tool)]
+    made = [
+        _wanted(name, root.at("/" + name.replace("~", "~0").replace("/", "~1")), name in required) for name in names
+    ]
+    return tuple(sorted(made, key=lambda one: not one.required))
+
+
+def fill_arguments(
+    tool: Tool,
+    text: str,
+    within: Span,
+    entities: Sequence[Entity],
+    given: Mapping[str, Source] | None = None,
+    taken: Collection[Span] = (),
+    verb: Span | None = None,
+) -> Filled:
+    """The arguments of one tool from the characters `within` of a text. `given` are those that are known already, `taken` the
+    characters that they come from, and `verb` those of a command's verb."""
+    arguments: dict[str, Source] = dict(given or {})
+    sure = dict.fromkeys(arguments, 1.0)
+    used = list(taken)
+    threshold = SURE_TO_READ if tool.effect == "read" else SURE_TO_WRITE
+    wanted = [one for one in wanted_of(tool) if one.name not in arguments]
+    validator = compile_arguments(tool.input_schema)
+    offers = [one for each in wanted for one in _offers(each, wanted, text, within, entities)]
+    if verb is not None:
+        offers += _object_offers(wanted, tool, text, Span(verb.end, max(verb.end, within.end)))
+    doubtful: dict[str, Offer] = {}
+    for one in sorted(offers, key=lambda one: -one.sure):
+        is_shared = any(_overlaps(one.span, span) for span in used) and not _is_both_ends(one, arguments)
+        if one.argument in arguments or is_shared or not _fits(validator, one):
+            continue
+        if one.others or one.sure < threshold:
+            doubtful.setdefault(one.argument, one)
+            continue
+        arguments[one.argument], sure[one.argument] = Literal(one.value, one.span), one.sure
+        used.append(one.span)
+    asked = []
+    for each in wanted:
+        if each.name in arguments:
+            continue
+        doubt = doubtful.get(each.name)
+        if doubt is not None and any(_overlaps(doubt.span, span) for span in used):
+            doubt = None
+        is_choice = doubt is not None and bool(doubt.others) and doubt.sure >= threshold
+        if each.required and doubt is None and "default" in each.schema:
+            arguments[each.name], sure[each.name] = Default(each.schema["default"], "the document"), 1.0
+        elif each.required or is_choice:
+            arguments[each.name], sure[each.name] = ask_for(each, doubt), doubt.sure if doubt else 0.0
+            asked.append(each.name)
+            used += [doubt.span] if doubt is not None and is_choice else []
+    return Filled(arguments, sure, tuple(asked), tuple(used))
+
+
+def names_thing(one: Wanted) -> bool:
+    """Whether its value says which of some things is meant: an id."""
+    is_id = bool(set(one.words[-1:]) & named("id ids uuid sku slug guid")) or one.schema.get("format") == "uuid"
+    return is_id or bool(re.search(r"\b(?:'s|its|by|the|an)\s+(?:ids?|numbers?)\b", one.description, re.IGNORECASE))
+
+
+def ask_for(wanted: Wanted, doubt: Offer | None = None) -> Slot:
+    """The question for an argument; where its words may mean several values, the choice of these."""
+    name = " ".join(wanted.words)
+    told = f" ({wanted.description.rstrip('.')})" if wanted.description else ""
+    if doubt is not None and doubt.others:
+        values = [doubt.value, *doubt.others]
+        if all(isinstance(one, str) for one in values):
+            listed = " or ".join(str(one) for one in values)
+            return Slot(f"Which {name}: {listed}?"[:QUESTION_CHARACTERS_MAX], {"type": "string", "enum": values})
+    return Slot(f"What shall the {name} be?{told}"[:QUESTION_CHARACTERS_MAX])
+
+
+def _wanted(name: str, place: Place, required: bool) -> Wanted:
+    schema = place.plain or (place.schemas[0] if len(place.schemas) == 1 and isinstance(place.schemas[0], dict) else {})
+    return Wanted(name, split(name), schema, place.kinds - {"null"}, required)
+
+
+def _offers(
+    one: Wanted, every: Sequence[Wanted], text: str, within: Span, entities: Sequence[Entity]
+) -> Iterator[Offer]:
+    inside = [each for each in entities if within.start <= each.span.start and each.span.end <= within.end]
+    if "array" in one.kinds and "string" not in one.kinds:
+        yield from _list_offer(one, text, within, inside)
+        return
+    yield from _scalar_offers(one, every, text, within, inside)
+
+
+def _scalar_offers(
+    one: Wanted, every: Sequence[Wanted], text: str, within: Span, inside: Sequence[Entity]
+) -> Iterator[Offer]:
+    if one.schema.get("enum"):
+        yield from _choice_offers(one, text, within)
+    elif one.kinds == {"boolean"}:
+        yield from _boolean_offers(one, every, text, within, inside)
+    elif one.kinds and one.kinds <= {"integer", "number"}:
+        yield from _number_offers(one, every, text, within, inside)
+    elif "object" in one.kinds:
+        yield from _money_offers(one, inside)
+    elif "string" in one.kinds:
+        yield from _string_offers(one, every, text, within, inside)
+
+
+def _choice_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:
+    """A choice that is named by its own word; by another form of it, it is one only where it has to be given."""
+    found = match_choice(one.schema["enum"], text[within.start : within.end])
+    exact = [each for each in found if _said(text, _moved(each.span, within)) == " ".join(split(str(each.value)))]
+    named_once = exact if len(exact) == 1 else found if len(found) == 1 else []
+    for each in named_once:
+        yield Offer(one.name, each.value, 0.9 if each in exact else 0.7 + 0.1 * one.required, _moved(each.span, within))
+
+
+def _boolean_offers(
+    one: Wanted, every: Sequence[Wanted], text: str, within: Span, inside: Sequence[Entity]
+) -> Iterator[Offer]:
+    words = set(one.words)
+    for each in inside:
+        if each.kind != "boolean":
+            continue
+        said = _said(text, each.span)
+        if words & STATEFUL and said in {
+            "on",
+            "off",
+            "enable",
+            "disable",
+            "activate",
+            "deactivate",
+            "enabled",
+            "disabled",
+        }:
+            yield Offer(one.name, each.value, 0.95, each.span)
+        elif said in words or said.removeprefix("un") in words or said in {f"un{word}" for word in words}:
+            yield Offer(one.name, said in words, 0.9, each.span)
+        elif one.required and sum("boolean" in other.kinds for other in every) == 1:
+            yield Offer(one.name, each.value, 0.7, each.span)
+    for found in match_choice([one.name], text[within.start : within.end]):
+        span = _moved(found.span, within)
+        if not words & STATEFUL and not any(_overlaps(span, each.span) for each in inside):
+            yield Offer(one.name, value=True, sure=0.85, span=span)
+
+
+def _number_offers(
+    one: Wanted, every: Sequence[Wanted], text: str, within: Span, inside: Sequence[Entity]
+) -> Iterator[Offer]:
+    is_whole = "number" not in one.kinds
+    rivals = [other for other in every if other.kinds and other.kinds <= {"integer", "number"} and other is not one]
+    for each in inside:
+        value = _converted(one, each)
+        if value is None or (is_whole and value != int(value)):
+            continue
+        value = int(value) if is_whole or value == int(value) else value
+        if not _is_within(one.schema, value):
+            continue
+        fitting = [other for other in rivals if _is_within(other.schema, value) and not set(other.words) & PAGING]
+        yield Offer(one.name, value, _sure_of_number(one, each, fitting, text, within), each.span)
+
+
+def _sure_of_number(one: Wanted, each: Entity, rivals: Sequence[Wanted], text: str, within: Span) -> float:
+    """By its unit, or its name beside it; else as the only one that it can be."""
+    if each.kind == "quantity" and (each.unit in _units(one) or stem(each.unit) in {stem(word) for word in one.words}):
+        return 0.95
+    if each.kind in {"money", "duration"}:
+        return 0.9
+    near = text[max(within.start, each.span.start - 40) : min(within.end, each.span.end + 20)]
+    if {stem(word) for word in one.words if len(word) > 1} & stems_of(near):
+        return 0.9
+    if set(one.words) & PAGING:
+        return 0.3
+    if one.required:
+        return 0.5 if any(other.required for other in rivals) else 0.85
+    before = text[within.start : each.span.start].rstrip().lower()
+    return 0.8 if not rivals and re.search(r"\b(?:to|at)$", before) else 0.5
+
+
+def _converted(one: Wanted, each: Entity) -> float | int | None:
+    """The number that an entity is in the argument's own unit; None where it cannot be one."""
+    units = _units(one)
+    if each.kind == "number":
+        return _as_number(each.value)
+    if each.kind == "quantity":
+        number = _as_number(each.value)
+        if each.unit in units or (each.unit == "degree" and (units & {"celsius", "fahrenheit"} or not units)):
+            return number
+        if {each.unit, *units} >= {"fahrenheit", "celsius"} and each.unit != "celsius":
+            return round((number - 32) / 1.8, 1)
+        same = [unit for unit in units if unit in SECONDS]
+        if each.unit in SECONDS and same:
+            return _as_number(number * SECONDS[each.unit] / SECONDS[same[0]])
+        return None if units else number
+    if each.kind == "duration" and (same := [unit for unit in units if unit in SECONDS]):
+        return _as_number(each.value / SECONDS[same[0]])
+    if each.kind == "money" and set(one.words) & AMOUNTS:
+        return round(each.value * 100) if "cents" in one.words else _as_number(each.value)
+    return None
+
+
+def _as_number(value: Any) -> float | int:
+    return int(value) if value == int(value) else float(value)
+
+
+def _units(one: Wanted) -> frozenset[str]:
+    """Which units its name and description speak of; the name decides."""
+    by_name = frozenset(unit for unit, words in _UNIT_NAMES.items() if words & set(one.words[-1:]))
+    told = set(re.findall(r"[a-z%°]+", one.description.lower()))
+    of_text = frozenset(unit for unit, words in _UNIT_NAMES.items() if {word for word in words if len(word) > 2} & told)
+    return by_name or of_text
+
+
+def _is_within(schema: Mapping[str, Any], value: float) -> bool:
+    low, high = schema.get("minimum", float("-inf")), schema.get("maximum", float("inf"))
+    return bool(low <= value <= high)
+
+
+def _money_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]:
+    """An object of an amount and a currency."""
+    names = set(one.schema.get("properties", {}))
+    for each in inside:
+        if each.kind != "money" or "currency" not in names or not each.unit:
+            continue
+        amount = next((name for name in ("cents", "minor", "amount", "value") if name in names), None)
+        if amount is not None:
+            number = round(each.value * 100) if amount in {"cents", "minor"} else each.value
+            yield Offer(one.name, {amount: number, "currency": each.unit}, 0.9, each.span)
+
+
+def _list_offer(one: Wanted, text: str, within: Span, inside: Sequence[Entity]) -> Iterator[Offer]:
+    items = one.schema.get("items", {})
+    if not isinstance(items, dict):
+        return
+    if items.get("format") == "email" or set(one.words) & ADDRESSES:
+        found = [each for each in inside if each.kind == "email"]
+    elif items.get("enum"):
+        told = match_choice(items["enum"], text[within.start : within.end])
+        found = [Entity("name", each.value, _moved(each.span, within)) for each in told]
+    else:
+        found = []
+    if found:
+        span = Span(min(each.span.start for each in found), max(each.span.end for each in found))
+        yield Offer(one.name, [each.value for each in found], 0.9, span)
+
+
+def _string_offers(
+    one: Wanted, every: Sequence[Wanted], text: str, within: Span, inside: Sequence[Entity]
+) -> Iterator[Offer]:
+    words, form = set(one.words), one.schema.get("format", "")
+    if form in {"email", "idn-email"} or (not form and words & ADDRESSES):
+        yield from (Offer(one.name, each.value, 0.95, each.span) for each in inside if each.kind == "email")
+    if form in {"uri", "url", "iri"} or (not form and words & LINKS):
+        yield from (Offer(one.name, each.value, 0.95, each.span) for each in inside if each.kind == "url")
+    if form in {"date", "date-time", "time"} or (not form and _is_when(one)):
+        yield from _day_offers(one, every, inside)
+    elif not form or form == "uuid":
+        yield from _identifier_offers(one, inside)
+        yield from _text_offers(one, every, text, within, inside)
+
+
+def _is_when(one: Wanted) -> bool:
+    is_named = bool(set(one.words) & DAYS) and not set(one.words) & {"zone", "timezone", "id"}
+    return is_named and (
+        bool(re.search(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", one.description, re.IGNORECASE))
+        or bool(set(one.words) & named("date start end deadline due"))
+    )
+
+
+def _day_offers(one: Wanted, every: Sequence[Wanted], inside: Sequence[Entity]) -> Iterator[Offer]:
+    role: Role = "end" if set(one.words) & ENDS else "start" if set(one.words) & STARTS else ""
+    partner = any(set(other.words) & (STARTS if role == "end" else ENDS) for other in every if other is not one)
+    timely = [each for each in inside if each.kind in {"date", "datetime", "range", "time"}]
+    for each in timely:
+        if each.kind == "range":
+            value = each.value[1] if role == "end" else each.value[0]
+            written = _written(one, every, value) if role else None
+        elif (role and each.role not in {"", role}) or (partner and _is_no_end(one, each, role)):
+            continue
+        else:
+            written = _written(one, every, each.value)
+        if written is not None:
+            others = tuple(
+                told
+                for each_other in each.others
+                if each.kind != "range" and (told := _written(one, every, each_other))
+            )
+            yield Offer(one.name, written, 0.9 if len(timely) <= 2 else 0.7, each.span, others)
+    starting = [each for each in timely if each.kind == "datetime" and each.role != "end"]
+    lasting = [each for each in inside if each.kind == "duration"]
+    if role == "end" and len(starting) == len(lasting) == 1:
+        ends = [start + timedelta(seconds=lasting[0].value) for start in (starting[0].value, *starting[0].others)]
+        options = [value for end in ends if (value := _written(one, every, end)) is not None]
+        if options:
+            yield Offer(one.name, options[0], 0.9, lasting[0].span, tuple(options[1:]))
+
+
+def _is_no_end(one: Wanted, each: Entity, role: Role) -> bool:
+    """What is not said to end anything, but for a day, which ends itself."""
+    return role == "end" and not each.role and not (each.kind == "date" and one.schema.get("format") == "date")
+
+
+def _written(one: Wanted, every: Sequence[Wanted], value: date | datetime | time) -> str | None:
+    """As the schema has it written; None where a day or an hour would have to be made up."""
+    form = one.schema.get("format", "")
+    if isinstance(value, time):
+        return value.isoformat() if form == "time" else None
+    if isinstance(value, datetime):
+        if form == "date":
+            return None
+        is_local = not form and any("local time" in other.description.lower() for other in every)
+        return (value.replace(tzinfo=None) if is_local else value).isoformat()
+    asks_hours = form == "date-time" or (not form and bool(re.search(r"\dT\d|time", one.description)))
+    return None if asks_hours or form == "time" else value.isoformat()
+
+
+def _identifier_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]:
+    if not set(one.words) & {"id", "number", "code", "reference", "key", "sku", "uuid"}:
+        return
+    found = [each for each in inside if each.kind == "identifier"]
+    for each in found:
+        yield Offer(one.name, each.value, 0.85 if len(found) == 1 else 0.6, each.span)
+
+
+def _text_offers(
+    one: Wanted, every: Sequence[Wanted], text: str, within: Span, inside: Sequence[Entity]
+) -> Iterator[Offer]:
+    words = set(one.words)
+    texts = [other for other in every if "string" in other.kinds and set(other.words) & (BODIES | TITLES | QUERIES)]
+    if words & BODIES:
+        yield from _behind(one, _TELLS, text, within, to_end=True, sure=0.85)
+    if words & TITLES or words & QUERIES:
+        yield from _behind(one, _CALLED, text, within, to_end=False, sure=0.85)
+    if words & QUERIES:
+        yield from _behind(one, _ABOUT, text, within, to_end=False, sure=0.7)
+    marker = re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in one.words)})\b\s*(?:to|:|=|is)\s+", re.IGNORECASE)
+    yield from _behind(one, marker, text, within, to_end=False, sure=0.85)
+    quoted = [each for each in inside if each.kind == "quoted"]
+    if words & (BODIES | TITLES | QUERIES):
+        for each in quoted:
+            is_only = len(quoted) == 1 and (len(texts) == 1 or sum(other.required for other in texts) <= one.required)
+            yield Offer(one.name, each.value, 0.85 if is_only else 0.6, each.span)
+
+
+def _object_offers(wanted: Sequence[Wanted], tool: Tool, text: str, rest: Span) -> Iterator[Offer]:
+    """`play jazz`: what the verb is about, for the one text that a tool needs and nothing else gives."""
+    needed = [one for one in wanted if one.required and one.kinds == {"string"} and _is_plain_text(one)]
+    found = re.match(r"\s*(?:me\s+)?(?:some|the|an?|my|for)?\s*", text[rest.start : rest.end], re.IGNORECASE)
+    start = rest.start + (found.end() if found else 0)
+    end = start + _phrase_end(text[start : rest.end])
+    phrase = text[start:end].strip()
+    if len(needed) == 1 and phrase and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}"):
+        yield Offer(needed[0].name, phrase, 0.8, Span(start, end))
+
+
+def _is_plain_text(one: Wanted) -> bool:
+    is_other = bool(set(one.words) & (BODIES | ADDRESSES | LINKS | DAYS)) or one.schema.keys() & {
+        "format",
+        "enum",
+        "pattern",
+    }
+    return not is_other and not names_thing(one)
+
+
+def _behind(
+    one: Wanted, marker: re.Pattern[str], text: str, within: Span, *, to_end: bool, sure: float
+) -> Iterator[Offer]:
+    """What stands behind a word that says what it is: a quote, else the rest of the wish, or as far as a phrase goes."""
+    found = marker.search(text, within.start, within.end)
+    if found is None:
+        return
+    rest = text[found.end() : within.end]
+    quoted = re.match(r"[\"“']([^\"”']+)[\"”']", rest)
+    if quoted is not None:
+        yield Offer(one.name, quoted[1], 0.95, Span(found.end(), found.end() + quoted.end()))
+        return
+    end = len(rest.rstrip(" .!?")) if to_end else _phrase_end(rest)
+    if value := rest[:end].strip():
+        yield Offer(one.name, value, sure, Span(found.end(), found.end() + end))
+
+
+def _phrase_end(rest: str) -> int:
+    found = _PHRASE_END.search(rest)
+    return found.start() if found is not None else len(rest)
+
+
+def _fits(validator: Validator, offer: Offer) -> bool:
+    """Whether the schema takes the value, and all that it may be instead."""
+    for value in (offer.value, *offer.others):
+        problems = check_arguments(validator, {offer.argument: value}, lambda one: one.expected != "required")
+        if any(one.pointer.startswith(f"/{offer.argument}") for one in problems):
+            return False
+    return True
+
+
+def _is_both_ends(offer: Offer, arguments: Mapping[str, Source]) -> bool:
+    """`events on Friday`: one day, from which and to which."""
+    mates = [one for one in arguments.values() if isinstance(one, Literal) and one.span == offer.span]
+    is_day = isinstance(offer.value, str) and bool(re.fullmatch(r"\d{4}-\d\d-\d\d", offer.value))
+    return is_day and len(mates) == 1 and isinstance(mates[0].value, str)
+
+
+def _said(text: str, span: Span) -> str:
+    return " ".join(text[span.start : span.end].lower().split())
+
+
+def _moved(span: Span, within: Span) -> Span:
+    return Span(span.start + within.start, span.end + within.start)
+
+
+def _overlaps(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
