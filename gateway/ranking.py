@@ -28,6 +28,9 @@ from gateway.settings import (
 from gateway.stores.base import VectorStore
 from gateway.vectors import Vectors
 
+# The models that come along: docs/models.md.
+SHIPPED = Path(__file__).parent / "rankers" / "models"
+
 
 @asynccontextmanager
 async def open_ranker(
@@ -67,7 +70,7 @@ def encoder_of(told: FusedRanker, secrets: Mapping[str, str]) -> Encoding:
                 from gateway.rankers.serving import Encoder  # torch takes seconds to import, and need not be installed.
             except ImportError as error:
                 raise _no_torch("model") from error
-            return Encoder(Path(folder), told.device)
+            return Encoder(Path(folder) if folder else SHIPPED / "encoder", told.device)
 
 
 def _scorer(told: LocalReranker | RemoteReranker, device: str, secrets: Mapping[str, str]) -> Scoring:
@@ -79,7 +82,7 @@ def _scorer(told: LocalReranker | RemoteReranker, device: str, secrets: Mapping[
                 from gateway.rankers.serving import Scorer
             except ImportError as error:
                 raise _no_torch("reranker") from error
-            return Scorer(Path(folder), device)
+            return Scorer(Path(folder) if folder else SHIPPED / "reranker", device)
 
 
 def _server(setting: str, told: RemoteModel | RemoteReranker, secrets: Mapping[str, str]) -> ModelServer:

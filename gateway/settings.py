@@ -67,9 +67,10 @@ class RemoteModel(_Part, frozen=True, tag_field="kind", tag="remote"):
 
 
 class LocalReranker(_Part, frozen=True, tag_field="kind", tag="local"):
-    """`model` is the folder of a reranker. It reads the best `candidates` of a search, for `deadline_s` at most."""
+    """`model` is the folder of a reranker, "" the one that comes along. It reads the best `candidates` of a search, for
+    `deadline_s` at most."""
 
-    model: str
+    model: str = ""
     candidates: Annotated[int, Meta(ge=1, le=1_000)] = 20
     deadline_s: Seconds = 0.2
 
@@ -87,11 +88,11 @@ class RemoteReranker(_Part, frozen=True, tag_field="kind", tag="remote"):
 
 
 class FusedRanker(_Part, frozen=True, tag_field="kind", tag="fused"):
-    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one), or a remote one;
-    `device` is where models run: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within `deadline_s` is answered by
-    words alone."""
+    """BM25 and vectors, put together. `model` is the folder of an encoder (`factotum model` makes one), "" the one that comes
+    along, or a remote one; `device` is where models run: `auto`, `cpu`, `cuda`, ... A query whose vector is not there within
+    `deadline_s` is answered by words alone."""
 
-    model: str | RemoteModel
+    model: str | RemoteModel = ""
     device: str = "auto"
     deadline_s: Seconds = 0.5
     reranker: LocalReranker | RemoteReranker | None = None

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+# Steps, where there is no terminal to show a bar on.
+TELL_EVERY = 50
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -111,7 +114,13 @@ def _show(make: "Callable[[Tell], Record]") -> None:
     columns = BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("loss {task.fields[loss]:.3f}")
     with Progress(*columns, console=err) as progress:
         bar = progress.add_task("", loss=float("nan"), total=None)
-        record = make(lambda step, steps, loss: progress.update(bar, total=steps, completed=step, loss=loss))
+
+        def tell(step: int, steps: int, loss: float) -> None:
+            progress.update(bar, total=steps, completed=step, loss=loss)
+            if not err.is_terminal and step % TELL_EVERY == 0:
+                err.print(f"{step} of {steps} steps, loss {loss:.3f}")
+
+        record = make(tell)
     out.print(f"{record.model}: {record.steps} steps, loss {record.loss}, {record.seconds:.0f} s on {record.device}")
 
 

@@ -1,4 +1,4 @@
-"""Reranked: the best of another ranker's order, read one by one beside the query by a model, and both orders put together.
+"""Reranked: the best of the fused order, read one by one beside the query by a model, whose order then counts as two more votes.
 
 Where the model is late, or fails, the order is the other ranker's, and the answer says so.
 """
@@ -6,12 +6,15 @@ Where the model is late, or fails, the order is the other ranker's, and the answ
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core.tool import Tool
 from gateway.core.tool_text import text_of_tool
-from gateway.rankers.base import Filling, Part, Ranker, Ranking, Scoring
-from gateway.rankers.fused import put_together
+from gateway.rankers.base import Filling, Part, Ranked, Ranker, Ranking, Scoring
+from gateway.rankers.fused import K
+
+# Words and meanings have one each.
+VOTES = 2.0
 
 S = TypeVar("S")
 
@@ -26,7 +29,7 @@ class RerankedSegment(Struct, Generic[S], frozen=True, eq=False):
 
 
 class Reranked(Generic[S]):
-    """A Ranker: `first` finds `candidates` tools, and `scoring` reads them."""
+    """A Ranker: `first`, whose scores are fused places, finds `candidates` tools, and `scoring` reads them."""
 
     name = "reranked"
     inline_tools_max = 0
@@ -60,7 +63,15 @@ class Reranked(Generic[S]):
         if scores is None:
             return Ranking(found.tools[:limit], (*found.late, self.name))
         by_score = sorted(zip(scores, read, strict=True), key=lambda one: (-one[0], one[1]))
-        return Ranking(put_together(found.tools, self.name, [name for _, name in by_score])[:limit], found.late)
+        places = {name: place for place, (_, name) in enumerate(by_score, 1)}
+        told = [_voted(one, self.name, places[one.name]) if one.name in places else one for one in found.tools]
+        return Ranking(tuple(sorted(told, key=lambda one: (-one.score, one.name))[:limit]), found.late)
+
+
+def _voted(one: Ranked, stage: str, place: int) -> Ranked:
+    """What fusion would have said of it, with the model among those that it puts together."""
+    score = round(one.score + VOTES / (K + place), 4)
+    return structs.replace(one, score=score, places={**one.places, stage: place})
 
 
 def _segment(first: S, tools: tuple[Tool, ...], apis: tuple[str, ...]) -> RerankedSegment[S]:
