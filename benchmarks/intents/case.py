@@ -40,9 +40,11 @@ Facts = tuple[Fact, ...]
 
 
 class Ask(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A question that has to be put to the person: one of the words of `about` stands in its text or in the name of what it
-    asks for. The person answers with the words of `says`, or with `value` where a form asks for one, and chooses, of several
-    choices, the one whose value or label holds `pick`."""
+    """A question that has to be put to the person: one of the words of `about` stands in its text, in a choice, or in the name
+    of the argument that it asks for (words of one or two letters: in that name only).
+
+    The person answers with the words of `says`, or with `value` where a form asks for one, and chooses, of several choices,
+    the one whose value or label holds `pick`."""
 
     about: Annotated[tuple[str, ...], Meta(min_length=1)]
     says: str

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Struct
 
 from benchmarks.intents.case import Approval, Ask, Asks, Case
 from benchmarks.intents.house import House
@@ -19,6 +19,8 @@ from benchmarks.intents.oracle import carry_out
 from gateway.core.principal import DEFAULT_TENANT, Principal
 
 SUBJECT, CLIENT = "ada", "benchmark"
+# A word as short as `at` or `to` says what a question is about as the name of an argument only.
+ARGUMENT_ONLY = 2
 
 
 class Choice(Struct, frozen=True):
@@ -60,13 +62,13 @@ class Person:
     async def answer(self, question: Question) -> Reply | None:
         """None where the person has nothing to say to it: the question was needless."""
         asks = self._case.expect.asks if isinstance(self._case.expect, Asks) else ()
-        heard = _words(" ".join((question.argument, question.text, *(one.label for one in question.choices))))
-        found = next((one for one in asks if any(_words(word) in heard for word in one.about)), None)
+        found = next((one for one in asks if _is_about(question, one)), None)
         self.questions.append((question, found))
         if found is None:
             return None
-        for choice in question.choices if found.pick is not UNSET else ():
-            if found.pick.casefold() in f"{msgspec.json.encode(choice.value).decode()} {choice.label}".casefold():
+        for choice in question.choices:
+            label = f"{msgspec.json.encode(choice.value).decode()} {choice.label}".casefold()
+            if found.pick is not UNSET and found.pick.casefold() in label:
                 return Reply(choice.label, choice.value)
         return Reply(found.says, found.value)
 
@@ -91,7 +93,6 @@ class Happened(Struct, frozen=True):
 
     state: str
     answer: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
 
 
 Runner = Callable[[Task], Awaitable[Happened]]
@@ -115,7 +116,7 @@ def oracle(cases: list[Case]) -> Runner:
         expect = by_task[task.text, task.now.isoformat()].expect
         if isinstance(expect, Asks):
             for one in expect.asks:
-                await task.person.answer(Question(one.about[0]))
+                await task.person.answer(Question(one.about[0], one.about[0]))
         if isinstance(expect, Approval):
             await carry_out(task.house, expect.before)
         approves = isinstance(expect, Approval) or (isinstance(expect, Asks) and expect.approval)
@@ -154,6 +155,12 @@ def runner_named(name: str, house: House, cases: list[Case]) -> AbstractAsyncCon
         case "everything-on":
             return nullcontext(everything_on)
     raise LookupError(f"There is no runner {name!r}: there are oracle, nothing and everything-on.")
+
+
+def _is_about(question: Question, ask: Ask) -> bool:
+    argument = _words(question.argument)
+    told = argument + _words(" ".join((question.text, *(one.label for one in question.choices))))
+    return any(_words(word) in (argument if len(word) <= ARGUMENT_ONLY else told) for word in ask.about)
 
 
 def _words(text: str) -> str:

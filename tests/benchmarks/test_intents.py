@@ -13,11 +13,24 @@ import msgspec
 import pytest
 from openapi_spec_validator import validate
 
-from benchmarks.intents.case import Approval, Case, Impossible, State, Unchanged, read_cases
+from benchmarks.intents.case import Approval, Asks, Case, Impossible, State, Unchanged, read_cases
 from benchmarks.intents.house import HANDLERS, POLICY_PACKS, SECRETS, House, open_house
 from benchmarks.intents.house.backend import Backend, Request
 from benchmarks.intents.judge import Verdict, judge, judge_all
-from benchmarks.intents.runner import Choice, Happened, Proposal, Question, Runner, Task, everything_on, nothing, oracle
+from benchmarks.intents.runner import (
+    Choice,
+    Happened,
+    Person,
+    Proposal,
+    Question,
+    Runner,
+    Task,
+    everything_on,
+    nothing,
+    oracle,
+    task_of,
+)
+from gateway.core.catalog import all_scopes
 from gateway.core.manifest import Manifest
 from gateway.core.principal import OPERATOR
 from gateway.fetch import Offered
@@ -75,6 +88,25 @@ def test_each_document_is_valid_by_its_own_specification(name: str) -> None:
     validate(json.loads(json.dumps(House().backends[name].document)))
 
 
+NEEDS_A_YES = {
+    "POST /locks/{lockId}/unlock", "POST /orders", "POST /orders/{orderId}/payments", "POST /orders/{orderId}/cancel",
+}  # fmt: skip
+DELETES_WITHOUT = {"DELETE /items/{id}", "DELETE /favourites/{recipe_id}", "DELETE /cart/lines/{sku}"}
+
+
+def needs_a_yes(operation: str) -> bool:
+    return operation in NEEDS_A_YES or (operation.startswith("DELETE") and operation not in DELETES_WITHOUT)
+
+
+async def test_a_case_expects_an_approval_where_what_it_takes_needs_one_and_nowhere_else(house: House) -> None:
+    run = oracle(CASES)
+    for one in CASES:
+        await judge(one, run, house)
+        expects = isinstance(one.expect, Approval) or (isinstance(one.expect, Asks) and one.expect.approval)
+        says_no = isinstance(one.expect, Approval) and not one.expect.yes
+        assert any(needs_a_yes(operation) for _, operation in judged(house)) is (expects and not says_no), one.id
+
+
 async def test_every_answer_of_the_house_fits_its_document(house: House) -> None:
     seen: set[tuple[str, str]] = set()
     for name, path, query in READS:
@@ -88,8 +120,10 @@ async def test_every_answer_of_the_house_fits_its_document(house: House) -> None
     every = {
         (name, operation)
         for name, backend in house.backends.items()
-        for operation in (f"{method} {path}" for path, item in backend.document["paths"].items() for method in item)
-        if "parameters" not in operation
+        for operation in (
+            f"{method.upper()} {path}" for path, item in backend.document["paths"].items() for method in item
+        )
+        if not operation.startswith("PARAMETERS")
     }
     assert every - seen == set()
 
@@ -113,7 +147,7 @@ def fits(backend: Backend, request: Request) -> str:
     else:
         shared = {key: backend.document[key] for key in ("components", "definitions") if key in backend.document}
         jsonschema_rs.validate({"allOf": [schema], **shared}, json.loads(request.answer), validate_formats=True)
-    return f"{request.method.lower()} {path}"
+    return f"{request.method} {path}"
 
 
 async def test_the_gateway_takes_every_document_whole_and_reaches_every_backend(opens: Callable[..., Any]) -> None:
@@ -133,13 +167,11 @@ async def test_the_gateway_takes_every_document_whole_and_reaches_every_backend(
             answer = await door.post(f"/v1/tools/{tool}:call", token, {"arguments": arguments})
             assert answer.status_code == 200, (tool, answer.text)
         effects = {one.operation.key: one.effect for one in catalog.tools.values()}
-    needs_a_yes = {key for key, effect in effects.items() if effect == "destructive"}
-    assert {key for key in needs_a_yes if not key.startswith("DELETE")} == {
-        "POST /locks/{lockId}/unlock", "POST /orders", "POST /orders/{orderId}/payments", "POST /orders/{orderId}/cancel",
-    }  # fmt: skip
-    assert {key for key, effect in effects.items() if effect == "write" and key.startswith("DELETE")} == {
-        "DELETE /items/{id}", "DELETE /favourites/{recipe_id}", "DELETE /cart/lines/{sku}",
-    }  # fmt: skip
+        assert all_scopes(catalog) <= task_of(CASES[0], house, Person(CASES[0], house)).principal.scopes
+    assert {key for key, effect in effects.items() if effect == "destructive"} == {
+        key for key in effects if needs_a_yes(key)
+    }
+    assert {*NEEDS_A_YES, *DELETES_WITHOUT} <= set(effects)
     assert effects["POST /contacts:search"] == "read"
 
 

@@ -145,15 +145,19 @@ _Plain.yaml_implicit_resolvers = {
 
 
 def _sign_in(auth: Mapping[str, str], headers: Mapping[str, str], query: str) -> None:
-    authorization = headers.get("authorization")
-    signed_in = {
-        "none": lambda: True,
-        "bearer": lambda: authorization == f"Bearer {SECRET}",
-        "basic": lambda: authorization == "Basic " + b64encode(f"{auth['username']}:{SECRET}".encode()).decode(),
-        "header": lambda: headers.get(auth["header"].lower()) == SECRET,
-        "query": lambda: dict(parse_qsl(query)).get(auth["parameter"]) == SECRET,
-    }
-    if not signed_in[auth["kind"]]():
+    sent, wanted = headers.get("authorization"), SECRET
+    match auth["kind"]:
+        case "none":
+            return
+        case "bearer":
+            wanted = f"Bearer {SECRET}"
+        case "basic":
+            wanted = "Basic " + b64encode(f"{auth['username']}:{SECRET}".encode()).decode()
+        case "header":
+            sent = headers.get(auth["header"].lower())
+        case "query":
+            sent = dict(parse_qsl(query)).get(auth["parameter"])
+    if sent != wanted:
         raise Refused(401, "Sign in as the document says.")
 
 
@@ -198,7 +202,7 @@ def _body_validator(document: dict[str, Any], told: dict[str, Any], parameters: 
         schema = told["requestBody"]["content"]["application/json"]["schema"]
     if schema is None:
         return None
-    shared = {key: document[key] for key in ("components", "definitions") if key in document}
+    shared: dict[str, Any] = {key: document[key] for key in ("components", "definitions") if key in document}
     return jsonschema_rs.validator_for({"allOf": [schema], **shared}, validate_formats=True)
 
 
@@ -251,8 +255,8 @@ def _body(operation: Operation, body: bytes) -> Any:
         value = json.loads(body)
     except ValueError as error:
         raise Refused(400, "The body is not JSON.") from error
-    for error in operation.body.iter_errors(value):
-        raise Refused(422, f"{'/'.join(map(str, error.instance_path))}: {error.message}")
+    for problem in operation.body.iter_errors(value):
+        raise Refused(422, f"{'/'.join(map(str, problem.instance_path))}: {problem.message}")
     return value
 
 
