@@ -66,19 +66,18 @@ def _append_audit(connection: sa.Connection, entries: Sequence[AuditEntry], know
         before = _read_tail(connection)
         links = list(link_lines(before, lines))
         _move_tail(connection, before, links[-1])
-    rows = (
-        _columns(entry)
-        | {"at": microseconds(entry.at), "sequence": link.sequence, "entry": link.line, "digest": link.digest}
-        for entry, link in zip(entries, links, strict=True)
-    )
-    _APPEND.run(connection, *rows)
+    _APPEND.run(connection, [_row(entry, link) for entry, link in zip(entries, links, strict=True)])
     return AuditTail(links[-1].sequence, links[-1].digest)
 
 
 def _move_tail(connection: sa.Connection, before: AuditTail, last: Link) -> bool:
-    told = {"old_sequence": before.sequence, "old_digest": before.digest}
-    told |= {"new_sequence": last.sequence, "new_digest": last.digest}
-    return _MOVE_TAIL.run(connection, told) == 1
+    return _MOVE_TAIL.run(connection, [(last.sequence, last.digest, before.sequence, before.digest)]) == 1
+
+
+def _row(entry: AuditEntry, link: Link) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    found_by = microseconds(entry.at), clean(entry.tenant), clean(entry.tool), clean(entry.subject), entry.phase
+    return (link.sequence, *found_by, link.line, link.digest)
 
 
 def _columns(entry: AuditEntry) -> dict[str, Any]:

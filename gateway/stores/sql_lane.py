@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
@@ -89,23 +89,23 @@ class Prepared:
 
     def __init__(self, statement: sa.Insert | sa.Update) -> None:
         self._statement = statement
-        self._texts: dict[str, tuple[str, list[str] | None]] = {}
+        self._texts: dict[str, tuple[str, tuple[str, ...]]] = {}
 
-    def run(self, connection: sa.Connection, *rows: Mapping[str, Any]) -> int:
-        """Once for each row, whose names are those of the statement's parameters; how many rows of the table that met."""
-        text, order = self._texts.get(connection.dialect.name) or self._put_together(connection.dialect)
-        values: list[Any] = [row if order is None else [row[name] for name in order] for row in rows]
+    def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        """Once for each row, whose values come in the order of the statement's parameters; how many rows of the table
+        that met."""
+        text, names = self._texts.get(connection.dialect.name) or self._put_together(connection.dialect)
         cursor = connection.connection.cursor()
         try:
-            cursor.executemany(text, values)
+            cursor.executemany(text, [dict(zip(names, row, strict=True)) for row in rows] if names else rows)
             return int(cursor.rowcount)
         finally:
             cursor.close()
 
-    def _put_together(self, dialect: sa.Dialect) -> tuple[str, list[str] | None]:
+    def _put_together(self, dialect: sa.Dialect) -> tuple[str, tuple[str, ...]]:
+        """Its text, and the names of its parameters where the driver takes them by name."""
         compiled = self._statement.compile(dialect=dialect)
-        order = list(compiled.positiontup or ()) if compiled.positional else None
-        self._texts[dialect.name] = str(compiled), order
+        self._texts[dialect.name] = str(compiled), () if compiled.positional else tuple(compiled.params)
         return self._texts[dialect.name]
 
 
