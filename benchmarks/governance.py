@@ -3,15 +3,23 @@
 The same call of the same tool, through MCP, by gateways that differ in one thing each: `bare` believes whoever calls, asks
 no policy and writes nothing down; `all` verifies a JWT of an issuer, looks at its scopes, asks 1,000 policies (one of which
 reads the arguments of this tool) and commits an audit line on SQLite; the rows between have one of them alone. `fresh
-tokens` is `all` where every call comes with a token never seen before. All take turns in every round. `cpu us` is the
-gateway's processor time a call, its threads among it; `more` is what that is above `bare`.
+tokens` is `all` where every call comes with a token never seen before. `bare commit` is `bare` with one row committed a
+call, by Python's sqlite3 on a thread: what no audit log on SQLite can be cheaper than where a call has a commit of its own.
+All take turns in every round. `cpu us` is the gateway's processor time a call, its threads among it; `more` is what that
+is above `bare`.
+
+On a loaded 2-core machine `all` is 0.13 ms more with 16 in flight, and 0.39 with one, of which the bare commit is 0.22: the
+flush of the disk takes 0.08, and what runs after the wait for it finds its caches cold.
 """
 
 import argparse
+import asyncio
 import json
 import os
+import sqlite3
 import statistics
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +48,7 @@ POLICIES = 1_000
 IN_FLIGHT = (1, 16)
 TOOL = "orders_get_order"
 LOOK = {"expand": "lines"}
-FRESH = "fresh tokens"
+FRESH, COMMIT = "fresh tokens", "bare commit"
 MODULE = "benchmarks.governance"
 
 
@@ -67,10 +75,12 @@ class Governance:
     token: bool
     policies: bool
     audit: bool
+    commit: bool = False
 
 
 GOVERNANCE = {
     "bare": Governance(False, False, False),
+    COMMIT: Governance(False, False, False, commit=True),
     "token": Governance(True, False, False),
     "policies": Governance(False, True, False),
     "audit": Governance(False, False, True),
@@ -106,6 +116,25 @@ class NoAudit:
 
     async def record(self, entry) -> None:
         return None
+
+
+class BareCommit:
+    """Commits one row of the size of an audit line on a thread, with Python's sqlite3 and the pragmas of the store, and does
+    nothing else: what no audit log on this machine and disk can be cheaper than."""
+
+    ROW = b"0" * 600
+
+    def __init__(self, path: Path) -> None:
+        self.thread = ThreadPoolExecutor(1)
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for said in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE line (entry BLOB)"):
+            self.connection.execute(said)
+
+    async def record(self, entry) -> None:
+        await asyncio.get_running_loop().run_in_executor(self.thread, self.commit)
+
+    def commit(self) -> None:
+        self.connection.execute("INSERT INTO line VALUES (?)", (self.ROW,))
 
 
 def write_policies(folder: str) -> str:
@@ -169,7 +198,7 @@ async def serve_gateway(kind: str, base_url: str) -> None:
                 edition = structs.replace(gateway.published.current, policies=NoPolicies(Decision("allow", ())))
                 gateway.published.publish(Editions(edition))
             if not on.audit:
-                gateway.calls._audit = NoAudit()
+                gateway.calls._audit = BareCommit(Path(folder, "bare.db")) if on.commit else NoAudit()
             await serve_forever(gateway, lambda url: print(json.dumps({"url": url}), flush=True))
 
 
@@ -211,8 +240,8 @@ def measure(seconds: float, rounds: int) -> list[dict]:
         for in_flight in IN_FLIGHT:
             for _ in range(rounds):
                 for kind, (served, pid) in gateways.items():
-                    if kind == FRESH and in_flight > 1:
-                        continue  # Callers at once take turns with the same requests.
+                    if kind in (FRESH, COMMIT) and in_flight > 1:
+                        continue  # Callers at once take turns with the same requests, and share commits.
                     requests = usual if kind != FRESH else fresh(key, issuer["url"], int(seconds * 1_500))
                     before = cpu_seconds(pid)
                     took = sorted(run(load(served["url"], requests, in_flight, seconds)))
