@@ -219,6 +219,8 @@ LOCK, UNLOCK = ("home", "POST", "/locks/D-back/lock"), ("home", "POST", "/locks/
         (HONEY, [ADD], True, 0),
         (HONEY, [ADD, ADD], False, 1),
         (HONEY, [("shopping-list", "POST", "/items", {"name": "Honey", "qty": 2})], False, 1),
+        (HONEY, [("shopping-list", "POST", "/items", {"name": "Honey", "unit": "kg"})], False, 1),
+        (HONEY, [], False, 0),
         (Unchanged(), [ADD, ("shopping-list", "DELETE", "/items/i5")], True, 2),
         (HONEY, [("shopping-list", "PATCH", "/items/i1", {"name": "Honey"})], False, 1),
     ],

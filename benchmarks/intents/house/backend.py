@@ -113,14 +113,12 @@ class Backend:
         await send({"type": "http.response.body", "body": answer})
 
     def _answer(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, Any]:
-        kept = deepcopy(self.state)
         try:
             _sign_in(self.manifest.get("auth", {"kind": "none"}), headers, query)
             operation, arguments = self._find(method, path)
             asked = Asked({**arguments, **_query(operation, query)}, _body(operation, body), self.now)
             told = operation.handler(self.state, asked)
         except Refused as refused:
-            self.state = kept
             return refused.status, {"title": "Refused", "status": refused.status, "detail": refused.detail}
         return operation.status, None if operation.status == 204 else told
 
