@@ -37,11 +37,13 @@ from gateway.remote.gateway import RemoteGateway, segment
 
 REMOTE_PAGES_MAX = 200
 
-of_tenant = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="Whose tools; not with --gateway.")
+of_tenant = click.option(
+    "--tenant", default=DEFAULT_TENANT, show_default=True, help="For which tenant; not with --gateway."
+)
 
 
-def _remote(tenant: str) -> RemoteGateway | None:
-    """Raises BadRequest."""
+def remote_of(tenant: str) -> RemoteGateway | None:
+    """The gateway that --gateway names, None for the store of this directory. Raises BadRequest."""
     remote = remote_here()
     if remote is not None and tenant != DEFAULT_TENANT:
         raise BadRequest("At another gateway you are of the tenant that you are signed in for; leave --tenant out.")
@@ -54,7 +56,7 @@ def _remote(tenant: str) -> RemoteGateway | None:
 @asynchronous
 async def tools(connector: str, tenant: str) -> None:
     """List the tools."""
-    if (remote := _remote(tenant)) is not None:
+    if (remote := remote_of(tenant)) is not None:
         out.print(_listed(remote, connector))
         return
     async with open_here() as gateway:
@@ -92,7 +94,7 @@ def _tools_of(catalog: Catalog, connector: str) -> list[Tool]:
 @asynchronous
 async def show(tool: str, tenant: str) -> None:
     """Show one tool: what it does, what it takes, what it needs, and how it follows on others."""
-    if (remote := _remote(tenant)) is not None:
+    if (remote := remote_of(tenant)) is not None:
         told = remote.get(f"/v1/tools/{segment(tool)}", ToolShown)
         out.print(f"{told.name}  ({told.effect})  {told.operation}")
         _print_tool(told.description, told.scopes, (), told.input_schema, told.output_schema, told.other_answers)
@@ -158,7 +160,7 @@ async def search(
     """Find the tools that fit a wish."""
     body = SearchBody(query, limit, connectors, effects, tags)
     shown = table("tool", "score", "title", "matched", "places")
-    if (remote := _remote(tenant)) is not None:
+    if (remote := remote_of(tenant)) is not None:
         hits = remote.post("/v1/tools:search", SearchAnswer, body)
         rows = [(hit.name, hit.score, hit.title, hit.matched, hit.places) for hit in hits.tools]
         late = hits.late
@@ -191,8 +193,8 @@ async def call(
 ) -> None:
     """Call a tool with ARGUMENTS, a JSON object."""
     told = {SELECT: select, PAGES: pages if pages > 1 else None, WAIT: wait, ACCEPT: accept}
-    asked = {**_json_object(arguments), **{name: value for name, value in told.items() if value}}
-    if (remote := _remote(tenant)) is not None:
+    asked = {**json_object(arguments), **{name: value for name, value in told.items() if value}}
+    if (remote := remote_of(tenant)) is not None:
         body = {"arguments": asked, "dry_run": dry_run}
         answer = remote.post(f"/v1/tools/{segment(tool)}:call", CallAnswer, body)
         _print_answer(answer)
@@ -204,11 +206,11 @@ async def call(
         sys.exit(1)
 
 
-def _json_object(text: str) -> dict[str, object]:
+def json_object(text: str, what: str = "ARGUMENTS") -> dict[str, object]:
     try:
         return msgspec.json.decode(text, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise BadRequest('ARGUMENTS must be one JSON object, such as \'{"room": "kitchen"}\'.') from error
+        raise BadRequest(f'{what} must be one JSON object, such as \'{{"room": "kitchen"}}\'.') from error
 
 
 def _print_result(result: Result) -> None:

@@ -10,7 +10,7 @@ from litestar import Request, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Stream
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from gateway.core.account import Sentence, account
 from gateway.core.plan import Budget, Leaf, Plan, Step, in_order, leaves
@@ -57,17 +57,17 @@ class ArgumentShown(Struct, frozen=True):
 
 
 class CallShown(Struct, frozen=True, omit_defaults=True):
-    """One call of a step. `rows` are those of the journal. `result` is null beyond RESULTS_BYTES_MAX in all: the events have it.
-    `request` is what a preview shows: method, URL, headers and body, secrets redacted; `undo` is the tool that would take it
-    back, "" where there is none."""
+    """One call of a step. `rows` are those of the journal. `result` is left out beyond RESULTS_BYTES_MAX in all: the events
+    have it. `request` is what a preview shows: method, URL, headers and body, secrets redacted; `undo` is the tool that would take
+    it back, "" where there is none."""
 
     iteration: int
     state: str
     rows: tuple[int, ...]
     status: int = 0
     detail: str = ""
-    result: Raw | None = None
-    request: Raw | None = None
+    result: Raw | UnsetType = UNSET
+    request: Raw | UnsetType = UNSET
     undo: str = ""
     undone: bool = False
 
@@ -132,7 +132,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     async def shown(request: AnyRequest, run_id: str, wait_s: float = 0.0) -> IntentShown:
         principal = await desk.principal(request.scope)
-        return _shown(await runs.wait(principal, run_id, wait_s))
+        return show_run(await runs.wait(principal, run_id, wait_s))
 
     @post("/v1/intents", status_code=201)
     async def start_intent(request: AnyRequest) -> IntentShown:
@@ -150,7 +150,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def list_intents(request: AnyRequest) -> IntentList:
         principal = await desk.principal(request.scope)
         limit = min(read_query(request.scope, IntentQuery).limit, INTENTS_MAX)
-        return IntentList(tuple(_summary(run) for run in await runs.list(principal, limit)))
+        return IntentList(tuple(map(summarise_run, await runs.list(principal, limit))))
 
     @get("/v1/intents/{name:str}")
     async def show_intent(request: AnyRequest, name: FromPath[str]) -> IntentShown:
@@ -212,19 +212,25 @@ def _last_seen(told: list[str]) -> int:
     return int(value)
 
 
+def tell_event(entry: Entry) -> tuple[str, bytes]:
+    """Its kind, and what it says, as JSON."""
+    told = msgspec.to_builtins(entry.event, builtin_types=(Raw,))
+    kind: str = told.pop("kind")
+    return kind, msgspec.json.encode({"at": entry.at, **told})
+
+
 def _event(entry: Entry) -> bytes:
     """As it is on the wire (HTML Living Standard section 9.2)."""
-    told = msgspec.to_builtins(entry.event, builtin_types=(Raw,))
-    kind = told.pop("kind")
-    data = msgspec.json.encode({"at": entry.at, **told})
+    kind, data = tell_event(entry)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.sequence, kind.encode(), data)
 
 
-def _summary(run: Run) -> IntentSummary:
+def summarise_run(run: Run) -> IntentSummary:
     return IntentSummary(run.id, run.plan.intent, run.mode, run.state, run.created_at, run.updated_at)
 
 
-def _shown(held: Held) -> IntentShown:
+def show_run(held: Held) -> IntentShown:
+    """A run as every door shows it."""
     run, progress = held.run, held.progress
     waiting = progress.waiting if run.state == "needs_approval" else None
     few = _few_results(progress)
@@ -270,8 +276,8 @@ def _calls(progress: Progress, step: Step, few: frozenset[Place]) -> Iterator[Ca
             rows=(*standing.rows, *back.rows),
             status=called.status if called is not None else 0,
             detail=_detail(standing),
-            result=called.result if called is not None and is_few else None,
-            request=preview.request if preview is not None else None,
+            result=called.result if called is not None and is_few else UNSET,
+            request=preview.request if preview is not None else UNSET,
             undo=preview.undo if preview is not None else "",
             undone=(back.called is not None and not back.called.is_error) or back.happened,
         )

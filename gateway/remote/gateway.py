@@ -1,7 +1,7 @@
 """A gateway over REST, for whoever is signed in at it. Says what it answers; decides nothing."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -58,6 +58,24 @@ class RemoteGateway:
         """Raises what `ask` raises."""
         return self.ask("POST", path, kind, **({} if body is None else {"content": msgspec.json.encode(body)}))
 
+    def follow(self, path: str, after: int, last: int | None = None) -> Iterator[tuple[int, str, bytes]]:
+        """Its server-sent events after one, each with its number, kind and data: to that of the number `last`, or else to
+        their end. Raises what `ask` raises."""
+        if last is not None and after >= last:
+            return
+        headers = {"authorization": f"Bearer {self._token()}", "last-event-id": str(after)}
+        try:
+            with self._http.stream("GET", self._url + path, headers=headers, timeout=TIMEOUT_S) as response:
+                if response.status_code >= 300:
+                    response.read()
+                    raise _error(response)
+                for event in _events(response.iter_lines()):
+                    yield event
+                    if event[0] == last:
+                        return
+        except httpx.HTTPError as error:
+            raise UpstreamFailed(f"{self._url} broke off; ask again for what comes after the last event.") from error
+
     def ask(self, method: str, path: str, kind: type[T], **more: Any) -> T:
         """What it answers. Raises the error that it tells, as one of ours."""
         headers = {"authorization": f"Bearer {self._token()}", "accept": "application/json"}
@@ -71,6 +89,18 @@ class RemoteGateway:
             return msgspec.json.decode(response.content, type=kind)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise UpstreamFailed(f"{self._url} answers as no gateway of this version does.") from error
+
+
+def _events(lines: Iterable[str]) -> Iterator[tuple[int, str, bytes]]:
+    """As a gateway writes them: a number, a kind and one line of data each; comments stand between them."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name:
+            fields[name] = value
+        elif fields:
+            yield int(fields["id"]), fields["event"], fields["data"].encode()
+            fields = {}
 
 
 def url_of_gateway(told: str) -> str:

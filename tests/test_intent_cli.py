@@ -1,0 +1,80 @@
+"""`factotum intents`, as a person types it: each command in a process of its own, here and at another gateway."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.core.catalog import all_scopes
+from gateway.core.plan import Plan
+from gateway.core.principal import OPERATOR
+from tests.conftest import Door, open_door
+from tests.edge.test_mcp_clients import served
+from tests.remote.test_login import Terminal, terminal
+from tests.shop import DOCUMENT, Shop
+from tests.test_intent import literal, plan, shop, step, token
+
+__all__ = ["shop", "terminal", "token"]  # Fixtures.
+
+pytestmark = pytest.mark.anyio
+
+TEA = step("tea", "make", item={"kind": "slot", "question": "Which tea?"}, count=literal(2))
+
+
+async def test_an_intent_is_looked_at_answered_taken_back_and_told_where_the_store_is(
+    shop: Shop, terminal: Terminal, tmp_path: Path
+) -> None:
+    async with open_door(tmp_path / ".factotum") as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        me = msgspec.structs.replace(OPERATOR, scopes=all_scopes(door.gateway.published.current.catalog))
+        run = await door.gateway.intents.start(me, msgspec.convert(plan(TEA), Plan), "execute", "cli")
+        assert (await door.gateway.runs.wait(me, run.id, 20)).run.state == "needs_input"
+    await tells_it_all(terminal, run.id, shop)
+    code, _, wrong = await terminal.run("intents", "cancel", run.id)
+    assert (code, "factotum: The intent is compensated already." in wrong) == (1, True), wrong
+
+
+async def test_and_at_another_gateway(door: Door, shop: Shop, token: str, terminal: Terminal) -> None:
+    async with served(door) as url:
+        at = url.removesuffix("/mcp")
+        await terminal.run("login", at, "--key", said=token + "\n")
+        run = (await door.post("/v1/intents", token, {"plan": plan(TEA), "wait_s": 20})).json()
+        await tells_it_all(terminal, run["id"], shop, FACTOTUM_GATEWAY=at)
+        code, _, wrong = await terminal.run("intents", "list", "--tenant", "acme", FACTOTUM_GATEWAY=at)
+        assert (code, "leave --tenant out" in wrong) == (1, True), wrong
+        other = await door.post("/v1/intents", await door.key(), {"plan": plan(TEA), "wait_s": 20})
+        code, _, wrong = await terminal.run("intents", "show", other.json()["id"], FACTOTUM_GATEWAY=at)
+        assert (code, "There is no intent" in wrong) == (1, True), "another's is not found"
+
+
+async def tells_it_all(terminal: Terminal, intent: str, shop: Shop, **environ: str) -> None:
+    async def told(*args: str) -> str:
+        code, said, wrong = await terminal.run("intents", *args, **environ)
+        assert code == 0, wrong
+        return said
+
+    listed = (await told("list")).splitlines()
+    assert listed[1].split()[:3] == [intent, "needs_input", "execute"]
+    assert 'tea/item: Which tea?  {"type":"string"}' in await told("show", intent)
+    code, _, wrong = await terminal.run("intents", "answer", intent, "green", **environ)
+    assert (code, "VALUES must be one JSON object" in wrong) == (1, True)
+    answered = await told("answer", intent, '{"tea/item": "green"}')
+    assert (answered.splitlines()[0].split()[1], shop.writes) == ("(done)", ["make green"])
+    shown: dict[str, Any] = msgspec.json.decode(await told("show", intent, "--json"))
+    assert shown["steps"][0]["calls"][0]["result"] == {"id": 1, "item": "green", "count": 2}
+    kinds = [line.split()[:2] for line in (await told("events", intent, "--follow")).splitlines()]
+    assert [kind for _, kind in kinds] == [
+        "received",
+        "asked",
+        "answered",
+        "sending",
+        "called",
+        "verified",
+        "ended",
+    ]
+    assert [line.split()[:2] for line in (await told("events", intent, "--after", "5")).splitlines()] == kinds[5:]
+    assert "tea: done, and order shows it.  [verified; 4, 5, 6]" in await told("explain", intent)
+    await told("undo", intent)
+    await told("events", intent, "--follow")
+    assert (shop.writes, "(compensated)" in await told("show", intent)) == (["make green", "drop 1"], True)
