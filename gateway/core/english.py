@@ -111,3 +111,52 @@ def gerund(verb: str) -> frozenset[str]:
 
 
 GERUNDS = {written: verb for verb in sorted(ACTS) for written in gerund(verb)}
+
+# Verbs that come to the same, as far as tools are called by them.
+ALIKE: tuple[frozenset[str], ...] = (
+    named("create add make schedule book put new compose insert register post draft arrange start set place open"),
+    named("delete remove erase cancel clear drop take discard wipe trash"),
+    named("update change set edit modify move rename turn switch dim mark put make adjust configure toggle replace reschedule"
+          " postpone raise lower increase decrease reduce boost resize shift assign label flip enable disable activate"
+          " deactivate"),
+    named("send mail email message text tell write notify"),
+    named("reply answer"),
+    named("call phone ring"),
+    named("buy order purchase"),
+    named("stop pause halt end"),
+    named("start resume play begin"),
+    named("cancel abort"),
+    named("archive file store"),
+    named("lock close shut"),
+    named("unlock open"),
+)  # fmt: skip
+# Names of one thing.
+SYNONYMS: tuple[frozenset[str], ...] = (
+    named("light lamp bulb"),
+    named("heating heater thermostat radiator temperature heat warm"),
+    named("mail email message mails emails messages"),
+    named("meeting appointment event calendar"),
+    named("basket cart"),
+    named("film movie"),
+    named("song track music"),
+    named("phone number"),
+    named("task todo"),
+    named("door lock"),
+    named("cost price"),
+)
+# Words of a wish that ask for nothing by themselves.
+EMPTY = named(
+    "a an the this that these those my our your his her their its it them me us you i we of to for in on at by from with into"
+    " out and or is are was were be been do does did has have had will would can could should may might shall please now just"
+    " also then there here what which who whose when where why how many much any some all every each both everything if so"
+    " want like need let hey hi hello ok okay kindly mind would up down off about as than too again more s tell show give"
+    " list get find see know whether right currently still yet only ones one again am go like called named titled saying"
+    " says some me"
+)
+# What things are counted in: `two bottles of milk`.
+MEASURES = named(
+    "bottle bottles pack packs packet packets pot pots can cans piece pieces bag bags box boxes cup cups glass glasses jar jars"
+    " loaf loaves slice slices bunch bunches pair pairs kilo kilos"
+)
+CONDITIONS = named("if when unless until once whenever while after before because")
+EXCEPTIONS = named("except but not don't without excluding besides no never other instead unless")

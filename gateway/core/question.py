@@ -45,7 +45,7 @@ LEAD_WORDS_MAX = 6
 # What stands behind a comma at the end and makes a command of a question mark.
 TAGS = frozenset({("please",), ("ok",), ("okay",), ("alright",), *((modal, "you") for modal in MODALS)})
 
-Kind = Literal["command", "question", "neither"]
+Kind = Literal["command", "question", "refusal", "neither"]
 
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'[^']*'(?!\w)|‘[^’]*’")
 _JOINED = re.compile(r"\s*,?\s*\band\s+then\s+|\s*,\s*(?:and|then)\s+|\s+and\s+|\s*,\s*|\s+then\s+", re.IGNORECASE)
@@ -53,8 +53,8 @@ _SENTENCE = re.compile(r"[.!?;]+(?=\s|$)|\n+")
 
 
 class Mood(Struct, frozen=True):
-    """What a clause is. `verb` is the verb of a command in its plain form, "" where a state alone is named, and `span` where the
-    command stands in the text that was read; `reason` is a sentence for people."""
+    """What a clause is; a refusal says what is not to be done. `verb` is the verb of a command in its plain form, "" where a state
+    alone is named, and `span` where the command stands in the text that was read; `reason` is a sentence for people."""
 
     kind: Kind
     reason: str
@@ -93,7 +93,7 @@ def _by_form(words: Sequence[Word], at: int, *, is_asked: bool) -> Mood:
     if first in ASKING or first in REFUSED_MODALS or (first == "have" and is_asked):
         return Mood("question", f"It begins as a question does: {first}.")
     if _refuses(words, at):
-        return Mood("neither", "It says what is not to be done.")
+        return Mood("refusal", "It says what is not to be done.")
     if first in MODALS:
         return _after_modal(words, at)
     if first == "do":
@@ -183,7 +183,7 @@ def _imperative(words: Sequence[Word], at: int) -> Mood | None:
     if verb not in ACTS or not _stands_as_verb(verb, following):
         return None
     if after in GERUNDS and verb in {"stop", "quit", "keep"}:
-        return Mood("neither", "It says what is not to be done, or to be done on and on.")
+        return Mood("refusal", "It says what is not to be done, or to be done on and on.")
     return Mood("command", f"It tells me to {verb}.", verb, Span(words[at].start, words[at].end))
 
 
@@ -269,7 +269,7 @@ def _clauses(text: str, start: int, end: int) -> Iterator[Clause]:
         if join.start() < begin or any(left < join.start() < right for left, right in quoted):
             continue
         before, rest = sentence[begin : join.start()], sentence[join.end() :]
-        if read_mood(rest.rstrip("?!. ")).kind == "neither" or _is_tag(rest) or _holds_on(before):
+        if read_mood(rest.rstrip("?!. ")).kind in {"neither", "refusal"} or _is_tag(rest) or _holds_on(before):
             continue
         cuts.append((begin, join.start()))
         begin = join.end()

@@ -46,6 +46,11 @@ class Place(Struct, frozen=True):
         return frozenset(kind for one in self.schemas for kind in self._kinds(one, LEVELS_MAX))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the members that are told of there, in order."""
+        return tuple(sorted({name for one in self._parts(self.schemas) for name in one.get("properties", {})}))
+
+    @property
     def plain(self) -> dict[str, Any]:
         """The one schema that holds there, where it is one and not put together from others; else one that says nothing."""
         parts = list(self._parts(self.schemas)) if len(self.schemas) == 1 else []

@@ -241,7 +241,10 @@ def test_a_question_only_reads(text: str) -> None:
 @pytest.mark.parametrize("text", NEITHERS)
 def test_what_is_not_plainly_a_command_is_none(text: str) -> None:
     mood = read_mood(text)
-    assert mood.kind == "neither", mood
+    assert mood.kind in {"neither", "refusal"}, mood
+    assert (mood.kind == "refusal") == bool(
+        re.match(r"(please )?(don.t|do not|never|not|without|can you not|no lights|i do)|stop|keep", text.lower())
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,7 +263,7 @@ def test_what_is_not_plainly_a_command_is_none(text: str) -> None:
         ("Is the door locked, and turn off the lights?",
          [("Is the door locked", "question"), ("turn off the lights?", "question")]),
         ("Don't lock the door and turn off the lights",
-         [("Don't lock the door", "neither"), ("turn off the lights", "neither")]),
+         [("Don't lock the door", "refusal"), ("turn off the lights", "refusal")]),
         ("He said lock the door and turn off the lights",
          [("He said lock the door", "neither"), ("turn off the lights", "neither")]),
         ("Tell me whether I should lock the door and turn off the lights",

@@ -1,0 +1,93 @@
+"""Which tool lists the things that an argument names one of: by the relations of its document, else by its names."""
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from gateway.core.entities import stem
+from gateway.core.fill import Wanted, names_thing, wanted_of
+from gateway.core.noun import named, one_of, singular, split
+from gateway.core.pointer import escape
+from gateway.core.reach import Place, place_of
+from gateway.core.tool import Tool
+
+_ENDINGS = named("id ids uuid sku slug guid number key code name")
+
+# What arguments for things of many kinds are called.
+_GENERAL = named("id name key code number")
+
+
+class Listing(Struct, frozen=True):
+    """A tool that lists things, given at most of which other thing; the pointer of its list, that of the id in each, what one is
+    called, and whether the id is a number that goes as text."""
+
+    tool: Tool
+    items: str
+    key: str
+    noun: str
+    as_text: bool = False
+
+    def beside(self, tools: Mapping[str, Tool]) -> Iterator["Listing"]:
+        """Those of what its things name by id: of a lamp's `room_id` or `room`, the rooms."""
+        for name in place_of(self.tool.output_schema).at(f"{self.items}/-").names:
+            words = split(name)
+            noun = words[:-1] if words[-1:] and words[-1] in _ENDINGS and len(words) > 1 else words
+            if noun and " ".join(noun) != self.noun and (found := _named(noun, self.tool.connector, tools)) is not None:
+                yield found
+
+
+def lister_of(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | None:
+    """The tool whose answers give an argument and that can be called as it is; None where none is plain."""
+    if (own := _related(tool, one, tools)) is not None:
+        return own
+    words = one.words[:-1] if len(one.words) > 1 and one.words[-1] in _ENDINGS else one.words
+    if words and (found := _named(one_of(words), tool.connector, tools)) is not None:
+        return found
+    mates = [other for other in tools.values() if other.connector == tool.connector and one.name not in _GENERAL]
+    return next((found for other in mates if (found := _related(other, one, tools)) is not None), None)
+
+
+def _related(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | None:
+    """By the relations of a tool that takes an argument of that name."""
+    for relation in tool.related.preceding if tool.related else ():
+        earlier = tools.get(relation.earlier)
+        if earlier is None or not _reads_of_things(earlier):
+            continue
+        for binding in relation.bindings:
+            if binding.argument == one.name and "/-/" in f"{binding.origin}/":
+                items, _, key = binding.origin.rpartition("/-/")
+                noun = earlier.related.family.noun if earlier.related and earlier.related.family else ""
+                return Listing(earlier, items, f"/{key}", noun.replace("_", " "), binding.as_text)
+    return None
+
+
+def _named(noun: tuple[str, ...], connector: str, tools: Mapping[str, Tool]) -> Listing | None:
+    """The one tool of a connector that lists things of that name, with an `id` in each."""
+    found = []
+    for tool in tools.values():
+        if tool.connector != connector or not _reads_freely(tool) or not bytes(tool.outputs):
+            continue
+        words = split(next((part for part in reversed(tool.operation.path.split("/")) if part and "{" not in part), ""))
+        if not words or tuple(map(stem, one_of(words))) != tuple(map(stem, noun)):
+            continue
+        place = place_of(tool.output_schema)
+        items = next((at for at in _lists(place) if place.at(f"{at}/-/id").schemas), None)
+        if items is not None:
+            found.append(Listing(tool, items, "/id", " ".join(map(singular, noun))))
+    return found[0] if len(found) == 1 else None
+
+
+def _lists(place: Place) -> list[str]:
+    """Where lists stand in an answer: at its root, or in one of its fields."""
+    if "array" in place.kinds:
+        return [""]
+    return [f"/{escape(name)}" for name in place.names if "array" in place.at(f"/{escape(name)}").kinds]
+
+
+def _reads_of_things(tool: Tool) -> bool:
+    """Whether it reads, and needs nothing but ids."""
+    return tool.effect == "read" and all(names_thing(one) for one in wanted_of(tool) if one.required)
+
+
+def _reads_freely(tool: Tool) -> bool:
+    return tool.effect == "read" and not any(one.required for one in wanted_of(tool))

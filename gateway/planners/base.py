@@ -1,0 +1,84 @@
+"""What a planner is: it makes a typed plan of what a person says, or says what it would have to know, or why it cannot. Acts never:
+what it looks up for a plan are reads, by the way that any call goes.
+
+INVARIANT: a plan that is given passes `core.plan_check.check_plan`, and has a write only where the person's own words command it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from gateway.core.plan import Plan
+from gateway.core.tool import Effect, Tool
+
+# At most so many tools that fit a text best, of those of one of these effects, by their names.
+Search = Callable[[str, int, frozenset[Effect]], Awaitable[Sequence[str]]]
+# The JSON that a tool which reads answers to arguments, None where it has none. Raises Unseen.
+Look = Callable[[str, Mapping[str, object]], Awaitable[Any]]
+
+
+class Unseen(Exception):
+    """What would have to be looked up cannot be: no credential, a refusal, or no answer. Its text is a sentence for people."""
+
+
+class Wish(Struct, frozen=True):
+    """What a person says, when (with the zone in which they speak), and in which language and country (`en-GB`; `en` where the
+    country is not known)."""
+
+    text: str
+    now: datetime
+    locale: str = "en"
+
+
+class Sight(Struct, frozen=True, eq=False):
+    """What one caller may use: their tools by name, a search among them, and reads of them; without `look` nothing is read.
+    `loose` are the connectors whose answers may have what their documents do not declare."""
+
+    tools: Mapping[str, Tool]
+    search: Search
+    look: Look | None = None
+    loose: frozenset[str] = frozenset()
+
+
+class Choice(Struct, frozen=True):
+    """One way to understand the wish: its value, and what people call it."""
+
+    value: Any
+    label: str
+
+
+class Planned(Struct, frozen=True, tag_field="kind"):
+    """What came of a wish. `because` are sentences that say why: for people, in order."""
+
+    because: tuple[str, ...]
+
+
+class Ready(Planned, frozen=True, tag="plan"):
+    """A plan; what it does not know is a Slot, and is asked before anything is called."""
+
+    plan: Plan
+
+
+class Asks(Planned, frozen=True, tag="asks"):
+    """The person has to say more: a question, and the choices where there are some."""
+
+    question: str
+    choices: tuple[Choice, ...] = ()
+
+
+class Impossible(Planned, frozen=True, tag="impossible"):
+    """It cannot be done with these tools, in one sentence, and what was looked for."""
+
+    reason: str
+    looked_for: tuple[str, ...] = ()
+
+
+class Planner(Protocol):
+    """One way to plan."""
+
+    name: str
+
+    async def plan(self, wish: Wish, sight: Sight) -> Planned:
+        """What came of it. Raises nothing that the wish could cause."""

@@ -1,0 +1,70 @@
+"""STORY  From words to a plan, for one caller: what they may call is searched, what a plan needs to know is read by way of
+`Calls.call`, and one planner makes of it what it can. Writes nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gateway.call import Asked, Calls
+from gateway.core.principal import Principal
+from gateway.core.tool import Effect
+from gateway.discover import Discovery, narrow
+from gateway.errors import GatewayError
+from gateway.planners.base import Impossible, Planned, Planner, Sight, Unseen, Wish
+
+
+class Planning:
+    """Makes plans. `clock` tells the time with a zone."""
+
+    def __init__(self, discovery: Discovery, calls: Calls, planner: Planner, *, clock: Callable[[], datetime]) -> None:
+        self._discovery = discovery
+        self._calls = calls
+        self._planner = planner
+        self._clock = clock
+
+    async def plan(
+        self,
+        principal: Principal,
+        text: str,
+        door: str,
+        *,
+        zone: str = "",
+        locale: str = "en",
+        now: datetime | None = None,
+    ) -> Planned:
+        """What comes of a person's words. `zone` is the name of the time zone in which they speak (`Europe/Berlin`), "" for the
+        gateway's own."""
+        moment = now or self._clock()
+        if zone:
+            moment = moment.astimezone(ZoneInfo(zone))
+        view = self._discovery.view(principal)
+        if not view.tools:
+            return Impossible((), "There is no tool that you may call.")
+        loose = frozenset(name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields)
+        sight = Sight(view.tools, self._search(principal, door), self._look(principal, text, door), loose)
+        return await self._planner.plan(Wish(text, moment, locale), sight)
+
+    def _search(self, principal: Principal, door: str) -> Callable[[str, int, frozenset[Effect]], Any]:
+        async def search(text: str, limit: int, effects: frozenset[Effect]) -> Sequence[str]:
+            answer = await self._discovery.search(principal, text, limit, narrow(effects=effects), door=door)
+            return [one.tool.name for one in answer.found]
+
+        return search
+
+    def _look(self, principal: Principal, text: str, door: str) -> Callable[[str, Mapping[str, object]], Any]:
+        async def look(name: str, arguments: Mapping[str, object]) -> Any:
+            tool = self._discovery.view(principal).tools.get(name)
+            if tool is None or tool.effect != "read":
+                raise Unseen("it does more than read")
+            try:
+                result = await self._calls.call(principal, Asked(name, arguments, door, source="intent", intent=text))
+            except GatewayError as error:
+                raise Unseen(error.detail.rstrip(".")) from error
+            if result.is_error:
+                raise Unseen(f"it answered with the status {result.status}")
+            return msgspec.json.decode(result.structured) if bytes(result.structured) else None
+
+        return look
