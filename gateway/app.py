@@ -121,7 +121,10 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
         taught_by = [name for name, one in settings.tenants.items() if one.learn_from_searches]
         learning = Learning(audit, taught_by, clock)
         opened.push_async_callback(learning.close)
-        discovery, every_s = Discovery(published, ToolIndex(ranker), learning.note), settings.follow_s
+        discovery, every_s = (
+            Discovery(published, ToolIndex(ranker), learning.note, settings.toolsets),
+            settings.follow_s,
+        )
         _keep_running(
             opened,
             ingestion.follow(every_s),

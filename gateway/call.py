@@ -44,6 +44,7 @@ from gateway.core.response import Reading, read_response
 from gateway.core.result import Blob, Media, Result, Text, with_handle, with_notes
 from gateway.core.scope import missing_scopes
 from gateway.core.tool import Tool
+from gateway.core.toolset import EVERYTHING, Filter
 from gateway.credentials.base import Credential, Credentials, OneStep
 from gateway.errors import (
     AnswerInvalid,
@@ -80,7 +81,7 @@ async def nothing_before() -> None:
 class Asked(Struct, frozen=True):
     """One call as a door understood it; options of the call may be among the arguments (core.option). `dry_run` shows
     the exact request, secrets redacted, and sends nothing. `source`, `intent` and `labels` are what policies are told of
-    where it comes from (core.policy_context)."""
+    where it comes from (core.policy_context). A tool that `toolset` does not take is not there."""
 
     tool: str
     arguments: Mapping[str, object]
@@ -89,6 +90,7 @@ class Asked(Struct, frozen=True):
     source: Source = "call"
     intent: str = ""
     labels: frozenset[str] = frozenset()
+    toolset: Filter = EVERYTHING
 
 
 class Calls:
@@ -177,7 +179,7 @@ class Calls:
         """Everything up to the request: find, scope, check, allow, connect, build. Sends nothing."""
         edition, asked = self._published.of(record.principal.tenant), record.asked
         record.policy_version = edition.policies.version
-        tool = record.tool = find(edition.catalog, asked.tool, asked.door)
+        tool = record.tool = find(edition.catalog, asked.tool, asked.door, asked.toolset)
         connector = edition.catalog.connectors[tool.connector]
         manifest = connector.manifest
         prepared = self._prepare(tool)
@@ -269,7 +271,8 @@ class Calls:
                 return [filled(item) for item in value]
             if not isinstance(value, dict) or "data" in value or not isinstance(value.get("resource"), str):
                 return value
-            kept = self._results.find(record.principal, value["resource"], record.asked.door).response
+            asked = record.asked
+            kept = self._results.find(record.principal, value["resource"], asked.door, asked.toolset).response
             name = filename_of(kept.header("content-disposition"), kept.header("content-type"))
             told = {"filename": name} if name else {}
             return {"media_type": essence(kept.header("content-type")), **told, **value, "data": kept.body}
@@ -311,9 +314,9 @@ class Calls:
         return fresh
 
 
-def find(catalog: Catalog, name: str, door: str) -> Tool:
+def find(catalog: Catalog, name: str, door: str, toolset: Filter = EVERYTHING) -> Tool:
     tool = catalog.tools.get(name)
-    if tool is None:
+    if tool is None or not toolset.takes(tool):
         raise ToolNotFound(name, door)
     return tool
 

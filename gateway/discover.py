@@ -13,7 +13,8 @@ from gateway.core.catalog import Catalog
 from gateway.core.principal import Principal
 from gateway.core.relation import Related, seen_by
 from gateway.core.scope import missing_scopes
-from gateway.core.tool import Effect, Tool
+from gateway.core.tool import Tool
+from gateway.core.toolset import EVERYTHING, NOTHING, Filter, Toolset
 from gateway.errors import ToolNotFound
 from gateway.published import Published
 from gateway.rankers.base import Part
@@ -24,10 +25,12 @@ SEARCH_LIMIT_MAX = 50
 # How many tools a list puts first for an intent, and how long that may be.
 INTENT_TOOLS_MAX = 20
 INTENT_CHARACTERS_MAX = 500
+NO_TOOLSETS: Mapping[str, Toolset] = MappingProxyType({})
 
 
 class View(Struct, frozen=True, eq=False):
-    """The tools that one set of scopes may call, by name, in the order of their names, at one version of the catalog.
+    """The tools that one set of scopes may call, and a toolset has, by name, in the order of their names, at one version of the
+    catalog.
 
     `pinned` are those that their connector's manifest wants listed always. With step-up, the tools that the scopes do not
     suffice for are among them, and `missing` has all the scopes that each of these needs. Two views are the same view only if they
@@ -38,30 +41,6 @@ class View(Struct, frozen=True, eq=False):
     tools: Mapping[str, Tool]
     pinned: tuple[Tool, ...]
     missing: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
-
-class Filter(Struct, frozen=True):
-    """Which tools a search is about: those of one of these connectors that have one of these effects and one of these tags, in
-    any case. What is empty narrows nothing."""
-
-    connectors: frozenset[str] = frozenset()
-    effects: frozenset[Effect] = frozenset()
-    tags: frozenset[str] = frozenset()
-
-    def takes(self, tool: Tool) -> bool:
-        return (
-            (not self.connectors or tool.connector in self.connectors)
-            and (not self.effects or tool.effect in self.effects)
-            and (not self.tags or not self.tags.isdisjoint(tag.casefold() for tag in tool.tags))
-        )
-
-
-EVERYTHING = Filter()
-
-
-def narrow(connectors: Iterable[str] = (), effects: Iterable[Effect] = (), tags: Iterable[str] = ()) -> Filter:
-    """The filter that these names make."""
-    return Filter(frozenset(connectors), frozenset(effects), frozenset(tag.casefold() for tag in tags))
 
 
 class Found(Struct, frozen=True):
@@ -89,6 +68,14 @@ class Indexed(Struct, frozen=True):
     given_up: bool = False
 
 
+class Choice(Struct, frozen=True):
+    """A toolset, and how many of its tools the caller may call."""
+
+    name: str
+    description: str
+    tools: int
+
+
 # Told of every search: who, what, what was found, and at which door.
 Heard = Callable[[Principal, str, Sequence[str], str], None]
 
@@ -96,62 +83,96 @@ Heard = Callable[[Principal, str, Sequence[str], str], None]
 class Discovery:
     """Looks at the catalog through the eyes of one caller."""
 
-    def __init__(self, published: Published, index: ToolIndex[Any], heard: Heard) -> None:
+    def __init__(
+        self, published: Published, index: ToolIndex[Any], heard: Heard, toolsets: Mapping[str, Toolset] = NO_TOOLSETS
+    ) -> None:
         self._published = published
+        self._toolsets = toolsets
         self.ranked_by = index.ranked_by
         self._index = index
-        self._views: OrderedDict[tuple[str, frozenset[str], bool], View] = OrderedDict()
+        self._views: OrderedDict[tuple[str, frozenset[str], bool, Filter], View] = OrderedDict()
         self._parts: OrderedDict[View, tuple[Part[Any], ...]] = OrderedDict()
         self._fitting: OrderedDict[tuple[View, str, Filter], tuple[Tool, ...]] = OrderedDict()
         self._narrowed: OrderedDict[tuple[View, Filter], tuple[Part[Any], ...]] = OrderedDict()
         self._heard = heard
 
-    def view(self, principal: Principal, *, step_up: bool = False) -> View:
-        """Everything this caller may call; with `step_up` also what it could with more scopes. The same object for the same
-        scopes until what the tenant sees changes."""
+    def view(self, principal: Principal, *, step_up: bool = False, toolset: Filter = EVERYTHING) -> View:
+        """Everything this caller may call, of what a toolset has; with `step_up` also what it could with more scopes. The same
+        object for the same scopes and toolset until what the tenant sees changes."""
         catalog = self._published.of(principal.tenant).catalog
-        key = (catalog.version, principal.scopes, step_up)
+        key = (catalog.version, principal.scopes, step_up, toolset)
         if key not in self._views:
-            self._views[key] = _look(catalog, principal.scopes, step_up)
+            self._views[key] = _look(catalog, principal.scopes, step_up, toolset)
             _forget_oldest(self._views)
         return self._views[key]
 
-    def describe(self, principal: Principal, name: str, door: str) -> Tool:
+    def toolset(self, principal: Principal, name: str) -> Filter:
+        """The tools of the toolset of that name, of all tools where it is "". One that is not there has none, nor has one that this
+        caller's tenant does not see."""
+        chosen = self._toolsets.get(name)
+        if chosen is None or not chosen.is_seen(principal.tenant):
+            return NOTHING if name else EVERYTHING
+        return chosen.filter
+
+    async def toolsets(self, principal: Principal) -> tuple[Choice, ...]:
+        """Those that this caller's tenant sees, in the order of their names."""
+        seen = [(name, one) for name, one in sorted(self._toolsets.items()) if one.is_seen(principal.tenant)]
+        tools = self.view(principal).tools.values()
+
+        def count() -> tuple[Choice, ...]:
+            return tuple(Choice(name, one.description, sum(map(one.filter.takes, tools))) for name, one in seen)
+
+        return await asyncio.to_thread(count)
+
+    def describe(self, principal: Principal, name: str, door: str, toolset: Filter = EVERYTHING) -> Tool:
         """One tool. Raises NotFound where there is none, or none that this caller may see."""
-        tool = self.view(principal).tools.get(name)
+        tool = self.view(principal, toolset=toolset).tools.get(name)
         if tool is None:
             raise ToolNotFound(name, door)
         return tool
 
-    def related(self, principal: Principal, tool: Tool) -> Related | None:
+    def related(self, principal: Principal, tool: Tool, toolset: Filter = EVERYTHING) -> Related | None:
         """How a tool follows on others and they on it, as far as this caller may see these."""
-        seen = self.view(principal).tools
+        seen = self.view(principal, toolset=toolset).tools
         return tool.related and seen_by(tool.related, lambda name: is_of(seen.get(name), tool.connector))
 
     async def search(
-        self, principal: Principal, query: str, limit: int = 10, among: Filter = EVERYTHING, *, door: str
+        self,
+        principal: Principal,
+        query: str,
+        limit: int = 10,
+        among: Filter = EVERYTHING,
+        *,
+        door: str,
+        toolset: Filter = EVERYTHING,
     ) -> Answer:
         """At most `limit` (and at most SEARCH_LIMIT_MAX) tools that fit the query, best first, as if there were none but those
         that the filter takes. `door` is where somebody asked."""
-        answer = await self._search(principal, query, limit, among)
+        answer = await self._search(self.view(principal, toolset=toolset), query, limit, among)
         self._heard(principal, query, [one.tool.name for one in answer.found], door)
         return answer
 
-    async def _search(self, principal: Principal, query: str, limit: int, among: Filter) -> Answer:
-        view = self.view(principal)
+    async def _search(self, view: View, query: str, limit: int, among: Filter) -> Answer:
         parts = await (self._parts_of(view) if among == EVERYTHING else self._narrowed_parts(view, among))
         ranked = await self._index.rank(query, max(1, min(limit, SEARCH_LIMIT_MAX)), parts, len(view.tools))
         found = tuple(Found(view.tools[one.name], one.score, one.matched, one.places) for one in ranked.tools)
         return Answer(found, ranked.late)
 
     async def fitting(
-        self, principal: Principal, intent: str, among: Filter = EVERYTHING, *, again: bool = False
+        self,
+        principal: Principal,
+        intent: str,
+        among: Filter = EVERYTHING,
+        *,
+        again: bool = False,
+        toolset: Filter = EVERYTHING,
     ) -> tuple[Tool, ...]:
         """The INTENT_TOOLS_MAX tools that fit an intent best, to be put first in a list. `again`: as they were told last, for the
         pages that follow the first one."""
-        key = (self.view(principal), intent, among)
+        view = self.view(principal, toolset=toolset)
+        key = (view, intent, among)
         if not again or key not in self._fitting:
-            answer = await self._search(principal, intent, INTENT_TOOLS_MAX, among)
+            answer = await self._search(view, intent, INTENT_TOOLS_MAX, among)
             self._fitting[key] = tuple(one.tool for one in answer.found)
             _forget_oldest(self._fitting)
         return self._fitting[key]
@@ -199,15 +220,20 @@ def is_of(tool: Tool | None, connector: str) -> bool:
     return tool is not None and tool.connector == connector
 
 
-def _look(catalog: Catalog, scopes: frozenset[str], step_up: bool) -> View:
+def _look(catalog: Catalog, scopes: frozenset[str], step_up: bool, toolset: Filter) -> View:
     # Most tools of a connector need the same.
     lacks = {needed: missing_scopes(needed, scopes) for needed in {tool.scopes for tool in catalog.tools.values()}}
-    seen = {name: tool for name, tool in catalog.tools.items() if step_up or not lacks[tool.scopes]}
+    chosen = catalog.tools if toolset == EVERYTHING else _taken(toolset, catalog)
+    seen = {name: tool for name, tool in chosen.items() if step_up or not lacks[tool.scopes]}
     missing = {name: lacks[tool.scopes] for name, tool in seen.items() if lacks[tool.scopes]}
     pinned = tuple(
         seen[name] for connector in catalog.connectors.values() for name in connector.manifest.pinned if name in seen
     )
     return View(catalog, seen, pinned, missing)
+
+
+def _taken(toolset: Filter, catalog: Catalog) -> dict[str, Tool]:
+    return {name: tool for name, tool in catalog.tools.items() if toolset.takes(tool)}
 
 
 def _forget_oldest(cache: OrderedDict) -> None:  # type: ignore[type-arg]

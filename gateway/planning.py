@@ -11,7 +11,8 @@ import msgspec
 from gateway.call import Asked, Calls
 from gateway.core.principal import Principal
 from gateway.core.tool import Effect
-from gateway.discover import Discovery, narrow
+from gateway.core.toolset import narrow
+from gateway.discover import Discovery
 from gateway.errors import GatewayError
 from gateway.planners.base import Impossible, Planned, Planner, Sight, Unseen, Wish
 

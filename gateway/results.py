@@ -16,6 +16,7 @@ from gateway.core.project import Selection, Unselectable
 from gateway.core.response import Reading, read_piece, read_response
 from gateway.core.result import Result, with_handle
 from gateway.core.tool import Tool
+from gateway.core.toolset import EVERYTHING, Filter
 from gateway.errors import BadRequest, NotFound
 from gateway.judge import allow, require_scopes
 from gateway.published import Published
@@ -79,14 +80,15 @@ class KeptResults:
             self._forget(next(iter(self._kept)))
         return handle
 
-    def find(self, principal: Principal, handle: str, door: str) -> Kept:
-        """As much of it as the caller may have now. Raises NotFound where there is none, it is over, or it is another's: which
-        of these is not told; ScopeMissing or PolicyDenied where the call that gave it would be refused by now."""
+    def find(self, principal: Principal, handle: str, door: str, toolset: Filter = EVERYTHING) -> Kept:
+        """As much of it as the caller may have now. Raises NotFound where there is none, it is over, it is another's, or of a tool
+        that the toolset does not take: which of these is not told; ScopeMissing or PolicyDenied where the call that gave it would
+        be refused by now."""
         kept = self._kept.get(handle)
         if kept is not None and self._is_over(kept):
             self._forget(handle)
             kept = None
-        if kept is None or kept.owner != principal.owner:
+        if kept is None or kept.owner != principal.owner or not toolset.takes(kept.tool):
             raise NotFound(
                 f"No result is kept as {handle[:120]!r}: results are kept for {self._ttl_s:g} s, for whoever got them. "
                 "Call the tool again."
@@ -114,11 +116,18 @@ class KeptResults:
         return less
 
     def read(
-        self, principal: Principal, handle: str, door: str, *, select: str = "", offset: int | None = None
+        self,
+        principal: Principal,
+        handle: str,
+        door: str,
+        *,
+        select: str = "",
+        offset: int | None = None,
+        toolset: Filter = EVERYTHING,
     ) -> Result:
         """More of it: what is selected of its JSON, or a piece of its text from a byte on; else as much as fits again.
         Raises as `find`, or BadRequest where the expression is none."""
-        kept = self.find(principal, handle, door)
+        kept = self.find(principal, handle, door, toolset)
         if offset is not None:
             return read_piece(kept.response, offset, kept.reading.result_bytes_max)
         try:
@@ -127,10 +136,11 @@ class KeptResults:
             raise BadRequest(f"select: {error.detail}.") from error
         return with_handle(read_response(kept.tool, kept.response, reading), handle)
 
-    def handles(self, principal: Principal) -> list[tuple[str, Kept]]:
-        """What is kept for this caller, the newest first."""
+    def handles(self, principal: Principal, toolset: Filter = EVERYTHING) -> list[tuple[str, Kept]]:
+        """What is kept for this caller, of tools that the toolset takes, the newest first."""
         mine = [(handle, kept) for handle, kept in self._kept.items() if kept.owner == principal.owner]
-        return [(handle, kept) for handle, kept in reversed(mine) if not self._is_over(kept)]
+        seen = [(handle, kept) for handle, kept in reversed(mine) if not self._is_over(kept)]
+        return [(handle, kept) for handle, kept in seen if toolset.takes(kept.tool)]
 
     def _is_over(self, kept: Kept) -> bool:
         return self._seconds() >= kept.until

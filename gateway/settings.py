@@ -17,6 +17,7 @@ from gateway.core.issuer import Issuer
 from gateway.core.plan import BYTES_MAX, CALLS_MAX, WALL_S_MAX, Budget
 from gateway.core.quota import Quota
 from gateway.core.tenancy import TenantPowers
+from gateway.core.toolset import NAME_PATTERN, Toolset
 
 PREFIX = "FACTOTUM_"
 SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
@@ -27,6 +28,10 @@ NO_SETTINGS = frozenset({"FACTOTUM_CONFIG", "FACTOTUM_GATEWAY"})
 Count = Annotated[int, Meta(ge=1)]
 Bytes = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+
+
+# As many as one process serves beside the list of all tools.
+Toolsets = Annotated[dict[Annotated[str, Meta(pattern=NAME_PATTERN)], Toolset], Meta(max_length=100)]
 
 
 class SettingsBroken(Exception):
@@ -272,6 +277,7 @@ class Settings(_Part, frozen=True):
     audit: AuditSettings = AuditSettings()
     quotas: tuple[Quota, ...] = ()
     tenants: dict[str, TenantPowers] = {}
+    toolsets: Toolsets = {}
     approvals: ApprovalSettings = ApprovalSettings()
     intents: IntentSettings = IntentSettings()
     results: ResultSettings = ResultSettings()
@@ -354,7 +360,10 @@ def _put(tree: dict[str, Any], path: list[str], value: str, variable: str) -> No
     tree[path[-1]] = value.split(",") if path[-1] in _LISTS else value
 
 
-_LISTS = {"policy_packs", "allowed_hosts", "allowed_origins", "allow_addresses", "scopes"}
+_LISTS = {
+    *("policy_packs", "allowed_hosts", "allowed_origins", "allow_addresses", "scopes"),
+    *("connectors", "effects", "tags", "tools", "tenants"),
+}
 
 
 def _convert(tree: dict[str, Any]) -> Settings:

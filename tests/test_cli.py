@@ -49,6 +49,9 @@ def test_from_a_file_to_a_previewed_call(factotum, tmp_path: Path) -> None:
     assert "shop_list_orders" in factotum("search", "list the orders").stdout
     narrowed = factotum("search", "orders", "--effect", "destructive", "--connector", "shop").stdout
     assert ("shop_drop_order" in narrowed, "shop_list_orders" in narrowed) == (True, False)
+    lists = {"FACTOTUM_TOOLSETS__LISTS__TOOLS": "*_list_*"}
+    narrowed = factotum("search", "orders", "--toolset", "lists", **lists).stdout
+    assert ("shop_drop_order" in narrowed, "shop_list_orders" in narrowed) == (False, True)
     preview = factotum("call", "shop_drop_order", '{"id": "7"}', "--dry-run").stdout
     assert "DELETE https://shop.example/orders/7" in preview
     assert '"phase":"previewed"' in factotum("audit", "--json").stdout

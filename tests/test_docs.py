@@ -15,6 +15,7 @@ from gateway.core.extension import Extension
 from gateway.core.issuer import BrowserClient, ClaimNames, Introspection, Issuer
 from gateway.core.manifest import Filter, Limits, Manifest
 from gateway.core.option import RESERVED
+from gateway.core.toolset import Toolset
 from gateway.settings import FusedRanker, LocalReranker, RemoteModel, RemoteReranker, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -68,6 +69,11 @@ def shown(name: str, value: float) -> str:
     if "bytes" not in name:
         return f"{value:g}"
     return f"{value >> 20} MiB" if value % (1 << 20) == 0 else f"{value >> 10} KiB"
+
+
+@pytest.mark.parametrize("field", Toolset.__struct_fields__)
+def test_every_field_of_a_toolset_is_told(field: str) -> None:
+    assert re.search(rf"^\| [^|]*`{field}`[^|]*\|", told("settings.md").partition("## Toolsets")[2], re.MULTILINE)
 
 
 @pytest.mark.parametrize("kind", [Manifest, Filter, Extension])

@@ -19,7 +19,7 @@ from gateway.core.option import ACCEPT, PAGES, PAGES_MAX, SELECT, WAIT, WAIT_S_M
 from gateway.core.principal import DEFAULT_TENANT
 from gateway.core.result import Blob, Media, Result, Text
 from gateway.core.tool import Effect, OtherAnswer, Tool
-from gateway.discover import narrow
+from gateway.core.toolset import narrow
 from gateway.edge.related import say_related
 from gateway.edge.tools import (
     PAGE_TOOLS_MAX,
@@ -147,6 +147,7 @@ def _said(scopes: Iterable[Collection[str]]) -> str:
     "--effect", "effects", multiple=True, type=click.Choice(get_args(Effect)), help="Only tools that do this."
 )
 @click.option("--tag", "tags", multiple=True, help="Only tools with this tag, or with one of several.")
+@click.option("--toolset", default="", help="Only tools of this toolset.")
 @of_tenant
 @asynchronous
 async def search(
@@ -155,10 +156,11 @@ async def search(
     connectors: tuple[str, ...],
     effects: tuple[Effect, ...],
     tags: tuple[str, ...],
+    toolset: str,
     tenant: str,
 ) -> None:
     """Find the tools that fit a wish."""
-    body = SearchBody(query, limit, connectors, effects, tags)
+    body = SearchBody(query, limit, connectors, effects, tags, toolset=toolset)
     shown = table("tool", "score", "title", "matched", "places")
     if (remote := remote_of(tenant)) is not None:
         hits = remote.post("/v1/tools:search", SearchAnswer, body)
@@ -166,8 +168,9 @@ async def search(
         late = hits.late
     else:
         async with open_here() as gateway:
-            among = narrow(connectors, effects, tags)
-            answer = await gateway.discovery.search(await operator(gateway, tenant), query, limit, among, door="cli")
+            asking = await operator(gateway, tenant)
+            among = narrow(connectors, effects, tags, within=gateway.discovery.toolset(asking, toolset))
+            answer = await gateway.discovery.search(asking, query, limit, among, door="cli")
         rows = [(one.tool.name, one.score, one.tool.title, one.matched, dict(one.places)) for one in answer.found]
         late = answer.late
     for name, score, title, matched, places in rows:

@@ -8,7 +8,7 @@ from gateway import __version__
 from gateway.core.approval import State
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
-from gateway.edge import admin, approvals, grants, intents, me, policies, tools
+from gateway.edge import admin, approvals, grants, intents, me, policies, tools, toolsets
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -93,6 +93,7 @@ _STRUCTS: tuple[Any, ...] = (
     tools.CallBody,
     tools.CallAnswer,
     tools.SearchBody,
+    toolsets.ToolsetList,
     tools.SearchAnswer,
     admin.ConnectorList,
     admin.ConnectorReport,
@@ -155,7 +156,15 @@ def _paths() -> Json:
                     _parameter("limit", "query", {"type": "integer", "minimum": 1}, "Tools a page."),
                     _parameter("step_up", "query", {"type": "boolean"}, "Those too that you lack scopes for, marked."),
                     _parameter("intent", "query", {"type": "string"}, "First the tools that fit what you want to do."),
+                    _parameter("toolset", "query", {"type": "string"}, "Only the tools of this toolset."),
                 ],
+            )
+        },
+        "/v1/toolsets": {
+            "get": _operation(
+                "listToolsets",
+                "List the toolsets that your tenant sees",
+                {"200": _answer("By their names.", "ToolsetList")},
             )
         },
         "/v1/tools/{name}": {"get": _operation("showTool", "Show one tool", {"200": _shown_answer()}, [name, place])},

@@ -27,6 +27,7 @@ from gateway.edge.problem import MEDIA_TYPE, problem
 from gateway.edge.rejected import note_error, own_hosts, require_own_host, require_own_page
 from gateway.edge.sign_in import WELL_KNOWN, ProtectedResource
 from gateway.edge.tools import tool_routes
+from gateway.edge.toolsets import toolset_routes
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound
 
 MCP_PATH = "/mcp"
@@ -116,6 +117,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
         route_handlers=[
             own_openapi,
             *tool_routes(gateway),
+            *toolset_routes(gateway),
             *me_routes(gateway),
             *admin_routes(gateway),
             *approval_routes(gateway),

@@ -11,9 +11,8 @@ FILTER_VALUES_MAX = 100
 FILTER_CHARACTERS_MAX = 200
 SCHEMAS_BYTES_MAX = 16_000
 
-Names = Annotated[
-    tuple[Annotated[str, Meta(max_length=FILTER_CHARACTERS_MAX)], ...], Meta(max_length=FILTER_VALUES_MAX)
-]
+OneName = Annotated[str, Meta(max_length=FILTER_CHARACTERS_MAX)]
+Names = Annotated[tuple[OneName, ...], Meta(max_length=FILTER_VALUES_MAX)]
 
 
 def first_schemas(found: Iterable[Found], count: int) -> dict[str, Raw]:

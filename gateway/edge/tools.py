@@ -19,14 +19,15 @@ from gateway.core.option import ACCEPT, PAGES, SELECT, WAIT
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Retry, Text
 from gateway.core.tool import Annotations, Effect, OtherAnswer, Tool
-from gateway.discover import INTENT_CHARACTERS_MAX, SEARCH_LIMIT_MAX, Found, View, narrow, put_first, say_missing
+from gateway.core.toolset import narrow
+from gateway.discover import INTENT_CHARACTERS_MAX, SEARCH_LIMIT_MAX, Found, View, put_first, say_missing
 from gateway.edge.asgi import Disconnected, Reply, read_body, send_reply, until_disconnect
 from gateway.edge.parts import Gateway
 from gateway.edge.problem import problem
 from gateway.edge.query import Position, read_query
 from gateway.edge.rejected import note_error
 from gateway.edge.related import ShownRelated, show_related
-from gateway.edge.searching import Names, first_schemas
+from gateway.edge.searching import Names, OneName, first_schemas
 from gateway.errors import BadRequest, GatewayError, NotFound
 from gateway.results import SCHEME
 
@@ -157,6 +158,7 @@ class ListQuery(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=PAGE_TOOLS_MAX)] = 100
     step_up: bool = False
     intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)] = ""
+    toolset: str = ""
 
 
 class ShowQuery(Struct, frozen=True):
@@ -173,7 +175,8 @@ class ResultQuery(Struct, frozen=True):
 
 
 class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What to find, among the tools of these connectors, with these effects and these tags; what is left out narrows nothing.
+    """What to find, among the tools of these connectors, with these effects and these tags, of this toolset; what is left out
+    narrows nothing.
     The first `schemas` hits come with their input schemas, as far as these are not too long in all."""
 
     query: str
@@ -182,6 +185,7 @@ class SearchBody(Struct, frozen=True, forbid_unknown_fields=True):
     effects: tuple[Effect, ...] = ()
     tags: Names = ()
     schemas: Annotated[int, Meta(ge=0, le=SEARCH_LIMIT_MAX)] = 0
+    toolset: OneName = ""
 
 
 class Hit(Struct, frozen=True):
@@ -213,11 +217,14 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
     async def list_tools(scope: HTTPScope) -> Reply:
         principal = await desk.principal(scope)
         asked = read_query(scope, ListQuery)
-        view = gateway.discovery.view(principal, step_up=asked.step_up)
+        toolset = gateway.discovery.toolset(principal, asked.toolset)
+        view = gateway.discovery.view(principal, step_up=asked.step_up, toolset=toolset)
         chosen = [tool for tool in view.tools.values() if asked.connector in ("", tool.connector)]
         if asked.intent:
             among = narrow([asked.connector] if asked.connector else ())
-            fitting = await gateway.discovery.fitting(principal, asked.intent, among, again=bool(asked.after))
+            fitting = await gateway.discovery.fitting(
+                principal, asked.intent, among, again=bool(asked.after), toolset=toolset
+            )
             chosen = _from(put_first(fitting, chosen), asked.after)
         else:
             chosen = [tool for tool in chosen if tool.name > asked.after]
@@ -235,7 +242,8 @@ def tool_routes(gateway: Gateway) -> list[BaseRouteHandler]:
             request.scope, request.receive, bytes_max=http.body_bytes_max, timeout_s=http.body_timeout_s
         )
         asked = _decode(body, SearchBody)
-        among = narrow(asked.connectors, asked.effects, asked.tags)
+        within = gateway.discovery.toolset(principal, asked.toolset)
+        among = narrow(asked.connectors, asked.effects, asked.tags, within=within)
         answer = await gateway.discovery.search(principal, asked.query, asked.limit, among, door="rest")
         schemas = first_schemas(answer.found, asked.schemas)
         return _json(SearchAnswer(tuple(_hit(one, schemas) for one in answer.found), answer.late))

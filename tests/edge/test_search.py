@@ -233,7 +233,8 @@ async def test_later_pages_are_of_the_order_that_the_first_was_of(shops: Door) -
             tools = super().rank(query, limit, parts).tools
             return Ranking(tools[self.turn :] + tools[: self.turn])
 
-    lists = Lists(Discovery(shops.gateway.published, ToolIndex(Turning())), list_tools_max=40, page_tools_max=2)
+    discovery = Discovery(shops.gateway.published, ToolIndex(Turning()), heard=lambda *_: None)
+    lists = Lists(discovery, list_tools_max=40, page_tools_max=2)
     ada = Principal("default", "ada", "test", scopes=all_scopes(shops.gateway.published.current.catalog))
     asking, cursor, listed = Asking(intent="make a parcel"), UNSET, []
     for _ in range(7):

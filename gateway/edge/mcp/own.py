@@ -55,6 +55,7 @@ SEARCH = Definition(
             "connectors": _any_of("Only tools of these services.", {"type": "string"}),
             "effects": _any_of("Only tools that do this.", {"enum": [*get_args(Effect)]}),
             "tags": _any_of("Only tools with one of these tags.", {"type": "string"}),
+            "toolset": _text("Only tools of this toolset.") | {"maxLength": FILTER_CHARACTERS_MAX},
             "schemas": {
                 "type": "integer",
                 "minimum": 0,

@@ -14,7 +14,8 @@ from gateway.core.prose import cut
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Tool
-from gateway.discover import Discovery, Found, narrow
+from gateway.core.toolset import narrow
+from gateway.discover import Discovery, Found
 from gateway.edge.mcp.lists import Asking, Lists
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import DESCRIBE, OWN, READ, SCHEMAS_SHOWN, SEARCH
@@ -120,7 +121,8 @@ class Toolbox:
             raise ArgumentsInvalid(problems)
         match params.name:
             case SEARCH.name:
-                among = narrow(*(asked.get(one, ()) for one in ("connectors", "effects", "tags")))
+                within = self._discovery.toolset(principal, asked.get("toolset", ""))
+                among = narrow(*(asked.get(one, ()) for one in ("connectors", "effects", "tags")), within=within)
                 answer = await self._discovery.search(
                     principal, asked["query"], int(asked.get("limit", 10)), among, door="mcp"
                 )
