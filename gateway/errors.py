@@ -28,6 +28,7 @@
     │   ├── UpstreamBroken         the connection broke, or the answer was not HTTP
     │   └── AnswerInvalid          the answer is not what its document says, and the connector is strict
     ├── ModelBusy                  a model of search gives no answer now
+    ├── PlannerFailed              the language model that plans gives no usable answer now
     ├── IssuerFailed               an authorisation server cannot be asked, so that nobody can tell whether a token is good
     └── StoreFailed                the store could not be read or written
 
@@ -246,6 +247,10 @@ class ModelBusy(GatewayError):
     title = "Model busy"
 
 
+class PlannerFailed(GatewayError):
+    title = "Planner unavailable"
+
+
 class StoreFailed(GatewayError):
     title = "Store unavailable"
 
@@ -267,6 +272,7 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     UpstreamTimeout: 504,
     UpstreamFailed: 502,
     ModelBusy: 503,
+    PlannerFailed: 503,
     IssuerFailed: 503,
     StoreFailed: 503,
     GatewayError: 500,
@@ -299,6 +305,7 @@ CODE: dict[type[GatewayError], str] = {
     AnswerInvalid: "invalid_answer",
     UpstreamFailed: "backend_failed",
     ModelBusy: "model_busy",
+    PlannerFailed: "planner_unavailable",
     IssuerFailed: "issuer_unavailable",
     StoreFailed: "store_unavailable",
     GatewayError: "internal_error",

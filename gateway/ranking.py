@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.core.egress import may_be_asked
 from gateway.rankers.base import Encoding, Ranker, Scoring
 from gateway.rankers.fused import Fused
 from gateway.rankers.head import with_head
 from gateway.rankers.lexical import Bm25
-from gateway.rankers.remote import ModelServer, RemoteEncoder, RemoteScorer, may_be_asked
+from gateway.rankers.remote import ModelServer, RemoteEncoder, RemoteScorer
 from gateway.rankers.reranked import Reranked
 from gateway.settings import (
     FusedRanker,

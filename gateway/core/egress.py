@@ -56,6 +56,17 @@ def refuse_url(url: str, allowed: Sequence[Network]) -> str:
     return "" if not _is_literal(host) or may_reach(host, allowed) else "its address is not public"
 
 
+def may_be_asked(url: str) -> bool:
+    """Whether it is http or https, and says nothing but where."""
+    try:
+        parts = urlsplit(url)
+        told = (parts.hostname, parts.port)
+    except ValueError:
+        return False
+    bare = not (parts.username or parts.password or parts.query or parts.fragment)
+    return parts.scheme in ("http", "https") and bool(told[0]) and bare
+
+
 def _is_literal(host: str) -> bool:
     try:
         ip_address(host.partition("%")[0])

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -122,17 +121,6 @@ class ModelServer:
             self._breaker = breakers.failed(self._breaker, now)
             if self._breaker.failures == breakers.FAILURES_MAX:
                 log.error("a server of models is left alone for a while", url=self.url, why=_why(error))
-
-
-def may_be_asked(url: str) -> bool:
-    """Whether it is http or https, and says nothing but where."""
-    try:
-        parts = urlsplit(url)
-        told = (parts.hostname, parts.port)
-    except ValueError:
-        return False
-    bare = not (parts.username or parts.password or parts.query or parts.fragment)
-    return parts.scheme in ("http", "https") and bool(told[0]) and bare
 
 
 class _Embedded(Struct, frozen=True):

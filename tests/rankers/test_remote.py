@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway import vectors as keeping
 from gateway.core.breaker import COOLDOWN_S, FAILURES_MAX
+from gateway.core.egress import may_be_asked
 from gateway.errors import BadRequest
 from gateway.rankers.base import Unanswered
 from gateway.rankers.fused import Fused
@@ -28,7 +29,6 @@ from gateway.rankers.remote import (
     RemoteScorer,
     _read_scores,
     _read_vectors,
-    may_be_asked,
 )
 from gateway.rankers.serving import Encoder
 from gateway.serve import bind, serving_app
