@@ -159,4 +159,6 @@ def _put_items(whole: list[Any], delta: list[Any]) -> None:
             raise Broken("its calls are in no order")
         if index == len(whole):
             whole.append({})
+        if not isinstance(whole[index], dict):
+            raise Broken("its message has another shape")
         _put(whole[index], {key: value for key, value in one.items() if key != "index"})
