@@ -66,6 +66,8 @@ from gateway.intent import Intents
 from gateway.key_file import make_key_file
 from gateway.learning import Learning
 from gateway.origin import find_origin, knows_origin, other_origins, require_origin
+from gateway.planners.graph import GraphPlanner
+from gateway.planning import Planning
 from gateway.policies import PolicyDesk
 from gateway.policy_files import read_in_force
 from gateway.policy_watch import PolicyWatch
@@ -182,6 +184,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             discovery=discovery,
             calls=calls,
             intents=intents,
+            planning=Planning(discovery, calls, GraphPlanner(), clock=clock),
             runs=runs,
             results=results,
             approvals=approvals,

@@ -14,7 +14,7 @@
     ├── BadRequest
     │   ├── ArgumentsInvalid       one problem per argument
     │   ├── PlanInvalid            one problem per step and argument
-    │   ├── PlannerMissing         an intent in words, and nothing that makes a plan of it
+    │   ├── NotPlanned             an intent in words of which no plan came: a question, or why not
     │   ├── DocumentRejected       the document as a whole cannot be read: where and why
     │   └── TooLarge               names the limit and its unit
     ├── Conflict                   it exists already
@@ -41,6 +41,7 @@ from gateway.core.approval import Approval
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
 from gateway.core.plan_check import PlanProblem
+from gateway.core.planned import Asks, Impossible
 
 _T = TypeVar("_T")
 
@@ -154,8 +155,12 @@ class PlanInvalid(BadRequest):
         self.problems = problems
 
 
-class PlannerMissing(BadRequest):
-    title = "No planner yet"
+class NotPlanned(BadRequest):
+    title = "No plan came of it"
+
+    def __init__(self, planned: Asks | Impossible) -> None:
+        super().__init__(planned.question if isinstance(planned, Asks) else planned.reason)
+        self.planned = planned
 
 
 class DocumentRejected(BadRequest):
@@ -261,7 +266,7 @@ HTTP_STATUS: dict[type[GatewayError], int] = {
     NotFound: 404,
     ArgumentsInvalid: 422,
     PlanInvalid: 422,
-    PlannerMissing: 422,
+    NotPlanned: 422,
     DocumentRejected: 422,
     TooLarge: 413,
     BadRequest: 400,
@@ -290,7 +295,7 @@ CODE: dict[type[GatewayError], str] = {
     NotFound: "not_found",
     ArgumentsInvalid: "invalid_arguments",
     PlanInvalid: "invalid_plan",
-    PlannerMissing: "no_planner",
+    NotPlanned: "not_planned",
     DocumentRejected: "document_rejected",
     TooLarge: "too_large",
     BadRequest: "bad_request",

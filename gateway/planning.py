@@ -4,17 +4,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from gateway.call import Asked, Calls
+from gateway.core.planned import Impossible, Planned
 from gateway.core.principal import Principal
 from gateway.core.tool import Effect
 from gateway.core.toolset import narrow
 from gateway.discover import Discovery
-from gateway.errors import GatewayError
-from gateway.planners.base import Impossible, Planned, Planner, Sight, Unseen, Wish
+from gateway.errors import BadRequest, GatewayError
+from gateway.planners.base import Planner, Sight, Unseen, Wish
 
 
 class Planning:
@@ -36,11 +37,11 @@ class Planning:
         locale: str = "en",
         now: datetime | None = None,
     ) -> Planned:
-        """What comes of a person's words. `zone` is the name of the time zone in which they speak (`Europe/Berlin`), "" for the
-        gateway's own."""
+        """What comes of a person's words. `zone` is the name of the time zone in which they speak (`Europe/Berlin`), "" for that of
+        the clock. Raises BadRequest where there is no such zone."""
         moment = now or self._clock()
         if zone:
-            moment = moment.astimezone(ZoneInfo(zone))
+            moment = moment.astimezone(_zone_of(zone))
         view = self._discovery.view(principal)
         if not view.tools:
             return Impossible((), "There is no tool that you may call.")
@@ -69,3 +70,10 @@ class Planning:
             return msgspec.json.decode(result.structured) if bytes(result.structured) else None
 
         return look
+
+
+def _zone_of(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadRequest(f"There is no time zone {name[:40]!r}; one is named like Europe/Berlin.") from error

@@ -159,10 +159,10 @@ async def test_a_plan_that_does_not_hold_is_refused_with_every_problem_and_nothi
     assert (await door.get("/v1/intents", token)).json() == {"intents": []}
 
 
-async def test_words_without_a_plan_are_answered_with_a_clear_sentence(door: Door, token: str) -> None:
-    response = await door.post("/v1/intents", token, {"intent": "order some tea"})
-    assert (response.status_code, response.json()["code"]) == (422, "no_planner")
-    assert "plan of words" in response.json()["detail"]
+async def test_words_of_which_no_plan_comes_are_answered_with_why(door: Door, token: str) -> None:
+    response = await door.post("/v1/intents", token, {"intent": "fly to the moon"})
+    assert (response.status_code, response.json()["code"]) == (422, "not_planned")
+    assert response.json()["planned"]["kind"] == "impossible"
 
 
 async def test_what_is_not_known_is_asked_and_the_answers_fill_the_arguments(

@@ -8,6 +8,7 @@ import sys
 
 from gateway.cli import (
     approvals,
+    ask,
     audit,
     checks,
     clients,
@@ -30,6 +31,7 @@ from gateway.settings import SettingsBroken
 
 __all__ = [
     "approvals",
+    "ask",
     "audit",
     "checks",
     "clients",

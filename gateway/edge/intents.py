@@ -1,6 +1,6 @@
 """REST for intents: start one, look at it, follow it, answer it, cancel it, take it back. Knows the wire; `intent` acts."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from datetime import datetime
 from itertools import accumulate
 from typing import Annotated, Any
@@ -13,13 +13,16 @@ from litestar.response import Stream
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from gateway.core.account import Sentence, account
-from gateway.core.plan import Budget, Leaf, Plan, Step, in_order, leaves
+from gateway.core.plan import INTENT_CHARACTERS_MAX, Budget, Leaf, Plan, Step, in_order, leaves
+from gateway.core.planned import Planned, Ready
+from gateway.core.principal import Principal
 from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing
+from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
-from gateway.errors import BadRequest, PlannerMissing
+from gateway.errors import BadRequest, NotPlanned
 from gateway.runs import Held
 
 INTENTS_MAX = 500
@@ -29,17 +32,39 @@ QUIET_S = 15.0
 RESULTS_BYTES_MAX = 1 << 20
 COMMENT = b": still here\n\n"
 
+Words = Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
+Locale = Annotated[str, Meta(pattern="^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)]
+
 AnyRequest = Request[Any, Any, Any]
 
 
 class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is wanted: a typed `plan`. `preview` makes the reads that it needs, and shows the writes. The answer comes once the
+    """What is wanted: a typed `plan`, or the `intent` in words, spoken in a time `zone` (`Europe/Berlin`; UTC where it is not told)
+    and a `locale` (`en-GB`). `preview` makes the reads that it needs, and shows the writes. The answer comes once the
     run waits for somebody or has ended, or after `wait_s`."""
 
     plan: Plan | None = None
-    intent: str = ""
+    intent: Words = ""
+    zone: str = ""
+    locale: Locale = "en"
     mode: Mode = "execute"
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
+
+
+class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An `intent` in words, as in IntentBody."""
+
+    intent: Words
+    zone: str = ""
+    locale: Locale = "en"
+
+
+class PlannedShown(Struct, frozen=True):
+    """What came of words: `plan` with the plan, `asks` with a question, `impossible` with a reason. `writes` are the names of the
+    steps that do more than read."""
+
+    planned: Planned
+    writes: tuple[str, ...] = ()
 
 
 class InputsBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,22 +153,32 @@ class IntentQuery(Struct, frozen=True):
 
 def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
-    desk, intents, runs = gateway.desk, gateway.intents, gateway.runs
+    desk, intents, runs, planning = gateway.desk, gateway.intents, gateway.runs, gateway.planning
 
     async def shown(request: AnyRequest, run_id: str, wait_s: float = 0.0) -> IntentShown:
         principal = await desk.principal(request.scope)
         return show_run(await runs.wait(principal, run_id, wait_s))
 
+    async def planned_of(principal: Principal, asked: IntentBody) -> Plan:
+        planned = await planning.plan(principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale)
+        if not isinstance(planned, Ready):
+            raise NotPlanned(planned)
+        return planned.plan
+
+    @post("/v1/intents:plan", status_code=200)
+    async def plan_intent(request: AnyRequest) -> PlannedShown:
+        principal = await desk.principal(request.scope)
+        asked = await read_json(gateway, request, WordsBody)
+        planned = await planning.plan(principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale)
+        return show_planned(planned, gateway.discovery.view(principal).tools)
+
     @post("/v1/intents", status_code=201)
     async def start_intent(request: AnyRequest) -> IntentShown:
         principal = await desk.principal(request.scope)
         asked = await read_json(gateway, request, IntentBody)
-        if asked.plan is None:
-            raise PlannerMissing(
-                "Nothing here makes a plan of words yet: send a typed `plan`; /openapi.json has its schema."
-            )
+        plan = asked.plan or await planned_of(principal, asked)
         key = next(iter(header_values(request.scope, b"idempotency-key")), "")
-        run = await intents.start(principal, asked.plan, asked.mode, "rest", key)
+        run = await intents.start(principal, plan, asked.mode, "rest", key)
         return await shown(request, run.id, asked.wait_s)
 
     @get("/v1/intents")
@@ -193,6 +228,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return Stream(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
     return [
+        plan_intent,
         start_intent,
         list_intents,
         show_intent,
@@ -223,6 +259,12 @@ def _event(entry: Entry) -> bytes:
     """As it is on the wire (HTML Living Standard section 9.2)."""
     kind, data = tell_event(entry)
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.sequence, kind.encode(), data)
+
+
+def show_planned(planned: Planned, tools: Mapping[str, Tool]) -> PlannedShown:
+    """What came of words, as every door shows it."""
+    steps = planned.plan.steps if isinstance(planned, Ready) else ()
+    return PlannedShown(planned, tuple(one.name for one in steps if tools[one.tool].effect != "read"))
 
 
 def summarise_run(run: Run) -> IntentSummary:

@@ -111,6 +111,8 @@ _STRUCTS: tuple[Any, ...] = (
     grants.Revocation,
     NewGrant,
     intents.IntentBody,
+    intents.WordsBody,
+    intents.PlannedShown,
     intents.InputsBody,
     intents.IntentList,
     intents.IntentShown,
@@ -424,11 +426,19 @@ def _intent_paths() -> Json:
             ),
             "post": _operation(
                 "startIntent",
-                "Carry out a plan, or show what it would do",
+                "Carry out a plan, or what is wanted in words, or show what it would do",
                 {"201": _answer("The run, which goes on by itself.", "IntentShown")},
                 [key],
                 body="IntentBody",
             ),
+        },
+        "/v1/intents:plan": {
+            "post": _operation(
+                "planIntent",
+                "Make a plan of words, and carry out nothing but the reads that it needs",
+                {"200": _answer("A plan, a question, or why there is none.", "PlannedShown")},
+                body="WordsBody",
+            )
         },
         "/v1/intents/{name}": {"get": of("showIntent", "Show one of yours")},
         "/v1/intents/{name}/events": {

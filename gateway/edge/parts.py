@@ -14,6 +14,7 @@ from gateway.edge.sign_in import SignInDesk
 from gateway.grants import Grants
 from gateway.ingest import Ingestion
 from gateway.intent import Intents
+from gateway.planning import Planning
 from gateway.policies import PolicyDesk
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Published
@@ -33,6 +34,7 @@ class Gateway(Struct, frozen=True):
     discovery: Discovery
     calls: Calls
     intents: Intents
+    planning: Planning
     runs: Runs
     results: KeptResults
     approvals: Approvals

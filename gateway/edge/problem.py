@@ -13,6 +13,7 @@ from gateway.errors import (
     ApprovalNeeded,
     ArgumentsInvalid,
     GatewayError,
+    NotPlanned,
     PlanInvalid,
     QuotaReached,
     ScopeMissing,
@@ -29,7 +30,7 @@ MEDIA_TYPE = b"application/problem+json"
 
 def problem(error: GatewayError, challenge: Challenge) -> Reply:
     """The whole response; `challenge` makes a `WWW-Authenticate` header of an error code and scopes. What a
-    caller may act on is a member of its own: `scopes`, `problems`, `retry`,
+    caller may act on is a member of its own: `scopes`, `problems`, `planned`, `retry`,
     `retry_after_s`, `may_have_happened`, `code`."""
     status = http_status(error)
     told: dict[str, Any] = {
@@ -55,6 +56,8 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
             told["problems"] = problems
         case PlanInvalid(problems=wrong):
             told["problems"] = wrong
+        case NotPlanned(planned=planned):
+            told["planned"] = planned
         case QuotaReached(retry_after_s=seconds):
             told |= {"retry": True, "may_have_happened": False, "retry_after_s": seconds}
             headers = (retry_after(seconds),)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gateway.core.plan import Plan
+from gateway.core.planned import Planned
 from gateway.core.tool import Effect, Tool
 
 # At most so many tools that fit a text best, of those of one of these effects, by their names.
@@ -40,39 +40,6 @@ class Sight(Struct, frozen=True, eq=False):
     search: Search
     look: Look | None = None
     loose: frozenset[str] = frozenset()
-
-
-class Choice(Struct, frozen=True):
-    """One way to understand the wish: its value, and what people call it."""
-
-    value: Any
-    label: str
-
-
-class Planned(Struct, frozen=True, tag_field="kind"):
-    """What came of a wish. `because` are sentences that say why: for people, in order."""
-
-    because: tuple[str, ...]
-
-
-class Ready(Planned, frozen=True, tag="plan"):
-    """A plan; what it does not know is a Slot, and is asked before anything is called."""
-
-    plan: Plan
-
-
-class Asks(Planned, frozen=True, tag="asks"):
-    """The person has to say more: a question, and the choices where there are some."""
-
-    question: str
-    choices: tuple[Choice, ...] = ()
-
-
-class Impossible(Planned, frozen=True, tag="impossible"):
-    """It cannot be done with these tools, in one sentence, and what was looked for."""
-
-    reason: str
-    looked_for: tuple[str, ...] = ()
 
 
 class Planner(Protocol):

@@ -33,9 +33,10 @@ from gateway.core.noun import singular
 from gateway.core.option import PAGES
 from gateway.core.plan import INTENT_CHARACTERS_MAX, STEPS_MAX, Item, Literal, Plan, Ref, Slot, Source, Span, Step, When
 from gateway.core.plan_check import check_plan
+from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
 from gateway.core.question import Clause, read_clauses
 from gateway.core.tool import Effect, Tool
-from gateway.planners.base import Asks, Choice, Impossible, Planned, Ready, Sight, Unseen, Wish
+from gateway.planners.base import Sight, Unseen, Wish
 
 CANDIDATES_MAX = 50
 TRIED_MAX = 6

@@ -12,11 +12,11 @@ from gateway.app import open_gateway
 from gateway.core.catalog import all_scopes
 from gateway.core.plan import Item, Literal, Plan, Slot, Span
 from gateway.core.plan_check import check_plan
+from gateway.core.planned import Asks, Impossible, Planned, Ready
 from gateway.core.principal import OPERATOR, Principal
 from gateway.demo.household import NAMES, open_household
 from gateway.demo.run import SECRET_NAME, offer
 from gateway.edge.parts import Gateway
-from gateway.planners.base import Asks, Impossible, Planned, Ready
 from gateway.planners.graph import GraphPlanner
 from gateway.planning import Planning
 from gateway.settings import MemoryStore, Secrets, Settings

@@ -1,0 +1,174 @@
+"""`factotum ask`: words in; the plan, what it asks, what waits for a yes, and what came of it, out."""
+
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+import msgspec
+import rich_click as click
+
+from gateway.cli.intents import print_intent, waiting
+from gateway.cli.owner import open_here, operator
+from gateway.cli.root import cli
+from gateway.cli.terminal import asynchronous, out
+from gateway.cli.tools import of_tenant, remote_of
+from gateway.core.account import Sentence, account
+from gateway.core.plan import Default, Item, Leaf, Literal, Plan, Ref, Slot, leaves
+from gateway.core.planned import Asks, Impossible
+from gateway.core.principal import Principal
+from gateway.core.run import Mode, Question
+from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
+from gateway.edge.parts import Gateway
+from gateway.errors import BadRequest
+from gateway.remote.gateway import RemoteGateway, segment
+
+DOOR = "cli"
+ANSWERS_MAX = 20
+RESULT_CHARACTERS_MAX = 4_000
+
+
+class Asking(Protocol):
+    """A gateway that is asked: the one here, or another."""
+
+    async def plan(self, words: str, zone: str, locale: str) -> PlannedShown: ...
+    async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown: ...
+    async def answer(self, intent: str, values: Mapping[str, Any], wait_s: float) -> IntentShown: ...
+    async def explain(self, intent: str) -> tuple[Sentence, ...]: ...
+
+
+class _Here:
+    def __init__(self, gateway: Gateway, me: Principal) -> None:
+        self._gateway, self._me = gateway, me
+
+    async def plan(self, words: str, zone: str, locale: str) -> PlannedShown:
+        planned = await self._gateway.planning.plan(self._me, words, DOOR, zone=zone, locale=locale)
+        return show_planned(planned, self._gateway.discovery.view(self._me).tools)
+
+    async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown:
+        run = await self._gateway.intents.start(self._me, plan, mode, DOOR)
+        return show_run(await self._gateway.runs.wait(self._me, run.id, wait_s))
+
+    async def answer(self, intent: str, values: Mapping[str, Any], wait_s: float) -> IntentShown:
+        await self._gateway.intents.answer(self._me, intent, values)
+        return show_run(await self._gateway.runs.wait(self._me, intent, wait_s))
+
+    async def explain(self, intent: str) -> tuple[Sentence, ...]:
+        held = await self._gateway.runs.find(self._me, intent)
+        return account(held.run, held.progress, await self._gateway.runs.journal(self._me, intent))
+
+
+class _There:
+    def __init__(self, remote: RemoteGateway) -> None:
+        self._remote = remote
+
+    async def plan(self, words: str, zone: str, locale: str) -> PlannedShown:
+        return self._remote.post("/v1/intents:plan", PlannedShown, {"intent": words, "zone": zone, "locale": locale})
+
+    async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown:
+        return self._remote.post("/v1/intents", IntentShown, {"plan": plan, "mode": mode, "wait_s": wait_s})
+
+    async def answer(self, intent: str, values: Mapping[str, Any], wait_s: float) -> IntentShown:
+        return self._remote.post(
+            f"/v1/intents/{segment(intent)}/inputs", IntentShown, {"values": values, "wait_s": wait_s}
+        )
+
+    async def explain(self, intent: str) -> tuple[Sentence, ...]:
+        return self._remote.get(f"/v1/intents/{segment(intent)}/explanation", IntentExplained).sentences
+
+
+@cli.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="Do it without asking; what policies want a yes for still waits for one.")
+@click.option("--preview", is_flag=True, help="Send no write; show each request as it would be.")
+@click.option("--zone", default="", metavar="NAME", help="Your time zone, such as Europe/Berlin.  [default: UTC]")
+@click.option("--locale", default="en", show_default=True, help="Your language and country, such as en-GB.")
+@waiting
+@of_tenant
+@asynchronous
+async def ask(
+    words: tuple[str, ...], yes: bool, preview: bool, zone: str, locale: str, wait: float, tenant: str
+) -> None:
+    """Say what you want: it is planned over your tools, without a model, and carried out once you say yes.
+
+    It asks rather than guesses, and a question changes nothing."""
+    async with AsyncExitStack() as opened:
+        remote = remote_of(tenant)
+        if remote is not None:
+            asking: Asking = _There(remote)
+        else:
+            gateway = await opened.enter_async_context(open_here())
+            asking = _Here(gateway, await operator(gateway, tenant))
+        shown = await asking.plan(" ".join(words), zone, locale)
+        plan = _print_planned(shown)
+        if shown.writes and not (yes or preview):
+            if not sys.stdin.isatty():
+                raise BadRequest("Nothing was done: it would change something, and --yes says that it may.")
+            click.confirm("Shall this be done?", abort=True)
+        await _carry_out(asking, plan, "preview" if preview else "execute", wait)
+
+
+def _print_planned(shown: PlannedShown) -> Plan:
+    """Print the plan and why it is so. Raises BadRequest where there is none."""
+    planned = shown.planned
+    for sentence in planned.because:
+        out.print(sentence)
+    match planned:
+        case Asks(question=question, choices=choices):
+            raise BadRequest(" ".join([question, *(f"- {one.label} ({one.value})" for one in choices)]))
+        case Impossible(reason=reason):
+            raise BadRequest(reason)
+    for step in planned.plan.steps:
+        told = ", ".join(f"{place[1:]} = {_say(leaf)}" for place, leaf in leaves(step.arguments))
+        each = f", for each of {step.each.step}" if step.each is not None else ""
+        where = f" where {msgspec.json.encode(step.when.fits).decode()}" if step.when is not None else ""
+        out.print(f"  {step.name}  {step.tool}({told}){each}{where}")
+    return planned.plan
+
+
+def _say(leaf: Leaf) -> str:
+    match leaf:
+        case Slot():
+            return "?"
+        case Ref(step=step, pointer=pointer):
+            return f"{step}{pointer}"
+        case Item(pointer=pointer):
+            return f"item{pointer}"
+        case Literal(value=value) | Default(value=value):
+            return msgspec.json.encode(value).decode()
+
+
+async def _carry_out(asking: Asking, plan: Plan, mode: Mode, wait: float) -> None:
+    """To its end, or until somebody else is waited for."""
+    shown = await asking.start(plan, mode, wait)
+    for _ in range(ANSWERS_MAX):
+        if shown.state != "needs_input" or not sys.stdin.isatty():
+            break
+        values = {one.key: _prompt(one) for one in shown.questions}
+        shown = await asking.answer(shown.id, values, wait)
+    print_intent(shown)
+    for step in shown.steps:
+        for call in step.calls:
+            if call.state == "answered" and call.result:
+                out.print(msgspec.json.format(bytes(call.result), indent=2).decode()[:RESULT_CHARACTERS_MAX])
+    for sentence in await asking.explain(shown.id):
+        out.print(f"{sentence.text}  [{sentence.certainty}]")
+
+
+def _prompt(question: Question) -> Any:
+    """What the person answers: one of the choices by its number, a text as it is, anything else as JSON."""
+    schema = question.schema
+    choices = [(one.get("const"), str(one.get("title", one.get("const")))) for one in schema.get("anyOf", ())]
+    choices = choices or [(one, str(one)) for one in schema.get("enum", ())]
+    if choices:
+        for number, (_, label) in enumerate(choices, 1):
+            out.print(f"  {number}  {label}")
+        number = click.prompt(question.question, type=click.IntRange(1, len(choices)))
+        return choices[number - 1][0]
+    told = click.prompt(question.question)
+    if schema.get("type") == "string":
+        return told
+    try:
+        return msgspec.json.decode(told)
+    except msgspec.DecodeError:
+        return told

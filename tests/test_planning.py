@@ -1,0 +1,121 @@
+"""Words through the front door: planned, asked about, carried out; and `factotum ask`, as a person types it."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gateway.core.catalog import all_scopes
+from gateway.core.principal import OPERATOR
+from gateway.demo.household import NAMES, Household, open_household
+from gateway.demo.run import SECRET_NAME, offer
+from tests.conftest import Door, open_door
+from tests.edge.test_mcp_clients import served
+from tests.remote.test_login import Terminal, terminal
+
+__all__ = ["terminal"]  # A fixture.
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "s"
+
+
+@pytest.fixture
+async def household(anyio_backend: str) -> AsyncIterator[Household]:
+    async with open_household(date(2026, 3, 4), SECRET) as one:
+        yield one
+
+
+@pytest.fixture
+async def door(household: Household, tmp_path: Path) -> AsyncIterator[Door]:
+    async with open_door(tmp_path / "data", secrets={SECRET_NAME: SECRET}) as one:
+        for name in NAMES:
+            await one.gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
+        yield one
+
+
+@pytest.fixture
+async def token(door: Door) -> str:
+    return await door.key(*all_scopes(door.gateway.published.current.catalog))
+
+
+async def test_words_are_planned_and_carried_out(door: Door, token: str, household: Household) -> None:
+    body = {"intent": "Turn off the reading lamp", "wait_s": 20}
+    response = await door.post("/v1/intents", token, body)
+    assert (response.status_code, response.json()["state"]) == (201, "done")
+    assert household.state.home.lights["light-2"].on is False
+    assert household.state.home.lights["light-1"].on is True
+
+
+async def test_a_plan_of_words_is_shown_and_nothing_is_written(door: Door, token: str, household: Household) -> None:
+    response = await door.post("/v1/intents:plan", token, {"intent": "Turn off all lights in the living room"})
+    told = response.json()
+    assert (response.status_code, told["planned"]["kind"], told["writes"]) == (200, "plan", ["s1"])
+    assert told["planned"]["because"][1:]
+    assert household.state.home.lights["light-1"].on is True
+    assert (await door.get("/v1/intents", token)).json() == {"intents": []}
+
+
+async def test_a_question_reads_and_turns_nothing_off(door: Door, token: str, household: Household) -> None:
+    body = {"intent": "Did you turn off the lights?", "wait_s": 20}
+    shown = (await door.post("/v1/intents", token, body)).json()
+    assert (shown["state"], [one["tool"] for one in shown["steps"]]) == ("done", ["home_list_lights"])
+    assert household.state.home.lights["light-1"].on is True
+
+
+async def test_what_is_not_sure_is_asked_with_its_choices_and_the_answer_goes_on(
+    door: Door, token: str, household: Household
+) -> None:
+    body = {"intent": "Turn off the lamp in the living room", "wait_s": 20}
+    shown = (await door.post("/v1/intents", token, body)).json()
+    assert shown["state"] == "needs_input"
+    (question,) = shown["questions"]
+    assert [one["title"] for one in question["schema"]["anyOf"]] == ["Ceiling lamp", "Reading lamp", "Shelf strip"]
+    answer = {"values": {question["key"]: "light-1"}, "wait_s": 20}
+    shown = (await door.post(f"/v1/intents/{shown['id']}/inputs", token, answer)).json()
+    assert (shown["state"], household.state.home.lights["light-1"].on) == ("done", False)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Turn off the lamp in the garden", "garden"),
+        ("Don't turn off the lamp", "nothing to be done"),
+        ("", "characters"),
+    ],
+)
+async def test_where_no_plan_comes_of_words_it_is_said_why(door: Door, token: str, words: str, said: str) -> None:
+    response = await door.post("/v1/intents", token, {"intent": words})
+    told = response.json()
+    assert (response.status_code, told["code"], told["planned"]["kind"]) == (422, "not_planned", "impossible")
+    assert said in told["detail"]
+
+
+async def test_a_zone_or_a_locale_that_is_none_is_refused(door: Door, token: str) -> None:
+    response = await door.post("/v1/intents:plan", token, {"intent": "x", "zone": "Moon/Sea"})
+    assert (response.status_code, "Moon/Sea" in response.json()["detail"]) == (400, True)
+    response = await door.post("/v1/intents:plan", token, {"intent": "x", "locale": "en; drop"})
+    assert response.status_code == 400
+
+
+async def test_a_person_asks_in_the_terminal_at_a_gateway(
+    door: Door, token: str, household: Household, terminal: Terminal
+) -> None:
+    async with served(door) as url:
+        at = url.removesuffix("/mcp")
+        await terminal.run("login", at, "--key", said=token + "\n")
+        where = {"FACTOTUM_GATEWAY": at}
+        code, said, wrong = await terminal.run("ask", "is", "the", "front", "door", "locked?", **where)
+        assert (code, '"locked": true' in said) == (0, True), wrong
+        code, said, wrong = await terminal.run("ask", "turn off the reading lamp", **where)
+        assert (code, "--yes says that it may" in wrong) == (1, True), wrong
+        assert household.state.home.lights["light-2"].on is True
+        code, said, wrong = await terminal.run("ask", "--preview", "turn off the reading lamp", **where)
+        assert (code, household.state.home.lights["light-2"].on) == (0, True), wrong
+        code, said, wrong = await terminal.run("ask", "--yes", "turn off the reading lamp", **where)
+        assert (code, household.state.home.lights["light-2"].on) == (0, False), wrong
+        assert 's1  home_set_light(on = false, light_id = "light-2")' in said
+        assert "[verified]" in said
+        code, said, wrong = await terminal.run("ask", "--yes", "turn off the garden lamp", **where)
+        assert (code, "There is no light" in wrong) == (1, True), wrong
