@@ -81,7 +81,8 @@ async def nothing_before() -> None:
 class Asked(Struct, frozen=True):
     """One call as a door understood it; options of the call may be among the arguments (core.option). `dry_run` shows
     the exact request, secrets redacted, and sends nothing. `source`, `intent` and `labels` are what policies are told of
-    where it comes from (core.policy_context). A tool that `toolset` does not take is not there."""
+    where it comes from (core.policy_context); `flow` is a decision beside theirs (core.flow). A tool that `toolset` does not
+    take is not there."""
 
     tool: str
     arguments: Mapping[str, object]
@@ -91,6 +92,7 @@ class Asked(Struct, frozen=True):
     intent: str = ""
     labels: frozenset[str] = frozenset()
     toolset: Filter = EVERYTHING
+    flow: Decision | None = None
 
 
 class Calls:
@@ -189,7 +191,9 @@ class Calls:
         options, selection, record.arguments = read_options(asked.arguments)
         check(prepared.validator, record.arguments)
         record.arguments = with_defaults(tool.operation, record.arguments)
-        decision = record.decision = allow(edition.policies, record.principal, tool, record.arguments, facts_of(record))
+        decision = record.decision = allow(
+            edition.policies, record.principal, tool, record.arguments, facts_of(record), asked.flow
+        )
         credential = await self._credentials.connect(record.principal, manifest)
         record.identity = credential.identity
         operation = asking_for(tool, options.accept)

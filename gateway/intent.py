@@ -22,10 +22,11 @@ from msgspec import Raw, structs
 from gateway.approvals import Approvals
 from gateway.call import Asked, Calls
 from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
-from gateway.core.look import judge
+from gateway.core.flow import Flow, Flows, contain, decide
+from gateway.core.look import Look, judge
 from gateway.core.next_move import Ask, Check, End, Make, Skip, look_after, next_move
 from gateway.core.plan import Plan
-from gateway.core.plan_check import check_plan
+from gateway.core.plan_check import PlanProblem, check_plan
 from gateway.core.principal import Principal
 from gateway.core.result import Result, Text
 from gateway.core.run import (
@@ -49,7 +50,7 @@ from gateway.core.run import (
 )
 from gateway.core.run import Asked as AskedFor
 from gateway.core.tool import Tool
-from gateway.discover import Discovery
+from gateway.discover import Discovery, View
 from gateway.errors import (
     AnswerInvalid,
     ApprovalNeeded,
@@ -102,6 +103,7 @@ class Intents:
         self._clock = clock
         self._new_id = new_id
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._flowing: dict[str, tuple[View, Flows]] = {}
         self._wake = asyncio.Event()
 
     # What is asked of a run.
@@ -112,10 +114,10 @@ class Intents:
         run_id = _id_of(principal, key) if key else self._new_id()
         known = await self._runs.known(run_id) if key else None
         if known is None:
-            await self._check(principal, plan)
+            flows = await self._check(principal, plan)
             now = self._clock()
             fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now)
-            if await self._runs.begin(fresh):
+            if await self._runs.begin(fresh, flows):
                 self._wake.set()
                 return fresh
             known = await self._runs.known(run_id)
@@ -123,15 +125,33 @@ class Intents:
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
 
-    async def _check(self, principal: Principal, plan: Plan) -> None:
+    async def _check(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
+        """The flows that a person has to say yes to. Raises PlanInvalid, or Forbidden where too many are open."""
         view = self._discovery.view(principal)
         loose = [name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields]
         problems = await asyncio.to_thread(check_plan, plan, view.tools, loose)
         if problems:
             raise PlanInvalid(problems)
+        flows = await asyncio.to_thread(self._flows(principal, plan, view).all)
+        if flows and self._settings.harmful_flows == "deny":
+            raise PlanInvalid(tuple(PlanProblem(one.step, one.argument, one.detail) for one in flows))
         most = self._settings.open_max
         if await self._runs.count_open(principal, most) >= most:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
+        return flows
+
+    def _flows(self, principal: Principal, plan: Plan, view: View) -> Flows:
+        is_person = principal.client in self._settings.person_clients and not principal.actors
+        manifests = (one.manifest for one in view.catalog.connectors.values())
+        return Flows(plan, view.tools, contain(manifests, self._settings.flow_rules, is_person=is_person))
+
+    def _flows_now(self, run: Run) -> Flows:
+        """Those of a run that is carried out, as the tools and manifests are now."""
+        view = self._discovery.view(run.principal)
+        known = self._flowing.get(run.id)
+        if known is None or known[0] is not view:
+            known = self._flowing[run.id] = view, self._flows(run.principal, run.plan, view)
+        return known[1]
 
     async def answer(self, principal: Principal, run_id: str, values: Mapping[str, Any]) -> Run:
         """Answer what is asked; with nothing, let one go on that waited: with the scopes that the caller has now. Raises
@@ -218,6 +238,7 @@ class Intents:
         finally:
             self._runs.let_go(run_id)
             self._running.pop(run_id, None)
+            self._flowing.pop(run_id, None)
 
     async def _go_on(self, held: Held) -> None:
         """To the end, or until somebody is waited for."""
@@ -269,7 +290,7 @@ class Intents:
 
         started = perf_counter()
         try:
-            result = await self._call(held, move.tool, move.arguments, before_write)
+            result = await self._calls.call(held.run.principal, self._asked(held, move), before_write)
         except Overtaken:
             raise
         except GatewayError as error:
@@ -283,9 +304,8 @@ class Intents:
 
     async def _preview(self, held: Held, move: Make) -> None:
         """The request of a write as it would leave."""
-        asked = Asked(move.tool.name, move.arguments, held.run.door, True, "intent", held.run.plan.intent)
         try:
-            result = await self._calls.call(held.run.principal, asked)
+            result = await self._calls.call(held.run.principal, self._asked(held, move, dry_run=True))
         except GatewayError as error:
             await self._runs.note(held, _told(error, move, digest_of(move.arguments), 0.0))
             return
@@ -301,7 +321,7 @@ class Intents:
             if again:
                 await asyncio.sleep(self._settings.look_wait_s * 2 ** (again - 1))
             try:
-                result = await self._call(held, move.look.tool, move.look.arguments, _never)
+                result = await self._calls.call(held.run.principal, self._asked(held, move), _never)
             except GatewayError as error:
                 shown, detail = None, error.detail
                 continue
@@ -311,12 +331,18 @@ class Intents:
         told = Verified(move.step, move.iteration, move.look.tool.name, shown, detail[:DETAIL_CHARACTERS_MAX])
         await self._runs.note(held, told)
 
-    async def _call(
-        self, held: Held, tool: Tool, arguments: Mapping[str, object], before_write: Callable[[], Any]
-    ) -> Result:
-        run = held.run
-        asked = Asked(tool.name, arguments, run.door, source="intent", intent=run.plan.intent)
-        return await self._calls.call(run.principal, asked, before_write)
+    def _asked(self, held: Held, move: Make | Check, *, dry_run: bool = False) -> Asked:
+        """The call of a move, with the labels of its arguments, and the decision that where they come from asks for."""
+        run, flows = held.run, self._flows_now(held.run)
+        match move:
+            case Make(way="do", tool=tool, arguments=arguments):
+                judged = flows.of_step(move.step, tool)
+            case Make(tool=tool, arguments=arguments):
+                judged = flows.of_what_follows(move.step, tool)
+            case Check(look=Look(tool=tool, arguments=arguments)):
+                judged = flows.of_look(move.step, tool)
+        flow = decide(judged.flows, self._settings.harmful_flows)
+        return Asked(tool.name, arguments, run.door, dry_run, "intent", run.plan.intent, judged.labels, flow=flow)
 
     async def _is_still(self, principal: Principal) -> bool:
         """Whether the key of a caller is good now. Of a token nobody can tell that any more."""

@@ -3,6 +3,8 @@ kept. Knows no door; `core.policy` decides."""
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from gateway.core.decision import Decision
 from gateway.core.policy import PolicyBook
 from gateway.core.policy_context import Facts
@@ -20,10 +22,19 @@ def require_scopes(principal: Principal, tool: Tool) -> None:
 
 
 def allow(
-    policies: PolicyBook, principal: Principal, tool: Tool, arguments: Mapping[str, object], facts: Facts
+    policies: PolicyBook,
+    principal: Principal,
+    tool: Tool,
+    arguments: Mapping[str, object],
+    facts: Facts,
+    flow: Decision | None = None,
 ) -> Decision:
-    """Allow, or needs approval. Raises PolicyDenied."""
+    """Allow, or needs approval. `flow` is what there is to say of where the arguments come from: it is decided beside the
+    policies, and the stricter holds. Raises PolicyDenied."""
     decision = policies.decide(principal, tool, arguments, facts)
+    if flow is not None and decision.verdict != "deny":
+        reasons = flow.reasons if decision.allowed else (*decision.reasons, *flow.reasons)
+        decision = structs.replace(decision, verdict=flow.verdict, reasons=reasons, exact=flow.exact)
     if decision.verdict == "deny":
         raise PolicyDenied(decision)
     return decision

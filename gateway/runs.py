@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
+from gateway.core.flow import Flow
 from gateway.core.principal import Principal
 from gateway.core.run import (
     ENDED,
@@ -66,9 +67,9 @@ class Runs:
         self._resting: set[str] = set()
         self._turn = asyncio.Event()
 
-    async def begin(self, run: Run) -> bool:
+    async def begin(self, run: Run, flows: tuple[Flow, ...]) -> bool:
         """False where there is one of that id."""
-        is_new = await self._store.write_run(None, run, [Entry(1, run.created_at, Received())])
+        is_new = await self._store.write_run(None, run, [Entry(1, run.created_at, Received(flows))])
         self._tell()
         return is_new
 
@@ -148,7 +149,14 @@ class Runs:
         progress = structs.replace(held.progress, calls=dict(held.progress.calls), answers=dict(held.progress.answers))
         take_in(progress, entry, self._settings.budget)
         due = self._due_at(progress, now, is_new=isinstance(event, Answered | Undoing))
-        after = structs.replace(held.run, state=progress.state, sequence=entry.sequence, updated_at=now, due_at=due)
+        after = structs.replace(
+            held.run,
+            principal=principal or held.run.principal,
+            state=progress.state,
+            sequence=entry.sequence,
+            updated_at=now,
+            due_at=due,
+        )
         if after.id in self._carried:
             (self._resting.discard if after.state in MOVING else self._resting.add)(after.id)
         if not await self._store.write_run(held.run, after, [entry]):

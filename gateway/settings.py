@@ -13,6 +13,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from gateway.core.flow import FlowRule, Verdict
 from gateway.core.issuer import Issuer
 from gateway.core.plan import BYTES_MAX, CALLS_MAX, WALL_S_MAX, Budget
 from gateway.core.quota import Quota
@@ -225,7 +226,10 @@ class IntentSettings(_Part, frozen=True):
     """The most that one run may use, however its plan asks: calls and writes by number, bytes of arguments and answers, seconds of
     calls. `running_max` runs go on at once, and `open_max` of one caller may wait or go
     on. What a gateway carries out is another's after `lease_s` without a sign of life. After a write it is looked
-    `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long."""
+    `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long.
+    `harmful_flows`: what becomes of a plan in which an untrusted value decides who gets something or which URL is asked, or in
+    which a connector's answers become public without one of the `flow_rules`. `person_clients` are the clients through which
+    people write plans themselves, so that what these say is theirs."""
 
     calls_max: Annotated[int, Meta(ge=1, le=CALLS_MAX)] = 1_000
     writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 200
@@ -236,6 +240,9 @@ class IntentSettings(_Part, frozen=True):
     lease_s: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
     looks_max: Annotated[int, Meta(ge=1, le=20)] = 3
     look_wait_s: Annotated[float, Meta(ge=0, le=60)] = 0.5
+    harmful_flows: Verdict = "needs_approval"
+    flow_rules: Annotated[tuple[FlowRule, ...], Meta(max_length=1_000)] = ()
+    person_clients: tuple[str, ...] = ()
 
     @property
     def budget(self) -> Budget:

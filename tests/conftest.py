@@ -136,11 +136,11 @@ class Door:
         return token
 
     async def add(self, name: str, document: Mapping[str, Any], base_url: str, **manifest: Any) -> None:
+        replace = manifest.pop("replace", False)
         told = {"allow_addresses": LOOPBACK, **manifest}
         content = json.dumps(document).encode()
-        await self.gateway.ingestion.add(
-            OPERATOR, Offered(Manifest(name=name, base_url=base_url, **told), content=content)
-        )
+        offered = Offered(Manifest(name=name, base_url=base_url, **told), content=content)
+        await self.gateway.ingestion.add(OPERATOR, offered, replace=replace)
 
     async def post(self, path: str, token: str, body: Any = None) -> httpx.Response:
         return await self.client.post(

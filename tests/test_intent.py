@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.edge.approvals import DECIDE
 from gateway.serve import bind, serving_app, url_of
@@ -323,6 +324,15 @@ async def test_a_step_needs_the_scopes_that_a_call_needs(door: Door, shop: Shop,
     assert response.json()["problems"] == [
         {"step": "tea", "argument": "", "detail": "there is no tool named 'make' that you may call"}
     ]
+
+
+async def test_a_run_goes_on_with_the_scopes_of_whoever_answered_it_last(door: Door, token: str) -> None:
+    run = await start(door, token, step("tea", "make", item={"kind": "slot", "question": "Which tea?"}))
+    before = await door.gateway.runs.known(run["id"])
+    assert before is not None
+    wider = structs.replace(before.principal, scopes=before.principal.scopes | {"shop:more"})
+    after = await door.gateway.intents.answer(wider, run["id"], {"tea/item": "green"})
+    assert after.principal == wider
 
 
 # With a person's yes.

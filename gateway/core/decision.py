@@ -10,7 +10,7 @@ Verdict = Literal["allow", "deny", "needs_approval"]
 class Decision(Struct, frozen=True):
     """`policies` are the ids of the policies that decided; `reasons` are sentences for the caller. Where an approval is needed,
     `approvers` are those that the policies name, and `four_eyes` that it may not be whoever asks. `redact` are the fields that
-    are blotted out of the answer (`core.obligation`).
+    are blotted out of the answer (`core.obligation`). `exact`: only a yes to exactly this call will do.
     INVARIANT: a decision that is not `allow` has at least one reason."""
 
     verdict: Verdict
@@ -19,6 +19,7 @@ class Decision(Struct, frozen=True):
     approvers: tuple[str, ...] = ()
     four_eyes: bool = False
     redact: tuple[str, ...] = ()
+    exact: bool = False
 
     @property
     def allowed(self) -> bool:

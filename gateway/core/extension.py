@@ -61,7 +61,8 @@ class Extension(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     `name` is the tool's name after the prefix. `effect` takes the place of what the method says. `scopes` (without the
     connector in front; all of them together) take the place of the document's, and are never none. `sink` says by wire
     name what an argument does with its value. `undo` takes a call back and `verify` looks whether it took place.
-    `media_type` is the one of the request body that is compiled, where there are several.
+    `media_type` is the one of the request body that is compiled, where there are several. `public`: what it is given can be
+    read by others than those who can read where it is from.
     """
 
     name: Name = ""
@@ -76,6 +77,7 @@ class Extension(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=T
     page: Page | None = None
     poll: Poll | None = None
     media_type: Name = ""
+    public: bool = False
 
 
 class ArgumentExtension(Struct, frozen=True, forbid_unknown_fields=True):

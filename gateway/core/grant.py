@@ -162,6 +162,8 @@ def why_not(grant: Grant, call: Call) -> str:
     without counting."""
     if fingerprint(call.tool) not in grant.fingerprints:
         return f"is suspended: {call.tool.name} has changed since it was given"
+    if call.decision.exact and not grant.digest:
+        return "is not for exactly this call, and what its arguments are made of asks for that"
     if not carries(grant, call.decision):
         return "does not carry every yes that this needs"
     if (grant.digest and grant.digest != call.digest) or not within(grant.arguments, call.arguments):

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.core.extension import SINKS_MAX, Role
+
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$", description="Lower-case letters, digits and dashes.")]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
 Bytes = Annotated[int, Meta(ge=1, le=1 << 30)]
@@ -107,6 +109,9 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `secrets` are names of arguments, or of members within them, whose values no log and no approval shows.
     `answers`: a success that is not what its document says is given with a note (`checked`), or the call fails (`strict`).
     `undeclared_fields`: plans may refer to fields of answers that the document does not declare.
+    `trusted_answers`: nobody but the organisation decides what stands in its answers, so that they may decide who gets something.
+    `sinks` says by tool and argument what becomes of a value, as `x-factotum.sink` does; `none` is that it is no such one.
+    `public` names tools that make public what they are given.
     """
 
     name: Name
@@ -128,6 +133,9 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     media_types: Annotated[tuple[str, ...], Meta(max_length=20)] = ()
     answers: Literal["checked", "strict"] = "checked"
     undeclared_fields: bool = False
+    trusted_answers: bool = False
+    sinks: Annotated[dict[str, dict[str, Role | Literal["none"]]], Meta(max_length=SINKS_MAX)] = {}
+    public: Words = ()
     secrets: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=200)] = ()
     scopes: ScopeRules = ScopeRules()
     limits: Limits = Limits()

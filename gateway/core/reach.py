@@ -51,6 +51,12 @@ class Place(Struct, frozen=True):
         return tuple(sorted({name for one in self._parts(self.schemas) for name in one.get("properties", {})}))
 
     @property
+    def formats(self) -> frozenset[str]:
+        """What any of the schemas says of the format of a text there."""
+        told = (one.get("format") for one in self._parts(self.schemas))
+        return frozenset(one for one in told if isinstance(one, str))
+
+    @property
     def plain(self) -> dict[str, Any]:
         """The one schema that holds there, where it is one and not put together from others; else one that says nothing."""
         parts = list(self._parts(self.schemas)) if len(self.schemas) == 1 else []

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct, field, structs
 
+from gateway.core.flow import Flow
 from gateway.core.operation import Effect
 from gateway.core.plan import Budget, Plan
 from gateway.core.principal import Owner, Principal
@@ -52,7 +53,9 @@ class _Event(Struct, frozen=True, tag_field="kind", omit_defaults=True):
 
 
 class Received(_Event, frozen=True, tag="received"):
-    """The run began."""
+    """The run began. `flows` are those of its plan that harm, so that each needs a person's yes."""
+
+    flows: tuple[Flow, ...] = ()
 
 
 class Question(Struct, frozen=True, omit_defaults=True):
@@ -242,6 +245,7 @@ class Progress(Struct):
     questions: tuple[Question, ...] = ()
     waiting: Waiting | None = None
     spent: Spent = Spent()
+    flows: tuple[Flow, ...] = ()
     undoing: bool = False
 
     def of(self, way: Way, step: str, iteration: int) -> Standing:
@@ -260,8 +264,8 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
     """One event more."""
     event = entry.event
     match event:
-        case Received():
-            progress.state = "running"
+        case Received(flows=flows):
+            progress.state, progress.flows = "running", flows
         case Asked(questions=questions):
             progress.state, progress.questions = "needs_input", questions
         case Answered(values=values):

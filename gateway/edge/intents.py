@@ -13,6 +13,7 @@ from litestar.response import Stream
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from gateway.core.account import Sentence, account
+from gateway.core.flow import Flow
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Budget, Leaf, Plan, Step, in_order, leaves
 from gateway.core.planned import Planned, Ready
 from gateway.core.principal import Principal
@@ -127,8 +128,8 @@ class IntentList(Struct, frozen=True):
 
 
 class IntentShown(IntentSummary, frozen=True):
-    """`sequence` is that of the last event. `questions` are what is asked now. `steps` are in the order in which they are
-    carried out."""
+    """`sequence` is that of the last event. `questions` are what is asked now. `flows` are those of the plan that harm, so that
+    their calls need a person's yes. `steps` are in the order in which they are carried out."""
 
     sequence: int
     detail: str
@@ -136,6 +137,7 @@ class IntentShown(IntentSummary, frozen=True):
     approval: ApprovalAwaited | None
     budget: Budget
     spent: Spent
+    flows: tuple[Flow, ...]
     steps: tuple[StepShown, ...]
 
 
@@ -289,6 +291,7 @@ def show_run(held: Held) -> IntentShown:
         approval=ApprovalAwaited(waiting.approval, waiting.url) if waiting is not None else None,
         budget=progress.budget,
         spent=progress.spent,
+        flows=progress.flows,
         steps=tuple(
             StepShown(
                 step.name,

@@ -1,0 +1,126 @@
+"""Labels of the values of a plan: how far whoever gave one is to be trusted, and which connectors it is from. Follows where
+values come from; what may become of them is `core.flow`."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from gateway.core import plan as plans
+from gateway.core.plan import Default, Item, Leaf, Plan, Ref, Slot, Span, Step, leaves
+from gateway.core.reach import Place, place_of
+from gateway.core.tool import Tool
+
+Integrity = Literal["user", "trusted", "untrusted"]
+_LEAST_LAST: tuple[Integrity, ...] = ("user", "trusted", "untrusted")
+# What may stand before and after a whole word, a whole address, or a whole URL.
+_GOES_ON_BEFORE = re.compile(r"[\w@.+%/:#&=?~$!*'-]\Z")
+_GOES_ON_AFTER = re.compile(r"[\w@+%/#&=~$*-]|[.:?!,;']+[^\s.:?!,;'\")\]]")
+
+
+class Label(Struct, frozen=True):
+    """`user`: the person said it, or chose it; `trusted`: a connector whose answers are trusted gave it, or the document of a
+    tool; `untrusted`: anybody may have. `connectors`: whose answers are in it."""
+
+    integrity: Integrity = "user"
+    connectors: frozenset[str] = frozenset()
+
+
+class Trust(Struct, frozen=True):
+    """Whose answers are trusted, and whether a person wrote the plan."""
+
+    connectors: frozenset[str] = frozenset()
+    is_person: bool = False
+
+
+def join(labels: Iterable[Label]) -> Label:
+    """That of a value made of several: trusted as the least of them, and from all of their connectors."""
+    told = [Label(), *labels]
+    integrity = max((one.integrity for one in told), key=_LEAST_LAST.index)
+    return Label(integrity, frozenset().union(*(one.connectors for one in told)))
+
+
+class Labels:
+    """The labels of one plan. `tools` are those that there are now: what a tool answers that is not there is untrusted."""
+
+    def __init__(self, plan: Plan, tools: Mapping[str, Tool], trust: Trust) -> None:
+        self._intent = plan.intent
+        self._steps = {step.name: step for step in plan.steps}
+        self._tools = tools
+        self._trust = trust
+        self._answers: dict[str, Label] = {}
+        self._inputs: dict[str, Place] = {}
+
+    def of(self, step: Step, tool: Tool, place: str, leaf: Leaf) -> Label:
+        """That of one argument of a tool, at a JSON Pointer among the arguments."""
+        match leaf:
+            case plans.Literal(value=value, span=Span() as span) if is_said(self._intent, span, value):
+                return Label("user")
+            case plans.Literal():
+                return self._planned()
+            case Default(value=value):
+                return Label("trusted") if self._is_told(tool, place, value) else self._planned()
+            case Slot(schema=schema):
+                return self._planned() if schema is not None and _offers(schema) else Label("user")
+            case Ref(step=name):
+                return self.answer(name)
+            case Item():
+                return self.answer(step.each.step) if step.each is not None else Label("untrusted")
+
+    def answer(self, name: str) -> Label:
+        """That of what a step answers: no better than what it was asked with, and from that too."""
+        if name not in self._answers:
+            self._answers[name] = Label("untrusted")  # So that a circle comes to an end.
+            self._answers[name] = self._answer(self._steps[name]) if name in self._steps else Label("untrusted")
+        return self._answers[name]
+
+    def asked_with(self, step: Step) -> Label:
+        """That of all arguments of a step together, and of what decides for which items it is carried out."""
+        tool = self._tools.get(step.tool)
+        if tool is None:
+            return Label("untrusted")
+        each = [self.answer(step.each.step)] if step.each is not None else []
+        return join([*each, *(self.of(step, tool, place, leaf) for place, leaf in leaves(step.arguments))])
+
+    def _answer(self, step: Step) -> Label:
+        tool = self._tools.get(step.tool)
+        if tool is None:
+            return Label("untrusted")
+        integrity: Integrity = "trusted" if tool.connector in self._trust.connectors else "untrusted"
+        return join([Label(integrity, frozenset({tool.connector})), self.asked_with(step)])
+
+    def _planned(self) -> Label:
+        """What whoever planned it put there."""
+        return Label("user" if self._trust.is_person else "untrusted")
+
+    def _is_told(self, tool: Tool, place: str, value: Any) -> bool:
+        """Whether the document of the tool says that a value stands there where none is given: what a plan says of its
+        defaults anybody can write."""
+        if tool.name not in self._inputs:
+            self._inputs[tool.name] = place_of(tool.input_schema)
+        schema = self._inputs[tool.name].at(place).plain
+        return any(key in schema and _same(schema[key], value) for key in ("default", "const"))
+
+
+def is_said(intent: str, span: Span, value: Any) -> bool:
+    """Whether a value stands in the person's words, whole, as it is: `ob@example.com` is not said where bob's address is."""
+    words, before, after = intent[span.start : span.end], intent[: span.start], intent[span.end :]
+    if _GOES_ON_BEFORE.search(before) or _GOES_ON_AFTER.match(after) or not words:
+        return False
+    if isinstance(value, str):
+        return value == words
+    return isinstance(value, int | float) and not isinstance(value, bool) and str(value) == words
+
+
+def _offers(schema: Any) -> bool:
+    """Whether a question comes with its answers: those are then of whoever asks it."""
+    if isinstance(schema, dict):
+        return bool(schema.keys() & {"const", "enum", "pattern", "default"}) or any(map(_offers, schema.values()))
+    return isinstance(schema, list) and any(map(_offers, schema))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """As JSON: true is no 1."""
+    return msgspec.json.encode(one, order="deterministic") == msgspec.json.encode(other, order="deterministic")
