@@ -1,0 +1,189 @@
+"""What a language model submitted, made into a plan: decoded strictly, and every value marked with whose it is.
+
+INVARIANT: a value is the person's only where their own words have it. A model cannot say so, nor choose how a write is verified,
+nor what a run may use.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, structs
+
+from gateway.core.entities import read_entities
+from gateway.core.entity import Entity
+from gateway.core.plan import (
+    NESTING_MAX,
+    STEPS_MAX,
+    Default,
+    Listed,
+    Literal,
+    Plan,
+    Shape,
+    Slot,
+    Source,
+    Span,
+    Step,
+)
+from gateway.core.pointer import escape
+from gateway.core.prose import plain
+from gateway.core.reach import Place, place_of
+from gateway.core.tool import Tool
+from gateway.core.planned import Choice
+from gateway.planners.base import Wish
+from gateway.planners.llm_prompt import ASK, CHOICES_MAX, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT
+from gateway.planners.wire import ModelCall
+
+MODEL, DOCUMENT = "model", "the document"
+PROBLEM_CHARACTERS_MAX = 300
+
+_Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+class _Submitted(Struct, frozen=True, forbid_unknown_fields=True):
+    steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=STEPS_MAX)]
+    why: Annotated[str, Meta(max_length=20_000)] = ""
+
+
+class _Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    question: _Text
+    choices: Annotated[tuple[_Text, ...], Meta(max_length=CHOICES_MAX)] = ()
+
+
+class _GivenUp(Struct, frozen=True, forbid_unknown_fields=True):
+    reason: _Text
+
+
+class Draft(Struct, frozen=True):
+    """A plan that nobody has checked, and one sentence of the model's about it."""
+
+    plan: Plan
+    why: str
+
+
+class Query(Struct, frozen=True):
+    question: str
+    choices: tuple[Choice, ...]
+
+
+class GivenUp(Struct, frozen=True):
+    reason: str
+
+
+class Unreadable(Exception):
+    """What was called, or said with it, is none of the three. Its text is for the model."""
+
+
+def read_call(call: ModelCall, wish: Wish, tools: Mapping[str, Tool]) -> Draft | Query | GivenUp:
+    """Raises Unreadable."""
+    try:
+        match call.name:
+            case name if name == SUBMIT:
+                told = msgspec.json.decode(call.arguments, type=_Submitted)
+                return Draft(_plan(told.steps, wish, tools), plain(told.why, QUESTION_CHARACTERS_MAX))
+            case name if name == ASK:
+                asked = msgspec.json.decode(call.arguments, type=_Asked)
+                labels = [plain(one, QUESTION_CHARACTERS_MAX) for one in asked.choices]
+                choices = tuple(Choice(one, one) for one in labels if one)
+                return Query(plain(asked.question, QUESTION_CHARACTERS_MAX), choices)
+            case name if name == GIVE_UP:
+                reason = msgspec.json.decode(call.arguments, type=_GivenUp).reason
+                return GivenUp(plain(reason, QUESTION_CHARACTERS_MAX))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        # msgspec's text names the place and the type that was expected, and no value.
+        raise Unreadable(str(error)[:PROBLEM_CHARACTERS_MAX]) from error
+    raise Unreadable(f"there is no such function; call {SUBMIT}, {ASK} or {GIVE_UP}")
+
+
+def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool]) -> Plan:
+    entities = read_entities(wish.text, wish.now, wish.locale)
+    marked = []
+    for step in steps:
+        place = place_of(tools[step.tool].input_schema) if step.tool in tools else Place((), {})
+        marking = _Marking(wish.text, entities, place)
+        arguments = {name: marking.source(f"/{escape(name)}", one, NESTING_MAX) for name, one in step.arguments.items()}
+        marked.append(structs.replace(step, arguments=arguments, verify=UNSET))
+    return Plan(wish.text, tuple(marked))
+
+
+class _Marking:
+    """The arguments of one step; `place` is the schema of all of them."""
+
+    def __init__(self, text: str, entities: Sequence[Entity], place: Place) -> None:
+        self._text = text
+        self._entities = entities
+        self._place = place
+
+    def source(self, pointer: str, source: Source, levels: int) -> Source:
+        if levels == 0:
+            return source
+        match source:
+            case Shape(members=members):
+                return Shape(
+                    {name: self.source(f"{pointer}/{escape(name)}", one, levels - 1) for name, one in members.items()}
+                )
+            case Listed(items=items):
+                return Listed(
+                    tuple(self.source(f"{pointer}/{index}", one, levels - 1) for index, one in enumerate(items))
+                )
+            case Literal(value=value) | Default(value=value):
+                return self._value(pointer, value, levels)
+            case Slot(question=question):
+                return structs.replace(source, question=plain(question, QUESTION_CHARACTERS_MAX) or "What shall it be?")
+            case _:
+                return source
+
+    def _value(self, pointer: str, value: Any, levels: int) -> Source:
+        match value:
+            case dict() if value and levels > 1:
+                return Shape(
+                    {
+                        str(key): self._value(f"{pointer}/{escape(str(key))}", one, levels - 1)
+                        for key, one in value.items()
+                    }
+                )
+            case list() if value and levels > 1:
+                return Listed(
+                    tuple(self._value(f"{pointer}/{index}", one, levels - 1) for index, one in enumerate(value))
+                )
+        span = self._said(value)
+        if span is not None:
+            return Literal(value, span)
+        return Default(value, DOCUMENT if self._is_offered(pointer, value) else MODEL)
+
+    def _said(self, value: Any) -> Span | None:
+        """Where the person's words have exactly this value, as words of their own, or name it (a number, a day, a time)."""
+        if isinstance(value, str) and value.strip():
+            found = re.search(rf"(?<!\w){re.escape(value)}(?!\w)", self._text)
+            if found is not None:
+                return Span(found.start(), found.end())
+        return next((one.span for one in self._entities for told in _values(one) if _is_same(told, value)), None)
+
+    def _is_offered(self, pointer: str, value: Any) -> bool:
+        """Whether the schema has it as its default, or as one of few values."""
+        schemas = [one for one in self._place.at(pointer).schemas if isinstance(one, dict)]
+        offered = [one for schema in schemas for one in _offered(schema)]
+        return any(_is_same(one, value) for one in offered)
+
+
+def _offered(schema: Mapping[str, Any]) -> Iterator[Any]:
+    for keyword in ("default", "const"):
+        if keyword in schema:
+            yield schema[keyword]
+    yield from schema.get("enum", ())
+
+
+def _values(entity: Entity) -> Iterator[Any]:
+    """What an entity may be written as, where it is sure."""
+    if entity.sure and entity.kind not in ("range", "duration", "recurrence"):
+        value = entity.value
+        yield value.isoformat() if isinstance(value, date | datetime | time) else value
+    if entity.sure and entity.kind == "time" and isinstance(entity.value, time):
+        yield entity.value.isoformat("minutes")
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Equal, and of one kind: `true` is no 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
