@@ -15,9 +15,9 @@ from msgspec import Raw, Struct
 from gateway.core.operation import Effect
 from gateway.core.plan import INTENT_CHARACTERS_MAX
 from gateway.core.plan_check import PlanProblem, check_plan
+from gateway.core.planned import Asks, Impossible, Planned, Ready
 from gateway.core.question import read_clauses
 from gateway.core.tool import Tool
-from gateway.core.planned import Asks, Impossible, Planned, Ready
 from gateway.planners.base import Sight, Wish
 from gateway.planners.llm_prompt import FUNCTIONS, SUBMIT, system_text, wish_text
 from gateway.planners.llm_read import Draft, GivenUp, Query, Unreadable, read_call

@@ -27,11 +27,11 @@ from gateway.core.plan import (
     Span,
     Step,
 )
+from gateway.core.planned import Choice
 from gateway.core.pointer import escape
 from gateway.core.prose import plain
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
-from gateway.core.planned import Choice
 from gateway.planners.base import Wish
 from gateway.planners.llm_prompt import ASK, CHOICES_MAX, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT
 from gateway.planners.wire import ModelCall

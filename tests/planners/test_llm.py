@@ -19,8 +19,8 @@ from msgspec import structs
 from gateway.core.operation import Effect
 from gateway.core.plan import Default, Listed, Literal, Plan, Ref, Shape, Slot, Span, Step
 from gateway.core.plan_check import check_plan
-from gateway.core.tool import Tool
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
+from gateway.core.tool import Tool
 from gateway.planners.base import Sight, Wish
 from gateway.planners.llm import Limits, LlmPlanner
 from gateway.planners.llm_prompt import ASK, FUNCTIONS, GIVE_UP, SUBMIT
