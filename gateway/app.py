@@ -320,6 +320,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
             allowed_hosts=own_hosts(gateway.settings.host, http),
             allowed_origins=http.allowed_origins,
             version=__version__,
+            toolsets=gateway.settings.toolsets,
         ),
     )
     return doors(gateway, endpoint)
@@ -340,10 +341,13 @@ async def _open_desk(
     names = tuple(filter(None, (own, *(one.issuer for one in told.issuers))))
     if not names:
         return SignInDesk(api_keys, published, clock=clock)
-    resource = ProtectedResource(require_origin(settings), names, told.scopes, other_origins(settings))
+    resource = ProtectedResource(
+        require_origin(settings), names, told.scopes, other_origins(settings), tuple(settings.toolsets)
+    )
     tokens = AccessTokens(
         told.issuers,
         resource.audiences,
+        resource.toolset_audiences,
         secrets,
         http,
         times=_key_times(settings),
@@ -377,7 +381,8 @@ def _open_authorization(
     families = Families(store, users, published, lines, signer, wanted, origin, clock)
     clients = Clients(store, upstream, lines, wanted, clock, time.monotonic)
     issuer = Issuer(origin, algorithms=(ALGORITHM,))
-    resources = ProtectedResource(origin, aliases=other_origins(settings)).audiences
+    resource = ProtectedResource(origin, aliases=other_origins(settings), toolsets=tuple(settings.toolsets))
+    resources = (*resource.audiences, *resource.toolset_audiences)
     parts = Parts(store, users, clients, families, signer, wanted, issuer, resources, clock)
     logins = Logins(store, users, published, lines, wanted, clock, time.monotonic)
     trusted = {one.issuer: (one, _keys_of(one, settings, http)) for one in wanted.assertion_issuers}

@@ -17,6 +17,7 @@ from gateway.core.access_token import (
     TOKEN_CHARACTERS_MAX,
     Claims,
     Rejected,
+    audiences_of,
     check_claims,
     looks_like_jwt,
     peek,
@@ -34,10 +35,12 @@ PROOFS_MAX = 100_000
 
 
 class _Known(Struct, frozen=True):
-    """Who a token speaks for and the key it is bound to, believed until a time (seconds since the epoch)."""
+    """Who a token speaks for, the key it is bound to, and the only addresses at which it is good, none being all of them;
+    believed until a time (seconds since the epoch)."""
 
     principal: Principal
     binding: Binding
+    only: frozenset[str]
     since: float
     until: float
 
@@ -68,13 +71,15 @@ class _Trusted(Struct, frozen=True):
 
 
 class AccessTokens:
-    """An Authenticator over the tokens of issuers. `audiences` are the gateway's own addresses; `secrets` those of the
-    clients as which it introspects; `clock` gives seconds that only grow."""
+    """An Authenticator over the tokens of issuers. `audiences` are the gateway's own addresses; a token for one of
+    `narrow_audiences` alone is good at that address and at no other. `secrets` are those of the clients as which it introspects;
+    `clock` gives seconds that only grow."""
 
     def __init__(
         self,
         issuers: Collection[Issuer],
         audiences: Collection[str],
+        narrow_audiences: Collection[str],
         secrets: Mapping[str, str],
         http: IssuerHttp,
         *,
@@ -89,6 +94,7 @@ class AccessTokens:
         self._cache_s = cache_s
         self._opaque = next((one for one in self._trusted.values() if one.issuer.introspection), None)
         self._audiences = frozenset(audiences)
+        self._narrow = frozenset(narrow_audiences)
         self._secrets = secrets
         self._http = http
         self._known: dict[bytes, _Known] = {}
@@ -99,6 +105,8 @@ class AccessTokens:
         scheme, token = presented.credential(CREDENTIAL_CHARACTERS_MAX)
         try:
             known = await self._look_up(token, now)
+            if known.only and presented.url not in known.only:
+                raise Rejected("it is for another address; ask for a token with this one's address as `resource`")
             self._check_binding(known.binding, scheme, token, presented, now)
         except Rejected as error:
             raise Unauthenticated(f"This access token is not good here: {error}.", "invalid_token") from None
@@ -121,8 +129,10 @@ class AccessTokens:
         trusted = self._trusted.get(said.issuer)
         if trusted is None:
             raise Rejected("no issuer of that name is trusted here")
-        claims = verify(token, await trusted.keys.keys(said.key_id), trusted.issuer, self._audiences, now)
-        known = _known(claims, trusted.issuer, now, self._cache_s)
+        claims = verify(
+            token, await trusted.keys.keys(said.key_id), trusted.issuer, self._audiences | self._narrow, now
+        )
+        known = self._believe(claims, trusted.issuer, now, self._cache_s)
         return structs.replace(known, principal=await trusted.confirm(claims, known.principal))
 
     async def _introspect(self, token: str, now: float) -> _Known:
@@ -135,8 +145,14 @@ class AccessTokens:
             raise Rejected("its issuer says that it is not active")
         # No subject: nobody's resources but the client's own (RFC 9068 section 2.2 says so of a JWT in words of its own).
         claims = {"iss": issuer.issuer, issuer.claims.subject: told.get("client_id"), **told}
-        check_claims(claims, issuer, self._audiences, now)
-        return _known(claims, issuer, now, how.cache_s)
+        check_claims(claims, issuer, self._audiences | self._narrow, now)
+        return self._believe(claims, issuer, now, how.cache_s)
+
+    def _believe(self, claims: Claims, issuer: Issuer, now: float, cache_s: float) -> _Known:
+        until = min(claims["exp"] + SKEW_S, now + cache_s)
+        told = audiences_of(claims)
+        only = frozenset() if told & (self._audiences | {*issuer.audiences}) else told & self._narrow
+        return _Known(principal_of(claims, issuer), binding_of(claims), only, now, until)
 
     async def _ask(self, how: Introspection, token: str) -> Claims:
         assert self._opaque is not None
@@ -175,11 +191,6 @@ class AccessTokens:
 def _trust(issuer: Issuer, http: IssuerHttp, times: KeyTimes, clock: Callable[[], float]) -> _Trusted:
     metadata = Metadata(issuer.issuer, http)
     return _Trusted(issuer, IssuerKeys(issuer, metadata, http, times, clock), metadata)
-
-
-def _known(claims: Claims, issuer: Issuer, now: float, cache_s: float) -> _Known:
-    until = min(claims["exp"] + SKEW_S, now + cache_s)
-    return _Known(principal_of(claims, issuer), binding_of(claims), now, until)
 
 
 class _SeenProofs:

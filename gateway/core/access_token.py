@@ -97,7 +97,7 @@ def check_claims(claims: Claims, issuer: Issuer, audiences: Collection[str], now
     """That they are of this issuer, for one of these audiences, good at `now`, and an access token's. Raises Rejected."""
     if claims.get("iss") != issuer.issuer:
         raise Rejected("it is another issuer's")
-    _check_audience(claims.get("aud"), {*audiences, *issuer.audiences})
+    _check_audience(claims, {*audiences, *issuer.audiences})
     check_times(claims, now)
     if any(name in claims for name in _OF_ID_TOKENS):
         raise Rejected("it is an ID token, and an access token is needed")
@@ -138,9 +138,15 @@ def kind_of_algorithm(algorithm: str) -> str:
     return curves.get(algorithm, "RSA")
 
 
-def _check_audience(told: object, audiences: Collection[str]) -> None:
+def audiences_of(claims: Claims) -> frozenset[str]:
+    """Whom a token says that it is for."""
+    told = claims.get("aud")
     named = [told] if isinstance(told, str) else told if isinstance(told, list) else []
-    if not any(isinstance(one, str) and one in audiences for one in named):
+    return frozenset(one for one in named if isinstance(one, str))
+
+
+def _check_audience(claims: Claims, audiences: Collection[str]) -> None:
+    if audiences_of(claims).isdisjoint(audiences):
         raise Rejected("its audience is another; ask for a token with this gateway's address as `resource`")
 
 

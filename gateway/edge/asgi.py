@@ -14,6 +14,7 @@ from gateway.errors import BadRequest, TooLarge
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HEADERS = "factotum.headers"
+MCP_PATH = "/mcp"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
 
@@ -75,6 +76,11 @@ def _index_headers(scope: HTTPScope) -> dict[bytes, list[str]]:
             known.setdefault(key, []).append(value.decode("latin-1").strip(" \t"))
         scope[HEADERS] = known  # type: ignore[literal-required]
     return known
+
+
+def is_mcp(path: str) -> bool:
+    """Whether an MCP server is asked: that of all tools, or that of a toolset."""
+    return path == MCP_PATH or path.startswith(f"{MCP_PATH}/")
 
 
 def address_of(scope: HTTPScope) -> str:

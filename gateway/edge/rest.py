@@ -13,7 +13,7 @@ from gateway.edge.admin import admin_routes
 from gateway.edge.approval_page import PATH as APPROVALS
 from gateway.edge.approval_page import ApprovalPage
 from gateway.edge.approvals import approval_routes
-from gateway.edge.asgi import Disconnected, Reply, send_reply
+from gateway.edge.asgi import Disconnected, Reply, is_mcp, send_reply
 from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.browser import Browser
 from gateway.edge.grants import grant_routes
@@ -30,7 +30,6 @@ from gateway.edge.tools import tool_routes
 from gateway.edge.toolsets import toolset_routes
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound
 
-MCP_PATH = "/mcp"
 # Asked by whoever runs the process, at its address: they answer to any name, and tell nothing.
 PROBES = ("/healthz", "/readyz")
 
@@ -49,8 +48,8 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         path, asked = scope["path"], cast(HTTPScope, scope)
-        if path == MCP_PATH or path in PROBES:
-            await (mcp if path == MCP_PATH else rest)(scope, receive, send)
+        if is_mcp(path) or path in PROBES:
+            await (rest if path in PROBES else mcp)(scope, receive, send)
             return
         try:
             require_own_host(asked, hosts)

@@ -3,7 +3,7 @@
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,13 @@ from gateway.core.dpop import sha256_of
 from gateway.core.issuer import ALGORITHMS
 from gateway.core.principal import Principal
 from gateway.core.scope import with_implied
-from gateway.edge.asgi import header_values
+from gateway.edge.asgi import MCP_PATH, header_values
 from gateway.edge.rejected import PRINCIPAL
 from gateway.errors import Unauthenticated
 from gateway.published import Published
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-RESOURCE_PATHS = ("", "/mcp", "/v1")
+RESOURCE_PATHS = ("", MCP_PATH, "/v1")
 SCOPES_CHARACTERS_MAX = 2_000
 CERTIFICATE_CHARACTERS_MAX = 16_000
 
@@ -34,17 +34,31 @@ _BYTE_SEQUENCE = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
 class ProtectedResource(Struct, frozen=True):
     """The gateway as OAuth clients see it (RFC 9728). `origin` is its public one; `issuers` are the authorisation servers
     whose tokens are good here, () where there are none; `scopes` are what a client should ask for first. `aliases` are other
-    origins of the same: a client that came by one has to find that one told, or it goes no further."""
+    origins of the same: a client that came by one has to find that one told, or it goes no further. The servers of `toolsets`
+    are resources of their own."""
 
     origin: str = ""
     issuers: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    toolsets: tuple[str, ...] = ()
 
     @property
     def audiences(self) -> tuple[str, ...]:
         """What a token may be meant for (RFC 8707): the gateway, or one of its doors."""
-        return tuple(origin + path for origin in (self.origin, *self.aliases) for path in RESOURCE_PATHS)
+        return self._at_every_origin(RESOURCE_PATHS)
+
+    @property
+    def toolset_audiences(self) -> tuple[str, ...]:
+        """Or the server of one toolset, where alone it is good then."""
+        return self._at_every_origin(self._toolset_paths)
+
+    @property
+    def _toolset_paths(self) -> tuple[str, ...]:
+        return tuple(f"{MCP_PATH}/{name}" for name in self.toolsets)
+
+    def _at_every_origin(self, paths: Iterable[str]) -> tuple[str, ...]:
+        return tuple(origin + path for origin in (self.origin, *self.aliases) for path in paths)
 
     def seen_by(self, scope: HTTPScope) -> "ProtectedResource":
         """The same, under the name by which this request came."""
@@ -59,7 +73,7 @@ class ProtectedResource(Struct, frozen=True):
     def metadata(self, path: str) -> bytes | None:
         """The document at that well-known path; None where there is none."""
         door = path.removeprefix(WELL_KNOWN)
-        if not self.issuers or door not in RESOURCE_PATHS:
+        if not self.issuers or door not in (*RESOURCE_PATHS, *self._toolset_paths):
             return None
         told: dict[str, Any] = {
             "resource": self.origin + door,

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from gateway.core.principal import OPERATOR
+from gateway.core.toolset import Toolset
 from gateway.edge.parts import Gateway
 from gateway.serve import bind, serving, url_of
 from gateway.settings import AuthorizationServerSettings, AuthSettings, HttpSettings, MemoryStore
@@ -189,13 +190,15 @@ def serves(opens: Callable[..., Any], backend: Backend) -> Serves:
         secrets: Mapping[str, str] | None = None,
         auth: Mapping[str, Any] | None = None,
         clock: Callable[[], datetime] | None = None,
+        toolsets: Mapping[str, Toolset] | None = None,
         **server: Any,
     ) -> AsyncIterator[Served]:
         with bind("127.0.0.1", 0) as listening:
             url = url_of(listening)
             told = AuthSettings(server=AuthorizationServerSettings(**server), **{"cache_s": 0.0, **(auth or {})})
             http_told = HttpSettings(public_url=url)
-            async with opens(secrets, auth=told, http=http_told, store=MemoryStore(), clock=clock) as door:
+            more = {"store": MemoryStore(), "clock": clock, "toolsets": toolsets or {}}
+            async with opens(secrets, auth=told, http=http_told, **more) as door:
                 await door.add("lamps", LAMPS, backend.url)
                 async with serving(door.gateway, listening), httpx.AsyncClient(base_url=url) as http:
                     served = Served(door, url, http)

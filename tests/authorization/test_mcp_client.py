@@ -28,7 +28,7 @@ from tests.conftest import LOOPBACK
 pytestmark = pytest.mark.anyio
 
 
-def signing_in(url: str, ada: Ada, kept: Kept, document: str | None = None) -> OAuthClientProvider:
+def signing_in(url: str, ada: Ada, kept: Kept, document: str | None = None, path: str = "/mcp") -> OAuthClientProvider:
     async def code() -> AuthorizationCodeResult:
         back = ada.came_back
         return AuthorizationCodeResult(code=back["code"], state=back["state"], iss=back["iss"])
@@ -38,7 +38,7 @@ def signing_in(url: str, ada: Ada, kept: Kept, document: str | None = None) -> O
         redirect_uris=[REDIRECT],  # type: ignore[list-item]
         grant_types=["authorization_code", "refresh_token"],
     )
-    return OAuthClientProvider(f"{url}/mcp", about, kept, ada.open, code, client_metadata_url=document)
+    return OAuthClientProvider(url + path, about, kept, ada.open, code, client_metadata_url=document)
 
 
 async def test_a_client_that_nobody_told_of_signs_a_person_in_and_calls_for_her(served: Served) -> None:

@@ -1,6 +1,7 @@
-"""MCP over HTTP at one endpoint, both eras: who may ask, how much, and in which era a request is meant.
+"""MCP over HTTP at one endpoint for each server, both eras: who may ask, how much, and in which era a request is meant.
 Knows the transport; the eras know the methods. Keeps nothing between two requests but open streams."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast, get_args
 from urllib.parse import parse_qs
@@ -11,6 +12,7 @@ from msgspec import UNSET, Raw, Struct
 
 from gateway.core.dialect import Dialect
 from gateway.core.principal import Principal
+from gateway.core.toolset import Filter, Toolset
 from gateway.discover import INTENT_CHARACTERS_MAX
 from gateway.edge.asgi import (
     Disconnected,
@@ -44,23 +46,27 @@ from gateway.edge.mcp.message import (
 )
 from gateway.edge.mcp.modern import Modern
 from gateway.edge.mcp.resources import Resources
+from gateway.edge.mcp.server import Server, no_server
 from gateway.edge.mcp.tools import Toolbox
 from gateway.edge.rejected import note_error, require_own_host, require_own_page
 from gateway.edge.sign_in import SignInDesk
-from gateway.errors import BadRequest, GatewayError, ScopeMissing, Unauthenticated, code_of, http_status, jsonrpc_code
+from gateway.errors import (
+    BadRequest,
+    GatewayError,
+    NotFound,
+    ScopeMissing,
+    Unauthenticated,
+    code_of,
+    http_status,
+    jsonrpc_code,
+)
 from gateway.rejections import Rejections
 
 log = structlog.get_logger(__name__)
 
-DOOR = "/mcp"
 SESSION = b"mcp-session-id"
 BATCH_MESSAGES_MAX = 50
-PLAIN = Asking()
 DIALECTS: dict[str, Dialect] = {one: one for one in get_args(Dialect)}
-INSTRUCTIONS = (
-    "Tools here are operations of many services. Where tools/list shows search_tools, find a tool with it and look at it "
-    "with describe_tool; every tool can be called by its name, or through call_tool."
-)
 
 
 class McpEndpointSettings(Struct, frozen=True):
@@ -73,6 +79,7 @@ class McpEndpointSettings(Struct, frozen=True):
     allowed_hosts: tuple[str, ...]
     allowed_origins: tuple[str, ...]
     version: str
+    toolsets: Mapping[str, Toolset]
 
 
 def mcp_endpoint(
@@ -84,12 +91,19 @@ def mcp_endpoint(
     rejections: Rejections,
     settings: McpEndpointSettings,
 ) -> ASGIApp:
-    """The endpoint, as a raw ASGI app."""
-    endpoint = _Endpoint(toolbox, resources, listening, elicitation, desk, rejections, settings)
+    """The server of all tools and those of the toolsets, each at its path, as a raw ASGI app."""
+
+    def endpoint(server: Server) -> _Endpoint:
+        return _Endpoint(toolbox, resources, listening, elicitation, desk, rejections, settings, server)
+
+    version = settings.version
+    servers = [Server(version), *(Server(version, name, toolset) for name, toolset in settings.toolsets.items())]
+    endpoints = {server.door: endpoint(server) for server in servers}
+    elsewhere = endpoint(no_server(version))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(Disconnected):
-            reply = await endpoint.reply(cast(HTTPScope, scope), receive)
+            reply = await endpoints.get(scope["path"], elsewhere).reply(cast(HTTPScope, scope), receive)
             if isinstance(reply, EventStream):
                 await send_events(receive, send, reply)
             else:
@@ -108,20 +122,16 @@ class _Endpoint:
         desk: SignInDesk,
         rejections: Rejections,
         settings: McpEndpointSettings,
+        server: Server,
     ) -> None:
+        self._server = server
+        self._plain = Asking(toolset=server.tools)
         self._rejections = rejections
         self._listening = listening
         self._desk = desk
         self._settings = settings
-        self._legacy = Legacy(toolbox, resources, server_version=settings.version, instructions=INSTRUCTIONS)
-        self._modern = Modern(
-            toolbox,
-            resources,
-            elicitation,
-            server_version=settings.version,
-            instructions=INSTRUCTIONS,
-            ttl_ms=settings.list_ttl_ms,
-        )
+        self._legacy = Legacy(toolbox, resources, server)
+        self._modern = Modern(toolbox, resources, elicitation, server, ttl_ms=settings.list_ttl_ms)
 
     async def reply(self, scope: HTTPScope, receive: Receive) -> Reply | EventStream:
         """One HTTP response to one HTTP request, whatever came. Raises Disconnected."""
@@ -132,6 +142,8 @@ class _Endpoint:
             if scope["method"] not in ("POST", "GET"):
                 return Reply(405, headers=((b"allow", b"GET, POST"),))
             principal = await self._desk.principal(scope)
+            if not self._server.is_seen(principal.tenant):
+                raise NotFound("There is no toolset of that name; GET /v1/toolsets tells those that there are for you.")
             if scope["method"] == "GET":
                 return self._stream(scope, principal)
             limits = self._settings
@@ -149,7 +161,10 @@ class _Endpoint:
         if not wanted or header_values(scope, b"mcp-protocol-version") == [modern.VERSION]:
             return Reply(405, headers=((b"allow", b"POST"),))
         self._listening.require_room()
-        return EventStream(self._listening.notifications(principal, step_up=_asking(scope).step_up))
+        return EventStream(self._listening.notifications(principal, self._asking(scope)))
+
+    def _asking(self, scope: HTTPScope) -> Asking:
+        return _read_asking(scope, self._plain.toolset) if scope["query_string"] else self._plain
 
     async def _answer(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply | EventStream:
         if body.lstrip()[:1] == b"[":
@@ -169,9 +184,8 @@ class _Endpoint:
             if message.method == modern.LISTEN:
                 params = self._modern.listen_params(scope, message, meta)
                 self._listening.require_room()
-                step_up = _asking(scope).step_up
-                return EventStream(self._listening.subscription(principal, message.id, params, step_up=step_up))
-            result = await self._modern.result(scope, message, meta, principal, _asking(scope))
+                return EventStream(self._listening.subscription(principal, message.id, params, self._asking(scope)))
+            result = await self._modern.result(scope, message, meta, principal, self._asking(scope))
             return Reply(200, encode_result(message.id, result))
         except Fault as fault:
             return Reply(modern.STATUS.get(fault.code, 200), encode_fault(message.id, fault))
@@ -187,7 +201,7 @@ class _Endpoint:
             return Reply(202)
         try:
             shows = version == legacy.NEWEST and _opens_urls(scope)
-            result = await self._legacy.result(version, message, meta, principal, _asking(scope), opens_urls=shows)
+            result = await self._legacy.result(version, message, meta, principal, self._asking(scope), opens_urls=shows)
             session = new_session(message.params) if message.method == "initialize" else ""
             headers = ((SESSION, session.encode()),) if session else ()
             return Reply(200, encode_result(message.id, result), headers)
@@ -231,9 +245,9 @@ class _Endpoint:
         data: dict[str, object] = {"code": code_of(error)}
         match error:
             case Unauthenticated(code=code):
-                headers = (self._desk.seen_by(scope).challenge(code, door=DOOR),)
+                headers = (self._desk.seen_by(scope).challenge(code, door=self._server.door),)
             case ScopeMissing(scopes=scopes):
-                headers = (self._desk.seen_by(scope).challenge("insufficient_scope", scopes, DOOR),)
+                headers = (self._desk.seen_by(scope).challenge("insufficient_scope", scopes, self._server.door),)
                 data["scopes"] = scopes
         message_id = message.id if message is not None and message.id is not UNSET else None
         fault = Fault(jsonrpc_code(error), f"{error.title}: {error.detail}", data)
@@ -258,10 +272,8 @@ def _opens_urls(scope: HTTPScope) -> bool:
     return any(value.startswith(OPENS_URLS) for value in header_values(scope, SESSION))
 
 
-def _asking(scope: HTTPScope) -> Asking:
+def _read_asking(scope: HTTPScope, toolset: Filter) -> Asking:
     """`?tools=all`, `?dialect=openai-strict`, `?step_up=true`, `?intent=pay%20a%20bill`. Raises Fault."""
-    if not scope["query_string"]:
-        return PLAIN
     asked = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
     dialect = asked.get("dialect", ["plain"])[-1]
     if dialect not in DIALECTS:
@@ -269,7 +281,7 @@ def _asking(scope: HTTPScope) -> Asking:
     intent = asked.get("intent", [""])[-1]
     if len(intent) > INTENT_CHARACTERS_MAX:
         raise Fault(INVALID_PARAMS, f"intent must have at most {INTENT_CHARACTERS_MAX} characters.")
-    return Asking(asked.get("tools") == ["all"], DIALECTS[dialect], asked.get("step_up") == ["true"], intent)
+    return Asking(asked.get("tools") == ["all"], DIALECTS[dialect], asked.get("step_up") == ["true"], intent, toolset)
 
 
 def _refuse(status: int, text: str) -> Reply:

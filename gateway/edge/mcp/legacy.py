@@ -10,6 +10,7 @@ from gateway.edge.mcp.elicit import url_required
 from gateway.edge.mcp.lists import Asking, ListParams
 from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
 from gateway.edge.mcp.resources import ReadParams, Resources
+from gateway.edge.mcp.server import Server
 from gateway.edge.mcp.tools import CallParams, Structured, Toolbox
 from gateway.errors import ApprovalNeeded
 
@@ -35,13 +36,13 @@ _read_params = msgspec.json.Decoder(ReadParams)
 class Legacy:
     """Answers one request of these eras."""
 
-    def __init__(self, toolbox: Toolbox, resources: Resources, *, server_version: str, instructions: str) -> None:
+    def __init__(self, toolbox: Toolbox, resources: Resources, server: Server) -> None:
         self._toolbox = toolbox
         self._resources = resources
         self._told = {
             "capabilities": {"tools": {"listChanged": True}, "resources": {}},
-            "serverInfo": {"name": "factotum", "title": "Factotum", "version": server_version},
-            "instructions": instructions,
+            "serverInfo": server.info,
+            "instructions": server.instructions,
         }
 
     async def result(
@@ -79,11 +80,11 @@ class Legacy:
                     raise url_required(needed) from needed
                 return Raw(msgspec.json.encode(result))
             case "resources/list":
-                return Raw(msgspec.json.encode(self._resources.list_all(principal)))
+                return Raw(msgspec.json.encode(self._resources.list_all(principal, asking.toolset)))
             case "resources/templates/list":
                 return Raw(b'{"resourceTemplates":[]}')
             case "resources/read":
                 read = decode_params(_read_params, message.params, "resources/read takes a uri")
-                return Raw(msgspec.json.encode(self._resources.read(principal, read, UNKNOWN_RESOURCE)))
+                return Raw(msgspec.json.encode(self._resources.read(principal, read, UNKNOWN_RESOURCE, asking.toolset)))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")

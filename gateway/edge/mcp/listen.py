@@ -10,6 +10,7 @@ from msgspec import Raw, Struct, UnsetType, field
 
 from gateway.core.principal import Principal
 from gateway.discover import Discovery, View
+from gateway.edge.mcp.lists import Asking
 from gateway.edge.mcp.message import INTERNAL_ERROR, Fault, Id, encode_result
 from gateway.published import Published
 
@@ -42,13 +43,13 @@ class Listening:
             raise Fault(INTERNAL_ERROR, f"{STREAMS_MAX} streams are open; ask again later.")
 
     async def subscription(
-        self, principal: Principal, message_id: Id, params: ListenParams, *, step_up: bool = False
+        self, principal: Principal, message_id: Id, params: ListenParams, asking: Asking
     ) -> AsyncGenerator[bytes]:
         """The events of one `subscriptions/listen`: what is agreed to first, its result at the end."""
         meta = {"_meta": {SUBSCRIPTION: message_id}}
         agreed = {"toolsListChanged": True} if params.notifications.tools is True else {}
         yield _event("notifications/subscriptions/acknowledged", {**meta, "notifications": agreed})
-        async for changed in self._changes(principal, step_up):
+        async for changed in self._changes(principal, asking):
             if not changed:
                 yield COMMENT
             elif agreed:
@@ -56,18 +57,18 @@ class Listening:
         result = Raw(msgspec.json.encode({"resultType": "complete", **meta}))
         yield _framed(encode_result(message_id, result))
 
-    async def notifications(self, principal: Principal, *, step_up: bool = False) -> AsyncGenerator[bytes]:
+    async def notifications(self, principal: Principal, asking: Asking) -> AsyncGenerator[bytes]:
         """The events of one GET stream."""
         yield COMMENT
-        async for changed in self._changes(principal, step_up):
+        async for changed in self._changes(principal, asking):
             yield _event("notifications/tools/list_changed", None) if changed else COMMENT
 
-    async def _changes(self, principal: Principal, step_up: bool) -> AsyncGenerator[bool]:
+    async def _changes(self, principal: Principal, asking: Asking) -> AsyncGenerator[bool]:
         """True where the caller's tools are others now; False now and then, so that the connection stays."""
         self._open += 1
         try:
             ends_at = asyncio.get_running_loop().time() + LIFETIME_S
-            seen = self._discovery.view(principal, step_up=step_up)
+            seen = self._discovery.view(principal, step_up=asking.step_up, toolset=asking.toolset)
             while not self._published.stopped and asyncio.get_running_loop().time() < ends_at:
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_S):
@@ -75,7 +76,7 @@ class Listening:
                 except TimeoutError:
                     yield False
                     continue
-                now = self._discovery.view(principal, step_up=step_up)
+                now = self._discovery.view(principal, step_up=asking.step_up, toolset=asking.toolset)
                 if not _same(seen, now):
                     yield True
                 seen = now

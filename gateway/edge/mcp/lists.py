@@ -16,6 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from gateway.core.dialect import Dialect, in_dialect
 from gateway.core.principal import Principal
 from gateway.core.tool import Tool
+from gateway.core.toolset import EVERYTHING, Filter
 from gateway.discover import INTENT_CHARACTERS_MAX, Discovery, View, put_first, say_missing
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import OWN, READ, Definition
@@ -29,12 +30,14 @@ P = TypeVar("P")
 
 class Asking(Struct, frozen=True):
     """What the endpoint's query asks for: `every` tool in the list however many there are, the schemas in a dialect, with
-    `step_up` what the caller could call with more scopes, and first what fits an intent."""
+    `step_up` what the caller could call with more scopes, and first what fits an intent. `toolset` is what its path is the server
+    of."""
 
     every: bool = False
     dialect: Dialect = "plain"
     step_up: bool = False
     intent: str = ""
+    toolset: Filter = EVERYTHING
 
 
 class ListParams(Struct, frozen=True):
@@ -55,12 +58,12 @@ class Lists:
         than `list_tools_max` tools gets the three that stand for all, and the pinned ones, unless every one is asked for.
         What fits an intent, that of the request or else of the query, comes before all others, however many there are.
         Raises Fault where the cursor is none of ours."""
-        view = self._discovery.view(principal, step_up=asking.step_up)
+        view = self._discovery.view(principal, step_up=asking.step_up, toolset=asking.toolset)
         number, begun_for = _read_cursor(cursor)
         wanted = begun_for or intent or asking.intent
         if not wanted:
             return _numbered(self._pages_of(view, asking), number)
-        fitting = await self._discovery.fitting(principal, wanted, again=number > 0)
+        fitting = await self._discovery.fitting(principal, wanted, again=number > 0, toolset=asking.toolset)
         pages = self._cut(self._listed(view, asking, fitting))
         tools, is_last = _numbered(pages, number), number + 1 == len(pages)
         return await asyncio.to_thread(_encode, tools, view, asking.dialect, b"" if is_last else _next(number, wanted))

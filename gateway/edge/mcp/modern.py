@@ -23,6 +23,7 @@ from gateway.edge.mcp.message import (
     decode_params,
 )
 from gateway.edge.mcp.resources import ReadParams, Resources
+from gateway.edge.mcp.server import Server
 from gateway.edge.mcp.tools import CallParams, CallResult, Toolbox, failed
 from gateway.errors import ApprovalNeeded
 
@@ -49,23 +50,21 @@ _members = msgspec.json.Decoder(dict[str, Raw])
 
 
 class Modern:
-    """Answers one request of this era. `instructions` is told on discovery; lists may be kept for `ttl_ms`."""
+    """Answers one request of this era at one server; lists may be kept for `ttl_ms`."""
 
     def __init__(
         self,
         toolbox: Toolbox,
         resources: Resources,
         elicitation: Elicitation,
+        server: Server,
         *,
-        server_version: str,
-        instructions: str,
         ttl_ms: int,
     ) -> None:
         self._toolbox = toolbox
         self._resources = resources
         self._elicitation = elicitation
-        server = {"name": "factotum", "title": "Factotum", "version": server_version}
-        told_server = msgspec.json.encode({"io.modelcontextprotocol/serverInfo": server})
+        told_server = msgspec.json.encode({"io.modelcontextprotocol/serverInfo": server.info})
         self._head = b'{"resultType":"complete","_meta":' + told_server
         self._head_of_question = b'{"resultType":"input_required","_meta":' + told_server
         self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
@@ -73,7 +72,7 @@ class Modern:
         told = {
             "supportedVersions": [VERSION],
             "capabilities": {"tools": {"listChanged": True}, "resources": {}},
-            "instructions": instructions,
+            "instructions": server.instructions,
         }
         self._discovered = Raw(self._head + self._cached + b"," + msgspec.json.encode(told)[1:])
 
@@ -96,12 +95,12 @@ class Modern:
                 )
                 return await self._call(principal, call, asking, meta)
             case "resources/list":
-                return self._fresh(self._resources.list_all(principal))
+                return self._fresh(self._resources.list_all(principal, asking.toolset))
             case "resources/templates/list":
                 return self._fresh({"resourceTemplates": []})
             case "resources/read":
                 read = decode_params(_read_params, message.params, "resources/read takes a uri")
-                return self._fresh(self._resources.read(principal, read, INVALID_PARAMS))
+                return self._fresh(self._resources.read(principal, read, INVALID_PARAMS, asking.toolset))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")
 

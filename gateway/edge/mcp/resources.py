@@ -9,6 +9,7 @@ from msgspec import Struct
 from gateway.core.media import essence
 from gateway.core.principal import Principal
 from gateway.core.response import whole_text
+from gateway.core.toolset import Filter
 from gateway.edge.mcp.message import Fault
 from gateway.errors import NotFound
 from gateway.results import Kept, KeptResults
@@ -24,15 +25,16 @@ class Resources:
     def __init__(self, results: KeptResults) -> None:
         self._results = results
 
-    def list_all(self, principal: Principal) -> dict[str, Any]:
-        """Everything that is kept for this caller, the newest first: there is never so much that it needs pages."""
-        return {"resources": [_listed(uri, kept) for uri, kept in self._results.handles(principal)]}
+    def list_all(self, principal: Principal, toolset: Filter) -> dict[str, Any]:
+        """Everything that is kept for this caller of the tools of a toolset, the newest first: there is never so much that it
+        needs pages."""
+        return {"resources": [_listed(uri, kept) for uri, kept in self._results.handles(principal, toolset)]}
 
-    def read(self, principal: Principal, params: ReadParams, unknown_code: int) -> dict[str, Any]:
+    def read(self, principal: Principal, params: ReadParams, unknown_code: int, toolset: Filter) -> dict[str, Any]:
         """The whole of one, as text or as bytes. Raises Fault with that code where it is not the caller's, or gone, and
         ScopeMissing or PolicyDenied."""
         try:
-            kept = self._results.find(principal, params.uri, "mcp")
+            kept = self._results.find(principal, params.uri, "mcp", toolset)
         except NotFound as error:
             raise Fault(unknown_code, error.detail, {"uri": params.uri[:200]}) from error
         told: dict[str, Any] = {"uri": params.uri}

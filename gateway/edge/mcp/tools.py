@@ -14,7 +14,7 @@ from gateway.core.prose import cut
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Tool
-from gateway.core.toolset import narrow
+from gateway.core.toolset import Filter, narrow
 from gateway.discover import Discovery, Found
 from gateway.edge.mcp.lists import Asking, Lists
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
@@ -94,8 +94,14 @@ class Toolbox:
         such tool), ScopeMissing, StoreFailed, and ApprovalNeeded where the client opens URLs and there is one to open."""
         try:
             if params.name in _FRONT_ARGUMENTS:
-                return await self._call_front(principal, params, structured)
-            asked = Asked(params.name, self._turned_back(principal, params, asking.dialect), "mcp", dry_run)
+                return await self._call_front(principal, params, structured, asking.toolset)
+            asked = Asked(
+                params.name,
+                self._turned_back(principal, params, asking.dialect),
+                "mcp",
+                dry_run,
+                toolset=asking.toolset,
+            )
             return _told(await self._calls.call(principal, asked), structured)
         except NotFound as error:
             note_refusal(self._rejections, principal, error, "mcp")
@@ -113,8 +119,10 @@ class Toolbox:
         tool = self._discovery.view(principal).tools.get(params.name) if dialect != "plain" else None
         return params.arguments if tool is None else from_dialect(params.arguments, tool.compact, dialect)
 
-    async def _call_front(self, principal: Principal, params: CallParams, structured: Structured) -> CallResult:
-        """One of our own tools."""
+    async def _call_front(
+        self, principal: Principal, params: CallParams, structured: Structured, toolset: Filter
+    ) -> CallResult:
+        """One of our own tools, at the server of a toolset."""
         asked = params.arguments
         problems = check_arguments(_FRONT_ARGUMENTS[params.name], asked)
         if problems:
@@ -124,22 +132,25 @@ class Toolbox:
                 within = self._discovery.toolset(principal, asked.get("toolset", ""))
                 among = narrow(*(asked.get(one, ()) for one in ("connectors", "effects", "tags")), within=within)
                 answer = await self._discovery.search(
-                    principal, asked["query"], int(asked.get("limit", 10)), among, door="mcp"
+                    principal, asked["query"], int(asked.get("limit", 10)), among, door="mcp", toolset=toolset
                 )
                 schemas = first_schemas(answer.found, int(asked.get("schemas", SCHEMAS_SHOWN)))
                 told = {"tools": [_summarise(one, schemas.get(one.tool.name)) for one in answer.found]}
                 return _json_result(told | ({"late": answer.late} if answer.late else {}), structured)
             case DESCRIBE.name:
-                tool = self._discovery.describe(principal, asked["name"], "mcp")
-                related = self._discovery.related(principal, tool)
+                tool = self._discovery.describe(principal, asked["name"], "mcp", toolset)
+                related = self._discovery.related(principal, tool, toolset)
                 return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool, related), structured)
             case READ.name:
                 select, offset = asked.get("select", ""), int(asked["offset"]) if "offset" in asked else None
                 return _told(
-                    self._results.read(principal, asked["uri"], "mcp", select=select, offset=offset), structured
+                    self._results.read(principal, asked["uri"], "mcp", select=select, offset=offset, toolset=toolset),
+                    structured,
                 )
             case _:
-                call = Asked(asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False))
+                call = Asked(
+                    asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False), toolset=toolset
+                )
                 return _told(await self._calls.call(principal, call), structured)
 
 
