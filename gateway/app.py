@@ -51,6 +51,7 @@ from gateway.discover import Discovery
 from gateway.edge.browser import CALLBACK
 from gateway.edge.mcp.elicit import Elicitation
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
+from gateway.edge.mcp.intents import IntentTools
 from gateway.edge.mcp.listen import Listening
 from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.tools import Toolbox
@@ -302,6 +303,7 @@ def asgi_app(gateway: Gateway) -> ASGIApp:
         gateway.results,
         gateway.discovery,
         gateway.rejections,
+        IntentTools(gateway.intents, gateway.runs, gateway.planning) if mcp.intent_tools else None,
         list_tools_max=mcp.list_tools_max,
         page_tools_max=mcp.page_tools_max,
     )

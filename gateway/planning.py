@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from gateway.call import Asked, Calls
-from gateway.core.planned import Impossible, Planned
+from gateway.core.plan import Plan
+from gateway.core.planned import Impossible, Planned, Ready
 from gateway.core.principal import Principal
 from gateway.core.tool import Effect
 from gateway.core.toolset import narrow
 from gateway.discover import Discovery
-from gateway.errors import BadRequest, GatewayError
+from gateway.errors import BadRequest, GatewayError, NotPlanned
 from gateway.planners.base import Planner, Sight, Unseen, Wish
 
 
@@ -48,6 +49,13 @@ class Planning:
         loose = frozenset(name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields)
         sight = Sight(view.tools, self._search(principal, door), self._look(principal, text, door), loose)
         return await self._planner.plan(Wish(text, moment, locale), sight)
+
+    async def planned(self, principal: Principal, text: str, door: str, *, zone: str = "", locale: str = "en") -> Plan:
+        """The plan that comes of them. Raises NotPlanned where none does, and what `plan` raises."""
+        planned = await self.plan(principal, text, door, zone=zone, locale=locale)
+        if not isinstance(planned, Ready):
+            raise NotPlanned(planned)
+        return planned.plan
 
     def _search(self, principal: Principal, door: str) -> Callable[[str, int, frozenset[Effect]], Any]:
         async def search(text: str, limit: int, effects: frozenset[Effect]) -> Sequence[str]:

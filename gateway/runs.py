@@ -1,7 +1,7 @@
 """Runs as they are kept: found for their owner, followed, and changed by one event at a time. Calls nothing; `intent` does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
@@ -17,6 +17,7 @@ from gateway.core.run import (
     Progress,
     Received,
     Run,
+    RunState,
     Undoing,
     replay,
     take_in,
@@ -122,14 +123,16 @@ class Runs:
                     left_s = quiet_s
                     yield None
 
-    async def wait(self, principal: Principal, run_id: str, seconds: float) -> Held:
-        """The run once it waits for somebody or has ended, or after so many seconds. Raises NotFound."""
+    async def wait(
+        self, principal: Principal, run_id: str, seconds: float, states: Collection[RunState] = MOVING
+    ) -> Held:
+        """The run once it is in none of these states, or after so many seconds. Raises NotFound."""
         ends_at = asyncio.get_running_loop().time() + seconds
         while True:
             turn = self._turn
             run = await self.look_up(principal, run_id)
             left = ends_at - asyncio.get_running_loop().time()
-            if run.state not in MOVING or left <= 0 or self._published.stopped:
+            if run.state not in states or left <= 0 or self._published.stopped:
                 return await self._replay(run)
             await _within(turn, min(left, self._look_s))
 

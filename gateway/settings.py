@@ -108,9 +108,11 @@ RankerSettings = LexicalRanker | FusedRanker
 
 
 class McpSettings(_Part, frozen=True):
-    """`list_tools_max`: a caller who may see more tools than this is given the search tools instead of the list."""
+    """`list_tools_max`: a caller who may see more tools than this is given the search tools instead of the list.
+    `intent_tools`: whether tools that carry out intents stand beside every list."""
 
     list_tools_max: Count = 40
+    intent_tools: bool = True
     page_tools_max: Count = 1_000
     list_ttl_ms: Annotated[int, Meta(ge=0)] = 60_000
 

@@ -51,6 +51,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+# The tools of the gateway itself that stand beside every list over MCP.
+BESIDE = ["read_result", "fulfil_intent", "intent_status", "answer_intent", "cancel_intent"]
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

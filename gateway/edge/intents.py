@@ -16,14 +16,13 @@ from gateway.core.account import Sentence, account
 from gateway.core.flow import Flow
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Budget, Leaf, Plan, Step, in_order, leaves
 from gateway.core.planned import Planned, Ready
-from gateway.core.principal import Principal
 from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing
 from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
-from gateway.errors import BadRequest, NotPlanned
+from gateway.errors import BadRequest
 from gateway.runs import Held
 
 INTENTS_MAX = 500
@@ -34,7 +33,8 @@ RESULTS_BYTES_MAX = 1 << 20
 COMMENT = b": still here\n\n"
 
 Words = Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
-Locale = Annotated[str, Meta(pattern="^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)]
+LOCALE = "^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$"
+Locale = Annotated[str, Meta(pattern=LOCALE, max_length=35)]
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -161,12 +161,6 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         principal = await desk.principal(request.scope)
         return show_run(await runs.wait(principal, run_id, wait_s))
 
-    async def planned_of(principal: Principal, asked: IntentBody) -> Plan:
-        planned = await planning.plan(principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale)
-        if not isinstance(planned, Ready):
-            raise NotPlanned(planned)
-        return planned.plan
-
     @post("/v1/intents:plan", status_code=200)
     async def plan_intent(request: AnyRequest) -> PlannedShown:
         principal = await desk.principal(request.scope)
@@ -178,7 +172,9 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def start_intent(request: AnyRequest) -> IntentShown:
         principal = await desk.principal(request.scope)
         asked = await read_json(gateway, request, IntentBody)
-        plan = asked.plan or await planned_of(principal, asked)
+        plan = asked.plan
+        if plan is None:
+            plan = await planning.planned(principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale)
         key = next(iter(header_values(request.scope, b"idempotency-key")), "")
         run = await intents.start(principal, plan, asked.mode, "rest", key)
         return await shown(request, run.id, asked.wait_s)
@@ -273,11 +269,11 @@ def summarise_run(run: Run) -> IntentSummary:
     return IntentSummary(run.id, run.plan.intent, run.mode, run.state, run.created_at, run.updated_at)
 
 
-def show_run(held: Held) -> IntentShown:
-    """A run as every door shows it."""
+def show_run(held: Held, results_bytes_max: int = RESULTS_BYTES_MAX) -> IntentShown:
+    """A run as every door shows it; results of so many bytes at most in all."""
     run, progress = held.run, held.progress
     waiting = progress.waiting if run.state == "needs_approval" else None
-    few = _few_results(progress)
+    few = _few_results(progress, results_bytes_max)
     return IntentShown(
         run.id,
         run.plan.intent,
@@ -304,11 +300,11 @@ def show_run(held: Held) -> IntentShown:
     )
 
 
-def _few_results(progress: Progress) -> frozenset[Place]:
-    """The first calls, as long as their results are RESULTS_BYTES_MAX at most in all."""
+def _few_results(progress: Progress, bytes_max: int) -> frozenset[Place]:
+    """The first calls, as long as their results are `bytes_max` at most in all."""
     sizes = {place: len(one.called.result) for place, one in progress.calls.items() if one.called is not None}
     sums = zip(sizes, accumulate(sizes.values()), strict=True)
-    return frozenset(place for place, total in sums if total <= RESULTS_BYTES_MAX)
+    return frozenset(place for place, total in sums if total <= bytes_max)
 
 
 def _calls(progress: Progress, step: Step, few: frozenset[Place]) -> Iterator[CallShown]:

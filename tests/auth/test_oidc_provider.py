@@ -25,7 +25,7 @@ from gateway.core.issuer import Introspection, Issuer
 from gateway.serve import bind, serving, url_of
 from gateway.settings import AuthSettings, HttpSettings, MemoryStore
 from tests.auth.test_access_token import LAMPS
-from tests.conftest import Backend, Door
+from tests.conftest import BESIDE, Backend, Door
 
 pytestmark = [pytest.mark.anyio, pytest.mark.node]
 
@@ -126,7 +126,7 @@ async def test_the_official_client_signs_a_person_in_and_calls_for_her(served: S
         httpx2.AsyncClient(auth=signing_in) as http,
         mcp.Client(streamable_http_client(f"{served.url}/mcp", http_client=http), mode="auto") as client,
     ):
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["lamps_list_lamps", "read_result"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["lamps_list_lamps", *BESIDE]
         assert not (await client.call_tool("lamps_list_lamps", {})).is_error
     audit = await served.door.get("/v1/audit", await served.door.key("factotum:audit.read"))
     line = next(line for line in audit.json()["lines"] if line["tool"] == "lamps_list_lamps")

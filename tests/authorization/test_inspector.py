@@ -13,7 +13,7 @@ import pytest
 
 from gateway.serve import bind, url_of
 from tests.authorization.conftest import Ada, Served
-from tests.conftest import NODE
+from tests.conftest import BESIDE, NODE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.node]
 
@@ -77,7 +77,7 @@ async def test_the_inspector_signs_a_person_in_and_calls_for_her(served: Served,
     inspector = Inspector(served, tmp_path, ada)
     status, said = await inspector.run(era, "--method", "tools/list")
     assert (status, inspector.sign_ins) == (0, 1), said
-    assert [one["name"] for one in said["result"]["tools"]] == ["lamps_list_lamps", "read_result"]
+    assert [one["name"] for one in said["result"]["tools"]] == ["lamps_list_lamps", *BESIDE]
     # What it was given, it keeps.
     status, said = await inspector.run(
         era, "--method", "tools/call", "--tool-name", "lamps_list_lamps", "--stored-auth-only"

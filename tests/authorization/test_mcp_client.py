@@ -23,7 +23,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 
 from tests.auth.test_oidc_provider import Kept
 from tests.authorization.conftest import REDIRECT, Ada, Served, Serves
-from tests.conftest import LOOPBACK
+from tests.conftest import BESIDE, LOOPBACK
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def test_a_client_that_nobody_told_of_signs_a_person_in_and_calls_for_her(
         mcp.Client(streamable_http_client(f"{served.url}/mcp", http_client=http), mode="auto") as client,
     ):
         # It asked for nothing, so that what reads was offered ticked, and what writes was not.
-        assert [tool.name for tool in (await client.list_tools()).tools] == ["lamps_list_lamps", "read_result"]
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["lamps_list_lamps", *BESIDE]
         assert not (await client.call_tool("lamps_list_lamps", {})).is_error
     line = next(line for line in await served.lines() if line["tool"] == "lamps_list_lamps")
     assert kept.client is not None

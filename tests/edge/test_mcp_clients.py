@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 from gateway.serve import bind, serving
-from tests.conftest import NODE, Backend, Door
+from tests.conftest import BESIDE, NODE, Backend, Door
 from tests.test_call import LAMPS
 
 pytestmark = pytest.mark.anyio
@@ -68,7 +68,7 @@ async def lamps(door: Door, backend: Backend) -> Door:
 async def test_the_official_client_lists_and_calls(lamps: Door, backend: Backend, mode: str) -> None:
     async with served(lamps) as url, client(url, await lamps.key(), mode) as one:
         tools = (await one.list_tools()).tools
-        assert [tool.name for tool in tools] == ["lamps_get_lamp", "lamps_set_lamp", "read_result"]
+        assert [tool.name for tool in tools] == ["lamps_get_lamp", "lamps_set_lamp", *BESIDE]
         assert tools[0].annotations is not None
         assert tools[0].annotations.read_only_hint is True
         result = await one.call_tool("lamps_set_lamp", {"id": "1", "on": True})
@@ -100,7 +100,7 @@ async def test_it_is_told_of_an_error_of_the_backend_in_a_result(lamps: Door, ba
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_agent_without_the_scope_sees_which_one_it_lacks(lamps: Door, backend: Backend, mode: str) -> None:
     async with served(lamps) as url, client(url, await lamps.key("lamps:lamps.read"), mode) as one:
-        assert [tool.name for tool in (await one.list_tools()).tools] == ["lamps_get_lamp", "read_result"]
+        assert [tool.name for tool in (await one.list_tools()).tools] == ["lamps_get_lamp", *BESIDE]
         with pytest.raises(MCPError, match=r"lamps:lamps\.write"):
             await one.call_tool("lamps_set_lamp", {"id": "1", "on": True})
         assert backend.seen == []
@@ -149,7 +149,7 @@ async def test_a_large_catalog_is_searched_described_and_called(door: Door, back
     await door.add("things", numbered(60), backend.url, pinned=("things_get_thing003",))
     async with served(door) as url, client(url, await door.key(), mode) as one:
         names = [tool.name for tool in (await one.list_tools()).tools]
-        assert names == ["search_tools", "describe_tool", "call_tool", "read_result", "things_get_thing003"]
+        assert names == ["search_tools", "describe_tool", "call_tool", *BESIDE, "things_get_thing003"]
         found = (await one.call_tool("search_tools", {"query": "purple elephant"})).structured_content
         (first,) = found["tools"]
         assert (first["name"], first["inputSchema"]["required"]) == ("things_get_thing007", ["colour"])
@@ -179,7 +179,7 @@ async def test_a_list_of_all_tools_is_there_for_the_asking_page_by_page(
                 page = await one.list_tools(cursor=cursor)
                 names += [tool.name for tool in page.tools]
                 cursor = page.next_cursor
-            assert (cursor, len(set(names))) == (None, 61)
+            assert (cursor, len(set(names))) == (None, 60 + len(BESIDE))
 
 
 async def inspect(url: str, token: str, era: str, folder: Path, *args: str) -> tuple[int, str]:
@@ -217,7 +217,7 @@ async def test_the_inspector_lists_lints_and_calls(lamps: Door, backend: Backend
         assert {tool["name"] for tool in json.loads(said)["result"]["tools"]} == {
             "lamps_get_lamp",
             "lamps_set_lamp",
-            "read_result",
+            *BESIDE,
         }
         arguments = ["--tool-arg", "id=desk", "on=true"]
         status, said = await inspect(

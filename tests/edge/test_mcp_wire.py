@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.serve import bind, serving
 from gateway.stores.base import AuditFilter
-from tests.conftest import Backend, Door
+from tests.conftest import BESIDE, Backend, Door
 from tests.test_call import LAMPS
 
 pytestmark = pytest.mark.anyio
@@ -71,7 +71,7 @@ async def test_discover_says_what_this_server_is(lamps: Door) -> None:
 async def test_a_modern_list_says_how_long_and_for_whom_it_may_be_kept(lamps: Door) -> None:
     result = (await modern(lamps, "tools/list")).json()["result"]
     assert (result["resultType"], result["cacheScope"], result["ttlMs"]) == ("complete", "private", 60_000)
-    assert [tool["name"] for tool in result["tools"]] == ["lamps_get_lamp", "lamps_set_lamp", "read_result"]
+    assert [tool["name"] for tool in result["tools"]] == ["lamps_get_lamp", "lamps_set_lamp", *BESIDE]
     assert result["tools"][1]["_meta"] == {"io.factotum/effect": "write"}
 
 

@@ -16,7 +16,7 @@ from gateway.rankers.base import Part, Ranking
 from gateway.rankers.lexical import Bm25, Segment
 from gateway.settings import McpSettings
 from gateway.tool_index import ToolIndex
-from tests.conftest import Backend, Door
+from tests.conftest import BESIDE, Backend, Door
 from tests.edge.test_mcp_wire import META, modern, request, send
 
 pytestmark = pytest.mark.anyio
@@ -180,7 +180,7 @@ async def test_a_list_for_an_intent_has_first_what_fits_and_then_all_the_rest(sh
     assert await names(shops, {}, {"io.factotum/intent": ""}) == plain
     token = await shops.key()
     told = (await shops.get("/v1/tools?intent=make a parcel", token)).json()["tools"]
-    assert [tool["name"] for tool in told] == hinted[:-1], "all but read_result"
+    assert [tool["name"] for tool in told] == hinted[: -len(BESIDE)], "all but our own"
 
 
 async def test_a_list_that_is_too_long_for_a_client_still_has_what_fits_its_intent(
@@ -190,7 +190,7 @@ async def test_a_list_that_is_too_long_for_a_client_still_has_what_fits_its_inte
         await door.add(
             "west", document("West", "order", "parcel", tag="Post"), backend.url, pinned=("west_list_orders",)
         )
-        own = ["search_tools", "describe_tool", "call_tool", "read_result"]
+        own = ["search_tools", "describe_tool", "call_tool", *BESIDE]
         assert await names(door, {}) == [*own, "west_list_orders"]
         hinted = await names(door, {}, PARCEL)
         assert hinted[:1] == BEST[:1]
@@ -205,19 +205,19 @@ async def test_the_pages_of_a_list_for_an_intent_have_every_tool_once(
         await door.add("west", document("West", "order", "parcel", tag="Post"), backend.url)
         listed: list[str] = []
         params: dict[str, Any] = {"_meta": PARCEL}
-        for _ in range(4):
+        for _ in range(6):
             answer = await send(door, request("tools/list", params), {"mcp-protocol-version": "2025-11-25"})
             page = answer.json()["result"]
             listed += [tool["name"] for tool in page["tools"]]
             params = {"cursor": page.get("nextCursor")}
         assert page.get("nextCursor") is None
-        assert (listed[0], len(listed), len(set(listed))) == (BEST[0], 7, 7)
+        assert (listed[0], len(listed), len(set(listed))) == (BEST[0], 11, 11)
         told, after, token = [], "", await door.key()
         for _ in range(3):
             page = (await door.get(f"/v1/tools?intent=make a parcel&limit=2&after={after}", token)).json()
             told += [tool["name"] for tool in page["tools"]]
             after = page["next"]
-        assert (told, after) == (listed[:-1], "")
+        assert (told, after) == (listed[: -len(BESIDE)], "")
         gone = await door.get("/v1/tools?intent=make a parcel&after=nothing", token)
         assert (gone.status_code, "begin again" in gone.json()["detail"]) == (400, True)
 
@@ -234,7 +234,7 @@ async def test_later_pages_are_of_the_order_that_the_first_was_of(shops: Door) -
             return Ranking(tools[self.turn :] + tools[: self.turn])
 
     discovery = Discovery(shops.gateway.published, ToolIndex(Turning()), heard=lambda *_: None)
-    lists = Lists(discovery, list_tools_max=40, page_tools_max=2)
+    lists = Lists(discovery, (), list_tools_max=40, page_tools_max=2)
     ada = Principal("default", "ada", "test", scopes=all_scopes(shops.gateway.published.current.catalog))
     asking, cursor, listed = Asking(intent="make a parcel"), UNSET, []
     for _ in range(7):

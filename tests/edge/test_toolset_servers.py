@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.serve import bind, serving
 from gateway.settings import McpSettings, MemoryStore
-from tests.conftest import Backend, Door
+from tests.conftest import BESIDE, Backend, Door
 from tests.edge.test_mcp_clients import MODES, client
 from tests.edge.test_mcp_listen import events, listen
 from tests.edge.test_search import document
@@ -39,7 +39,7 @@ async def url(shops: Door) -> AsyncIterator[str]:
 
 
 async def names(one: mcp.Client) -> set[str]:
-    return {tool.name for tool in (await one.list_tools()).tools} - {"read_result"}
+    return {tool.name for tool in (await one.list_tools()).tools} - {*BESIDE}
 
 
 def told(result: Any) -> Any:

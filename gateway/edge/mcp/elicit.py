@@ -5,9 +5,9 @@ Source: MCP 2026-07-28, basic/patterns/mrtr and client/elicitation; MCP 2025-11-
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
 from gateway.core.seal import Seal
+from gateway.edge.mcp.intents import NO_MEANS, NOTHING, Carried, InputNeeded, Means, read_answer
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.tools import CallParams
 from gateway.errors import ApprovalNeeded
@@ -22,12 +23,15 @@ from gateway.errors import ApprovalNeeded
 # MCP 2025-11-25, client/elicitation: URLElicitationRequiredError. The eras after it do not have it.
 URL_ELICITATION_REQUIRED = -32042
 REQUEST = "approval"
+# How long a person may take to answer what an intent asks, and the client still carries the question.
+ASKED_S = 86_400
 MESSAGE_CHARACTERS_MAX = 1_000
 # How a session begins whose client opens URLs: in the era of sessions that is all that is to be remembered of it.
 OPENS_URLS = "opens-urls-"
 
 
 class _Modes(Struct, frozen=True):
+    form: dict[str, Any] | UnsetType = UNSET
     url: dict[str, Any] | UnsetType = UNSET
 
 
@@ -39,13 +43,8 @@ class _Initialize(Struct, frozen=True):
     capabilities: Raw = Raw(b"{}")
 
 
-class _Answer(Struct, frozen=True):
-    action: Literal["accept", "decline", "cancel"]
-
-
 _capabilities = msgspec.json.Decoder(_Capabilities)
 _initialize = msgspec.json.Decoder(_Initialize)
-_answers = msgspec.json.Decoder(_Answer)
 
 
 class Elicitation:
@@ -58,22 +57,37 @@ class Elicitation:
     def required(self, principal: Principal, params: CallParams, needed: ApprovalNeeded) -> dict[str, Any]:
         """What an InputRequiredResult says beside its type."""
         until = int(needed.approval.expires_at.timestamp())
-        state = self._seal.close(needed.approval.id, _bound(principal, params), until)
         request = {"method": "elicitation/create", "params": _url(needed)}
-        return {"inputRequests": {REQUEST: request}, "requestState": state}
+        return self._asked(principal, params, needed.approval.id, until, {REQUEST: request})
 
-    def is_declined(self, principal: Principal, params: CallParams) -> bool:
-        """Whether the client says that nobody wants to look at what this call asked for. Raises Fault where the state that it
-        carries is of another call, of another caller, too old, or none of ours."""
+    def asked(self, principal: Principal, params: CallParams, needed: InputNeeded) -> dict[str, Any]:
+        """The same for what an intent asks."""
+        until = int(self._clock().timestamp()) + ASKED_S
+        return self._asked(principal, params, needed.word, until, needed.requests)
+
+    def _asked(
+        self, principal: Principal, params: CallParams, word: str, until: int, requests: Mapping[str, object]
+    ) -> dict[str, Any]:
+        return {
+            "inputRequests": requests,
+            "requestState": self._seal.close(word, _bound(principal, params), until),
+        }
+
+    def carried(self, principal: Principal, params: CallParams) -> Carried:
+        """What came back with a call. Raises Fault where the state that it carries is of another call, of another caller, too
+        old, or none of ours."""
         if params.request_state is UNSET:
-            return False
-        if self._seal.open(params.request_state, _bound(principal, params), self._clock().timestamp()) is None:
+            return NOTHING
+        word = self._seal.open(params.request_state, _bound(principal, params), self._clock().timestamp())
+        if word is None:
             raise Fault(INVALID_PARAMS, "requestState is none of this call, or too old; call again without it.")
-        answer = params.input_responses.get(REQUEST)
-        try:
-            return answer is not None and _answers.decode(answer).action != "accept"
-        except msgspec.DecodeError as error:
-            raise Fault(INVALID_PARAMS, "inputResponses.approval is an ElicitResult, with an action.") from error
+        return Carried(word, params.input_responses)
+
+
+def is_declined(carried: Carried) -> bool:
+    """Whether the client says that nobody wants to look at what this call asked for. Raises Fault."""
+    answer = read_answer(carried.responses, REQUEST) if carried.word else None
+    return answer is not None and answer.action != "accept"
 
 
 def url_required(needed: ApprovalNeeded) -> Fault:
@@ -82,13 +96,15 @@ def url_required(needed: ApprovalNeeded) -> Fault:
     return Fault(URL_ELICITATION_REQUIRED, needed.detail, {"elicitations": [asked]})
 
 
-def opens_urls(capabilities: Raw | UnsetType) -> bool:
-    """Whether a client says that it can have a person open a URL."""
+def means_of(capabilities: Raw | UnsetType) -> Means:
+    """How a client says that it can have a person asked. One that names no mode shows forms."""
     try:
         told = UNSET if capabilities is UNSET else _capabilities.decode(capabilities).elicitation
     except msgspec.DecodeError:
-        return False
-    return told is not UNSET and told.url is not UNSET
+        return NO_MEANS
+    if told is UNSET:
+        return NO_MEANS
+    return Means(told.form is not UNSET or told.url is UNSET, told.url is not UNSET)
 
 
 def new_session(params: Raw) -> str:
@@ -98,7 +114,7 @@ def new_session(params: Raw) -> str:
         capabilities = _initialize.decode(params).capabilities
     except msgspec.DecodeError:
         return ""
-    return OPENS_URLS + secrets.token_urlsafe(24) if opens_urls(capabilities) else ""
+    return OPENS_URLS + secrets.token_urlsafe(24) if means_of(capabilities).urls else ""
 
 
 def _url(needed: ApprovalNeeded) -> dict[str, str]:

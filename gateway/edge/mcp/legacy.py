@@ -7,6 +7,7 @@ from msgspec import Raw, Struct, UnsetType
 
 from gateway.core.principal import Principal
 from gateway.edge.mcp.elicit import url_required
+from gateway.edge.mcp.intents import Means
 from gateway.edge.mcp.lists import Asking, ListParams
 from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
 from gateway.edge.mcp.resources import ReadParams, Resources
@@ -74,7 +75,7 @@ class Legacy:
                 )
                 try:
                     result = await self._toolbox.call(
-                        principal, call, VERSIONS[version], asking, dry_run=meta.dry_run, opens_urls=opens_urls
+                        principal, call, VERSIONS[version], asking, dry_run=meta.dry_run, means=Means(urls=opens_urls)
                     )
                 except ApprovalNeeded as needed:
                     raise url_required(needed) from needed

@@ -19,7 +19,7 @@ from gateway.core.tool import Tool
 from gateway.core.toolset import EVERYTHING, Filter
 from gateway.discover import INTENT_CHARACTERS_MAX, Discovery, View, put_first, say_missing
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
-from gateway.edge.mcp.own import OWN, READ, Definition
+from gateway.edge.mcp.own import FRONT, READ, Definition
 
 LISTS_CACHED_MAX = 64
 CURSOR_BYTES_MAX = 4 * INTENT_CHARACTERS_MAX + 20
@@ -45,10 +45,14 @@ class ListParams(Struct, frozen=True):
 
 
 class Lists:
-    """The pages of what each caller may see."""
+    """The pages of what each caller may see; `of_intents` are tools of our own that stand beside the list
+    of all tools: what they call is of no toolset."""
 
-    def __init__(self, discovery: Discovery, *, list_tools_max: int, page_tools_max: int) -> None:
+    def __init__(
+        self, discovery: Discovery, of_intents: Sequence[Definition], *, list_tools_max: int, page_tools_max: int
+    ) -> None:
         self._discovery = discovery
+        self._of_intents = of_intents
         self._list_tools_max = list_tools_max
         self._page_tools_max = page_tools_max
         self._encoded: OrderedDict[tuple[View, bool, Dialect], list[bytes]] = OrderedDict()
@@ -85,9 +89,10 @@ class Lists:
         return asking.every or len(view.tools) <= self._list_tools_max
 
     def _listed(self, view: View, asking: Asking, first: Sequence[Tool] = ()) -> list[Listed]:
+        beside = (READ, *(self._of_intents if asking.toolset == EVERYTHING else ()))
         if not self._is_whole(view, asking):
-            return [*first, *OWN, *put_first(first, view.pinned)[len(first) :]]
-        return [*put_first(first, view.tools.values()), READ] if view.tools else []
+            return [*first, *FRONT, *beside, *put_first(first, view.pinned)[len(first) :]]
+        return [*put_first(first, view.tools.values()), *beside] if view.tools else []
 
     def _cut(self, listed: Sequence[Listed]) -> list[Sequence[Listed]]:
         size = self._page_tools_max

@@ -8,8 +8,9 @@ from litestar.types import HTTPScope
 from msgspec import UNSET, Raw
 
 from gateway.core.principal import Principal
-from gateway.edge.mcp.elicit import Elicitation, opens_urls
+from gateway.edge.mcp.elicit import Elicitation, is_declined, means_of
 from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
+from gateway.edge.mcp.intents import INTENT_NAMES, InputNeeded
 from gateway.edge.mcp.listen import ListenParams
 from gateway.edge.mcp.lists import Asking, ListParams
 from gateway.edge.mcp.message import (
@@ -106,15 +107,22 @@ class Modern:
 
     async def _call(self, principal: Principal, call: CallParams, asking: Asking, meta: RequestMeta) -> Raw:
         """The result of a call, or what has to be asked of a person before it can go on."""
-        shows = opens_urls(meta.client_capabilities)
-        if self._elicitation.is_declined(principal, call):
+        means = means_of(meta.client_capabilities)
+        carried = self._elicitation.carried(principal, call)
+        if call.name not in INTENT_NAMES and is_declined(carried):
             return self._complete(failed("Nobody wanted to look at what waits for a yes, so nothing was sent."))
         try:
-            result = await self._toolbox.call(principal, call, "any", asking, dry_run=meta.dry_run, opens_urls=shows)
+            result = await self._toolbox.call(
+                principal, call, "any", asking, dry_run=meta.dry_run, means=means, carried=carried
+            )
         except ApprovalNeeded as needed:
-            told = self._elicitation.required(principal, call, needed)
-            return Raw(self._head_of_question + b"," + msgspec.json.encode(told)[1:])
+            return self._ask(self._elicitation.required(principal, call, needed))
+        except InputNeeded as needed:
+            return self._ask(self._elicitation.asked(principal, call, needed))
         return self._complete(result)
+
+    def _ask(self, told: dict[str, Any]) -> Raw:
+        return Raw(self._head_of_question + b"," + msgspec.json.encode(told)[1:])
 
     def listen_params(self, scope: HTTPScope, message: Message, meta: RequestMeta) -> ListenParams:
         """What `subscriptions/listen` asks for. Raises Fault."""

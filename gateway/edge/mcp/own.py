@@ -29,12 +29,12 @@ class Definition(Struct, frozen=True, omit_defaults=True, rename="camel"):
     meta: dict[str, str | tuple[str, ...]] = field(name="_meta", default_factory=dict)
 
 
-def _schema(properties: dict[str, Any], *required: str) -> Raw:
+def schema_of(properties: dict[str, Any], *required: str) -> Raw:
     told = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return Raw(msgspec.json.encode(told))
 
 
-def _text(description: str) -> dict[str, Any]:
+def text(description: str) -> dict[str, Any]:
     return {"type": "string", "description": description}
 
 
@@ -48,14 +48,14 @@ SEARCH = Definition(
     "Search tools",
     "Finds the tools that fit what you want to do, best first, the first ones with what they take; describe_tool shows it of "
     "the others.",
-    _schema(
+    schema_of(
         {
-            "query": _text("What you want to do, in a few words."),
+            "query": text("What you want to do, in a few words."),
             "limit": {"type": "integer", "minimum": 1, "maximum": SEARCH_LIMIT_MAX, "default": 10},
             "connectors": _any_of("Only tools of these services.", {"type": "string"}),
             "effects": _any_of("Only tools that do this.", {"enum": [*get_args(Effect)]}),
             "tags": _any_of("Only tools with one of these tags.", {"type": "string"}),
-            "toolset": _text("Only tools of this toolset.") | {"maxLength": FILTER_CHARACTERS_MAX},
+            "toolset": text("Only tools of this toolset.") | {"maxLength": FILTER_CHARACTERS_MAX},
             "schemas": {
                 "type": "integer",
                 "minimum": 0,
@@ -73,10 +73,10 @@ DESCRIBE = Definition(
     "Describe a tool",
     "Shows one tool in full: its arguments, its result, its effect, the scopes that it needs, and which tools give its "
     "arguments, can follow on it, take it back or show what it did.",
-    _schema(
+    schema_of(
         {
-            "name": _text("The tool's name, as search_tools gives it."),
-            "at": _text("A folded part of its schemas, as its hint names it: #/$defs/Filter. Shows that part alone."),
+            "name": text("The tool's name, as search_tools gives it."),
+            "at": text("A folded part of its schemas, as its hint names it: #/$defs/Filter. Shows that part alone."),
         },
         "name",
     ),
@@ -86,9 +86,9 @@ CALL = Definition(
     "call_tool",
     "Call a tool",
     "Calls any tool by its name. Tools can be called directly by their names too.",
-    _schema(
+    schema_of(
         {
-            "name": _text("The tool's name."),
+            "name": text("The tool's name."),
             "arguments": {"type": "object", "description": "As describe_tool shows them, options among them."},
             "dry_run": {"type": "boolean", "default": False, "description": "Show the request and send nothing."},
         },
@@ -100,10 +100,10 @@ READ = Definition(
     "read_result",
     "Read a kept result",
     "Gives more of an answer that was too long to give at once: what is selected of it, or the piece from a byte on.",
-    _schema(
+    schema_of(
         {
-            "uri": _text("Where it is kept, as the answer said: factotum://results/..."),
-            "select": _text("JMESPath over the whole answer, where it is JSON: items[20:40].name"),
+            "uri": text("Where it is kept, as the answer said: factotum://results/..."),
+            "select": text("JMESPath over the whole answer, where it is JSON: items[20:40].name"),
             "offset": {"type": "integer", "minimum": 0, "description": "The byte to begin at, for text."},
         },
         "uri",
@@ -112,4 +112,3 @@ READ = Definition(
 )
 # What stands for a catalog that is too large to list; `read_result` stands beside every list.
 FRONT = (SEARCH, DESCRIBE, CALL)
-OWN = (*FRONT, READ)

@@ -14,11 +14,22 @@ from gateway.core.prose import cut
 from gateway.core.relation import Related
 from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Tool
-from gateway.core.toolset import Filter, narrow
+from gateway.core.toolset import EVERYTHING, Filter, narrow
 from gateway.discover import Discovery, Found
+from gateway.edge.mcp.intents import (
+    FULFIL,
+    INTENT_NAMES,
+    INTENT_TOOLS,
+    NO_MEANS,
+    NOTHING,
+    STATUS,
+    Carried,
+    IntentTools,
+    Means,
+)
 from gateway.edge.mcp.lists import Asking, Lists
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
-from gateway.edge.mcp.own import DESCRIBE, OWN, READ, SCHEMAS_SHOWN, SEARCH
+from gateway.edge.mcp.own import DESCRIBE, FRONT, READ, SCHEMAS_SHOWN, SEARCH
 from gateway.edge.rejected import note_refusal
 from gateway.edge.related import show_related
 from gateway.edge.searching import first_schemas
@@ -26,6 +37,7 @@ from gateway.errors import (
     AnswerInvalid,
     ApprovalNeeded,
     ArgumentsInvalid,
+    BadRequest,
     GatewayError,
     NotFound,
     QuotaReached,
@@ -58,7 +70,8 @@ class CallResult(Struct, frozen=True, omit_defaults=True, rename="camel"):
     is_error: bool = False
 
 
-_FRONT_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in OWN}
+_FRONT_NAMES = frozenset(one.name for one in (*FRONT, READ))
+_OWN_ARGUMENTS = {one.name: compile_arguments(one.input_schema) for one in (*FRONT, READ, *INTENT_TOOLS)}
 
 
 class Toolbox:
@@ -70,6 +83,7 @@ class Toolbox:
         results: KeptResults,
         discovery: Discovery,
         rejections: Rejections,
+        intents: IntentTools | None,
         *,
         list_tools_max: int,
         page_tools_max: int,
@@ -78,7 +92,9 @@ class Toolbox:
         self._results = results
         self._discovery = discovery
         self._rejections = rejections
-        self.lists = Lists(discovery, list_tools_max=list_tools_max, page_tools_max=page_tools_max)
+        self._intents = intents
+        of_intents = INTENT_TOOLS if intents is not None else ()
+        self.lists = Lists(discovery, of_intents, list_tools_max=list_tools_max, page_tools_max=page_tools_max)
 
     async def call(
         self,
@@ -88,12 +104,17 @@ class Toolbox:
         asking: Asking,
         *,
         dry_run: bool,
-        opens_urls: bool = False,
+        means: Means = NO_MEANS,
+        carried: Carried | None = None,
     ) -> CallResult:
         """The result of tools/call. What a model can act on is a result with `isError`; raised are only Fault (there is no
-        such tool), ScopeMissing, StoreFailed, and ApprovalNeeded where the client opens URLs and there is one to open."""
+        such tool), ScopeMissing, StoreFailed, and where the client can have a person asked InputNeeded, and ApprovalNeeded if it
+        opens URLs and there is one to open."""
         try:
-            if params.name in _FRONT_ARGUMENTS:
+            if self._intents is not None and params.name in INTENT_NAMES and asking.toolset == EVERYTHING:
+                told = _previewed(params) if dry_run else params
+                return await self._call_intents(self._intents, principal, told, structured, means, carried)
+            if params.name in _FRONT_NAMES:
                 return await self._call_front(principal, params, structured, asking.toolset)
             asked = Asked(
                 params.name,
@@ -110,9 +131,28 @@ class Toolbox:
             raise
         except GatewayError as error:
             note_refusal(self._rejections, principal, error, "mcp")
-            if opens_urls and isinstance(error, ApprovalNeeded) and error.url and error.approval.state == "pending":
+            if means.urls and isinstance(error, ApprovalNeeded) and error.url and error.approval.state == "pending":
                 raise
             return failed(_explain(error))
+
+    async def _call_intents(
+        self,
+        intents: IntentTools,
+        principal: Principal,
+        params: CallParams,
+        structured: Structured,
+        means: Means,
+        carried: Carried | None,
+    ) -> CallResult:
+        """One of the tools for intents. Where a client can carry nothing to its next request, it is told in words."""
+        _check(params)
+        means, carried = (NO_MEANS, NOTHING) if carried is None else (means, carried)
+        try:
+            told = await intents.call(principal, params.name, params.arguments, means, carried)
+        except NotFound as error:  # Not of the tool, but of what its arguments name.
+            note_refusal(self._rejections, principal, error, "mcp")
+            return failed(_explain(error))
+        return _json_result(told, structured)
 
     def _turned_back(self, principal: Principal, params: CallParams, dialect: Dialect) -> dict[str, Any]:
         """The arguments as the tool itself has them."""
@@ -124,9 +164,7 @@ class Toolbox:
     ) -> CallResult:
         """One of our own tools, at the server of a toolset."""
         asked = params.arguments
-        problems = check_arguments(_FRONT_ARGUMENTS[params.name], asked)
-        if problems:
-            raise ArgumentsInvalid(problems)
+        _check(params)
         match params.name:
             case SEARCH.name:
                 within = self._discovery.toolset(principal, asked.get("toolset", ""))
@@ -152,6 +190,21 @@ class Toolbox:
                     asked["name"], asked.get("arguments", {}), "mcp", asked.get("dry_run", False), toolset=toolset
                 )
                 return _told(await self._calls.call(principal, call), structured)
+
+
+def _previewed(params: CallParams) -> CallParams:
+    """The same, where nothing may be sent. Raises BadRequest."""
+    if params.name not in (FULFIL.name, STATUS.name):
+        raise BadRequest(f"{params.name} cannot be tried; fulfil_intent can, with the mode preview.")
+    more = {"mode": "preview"} if params.name == FULFIL.name else {}
+    return msgspec.structs.replace(params, arguments=params.arguments | more)
+
+
+def _check(params: CallParams) -> None:
+    """Whether the arguments fit one of our own tools. Raises ArgumentsInvalid."""
+    problems = check_arguments(_OWN_ARGUMENTS[params.name], params.arguments)
+    if problems:
+        raise ArgumentsInvalid(problems)
 
 
 def failed(text: str) -> CallResult:
