@@ -1,4 +1,4 @@
-"""How well tools are found: `python -m benchmarks.selection CORPUS [--encoder NAME=FOLDER ...] [--reranker NAME=FOLDER ...]`.
+"""How well tools are found: `python -m benchmarks.selection CORPUS [--encoder NAME=FOLDER ...] [--reranker NAME=FOLDER@VOTES ...]`.
 
 A gateway takes in the tools of a corpus (gateway/training/corpus.py) as OpenAPI documents, one for each API, and is asked the
 queries of the sources and vendors that no model is trained with, as a caller who may call all of them. By words alone, then with
@@ -162,7 +162,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("--encoder", type=pair, action="append", default=[], metavar="NAME=FOLDER")
-    parser.add_argument("--reranker", type=pair, action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--reranker", type=pair, action="append", default=[], metavar="NAME=FOLDER@VOTES")
     parser.add_argument("--candidates", type=int, default=20)
     parser.add_argument("--queries", type=int, default=300, metavar="N", help="At most so many of each source.")
     asked = parser.parse_args()
@@ -172,7 +172,8 @@ if __name__ == "__main__":
     tried: list[tuple[str, RankerSettings]] = [("by words", LexicalRanker())]
     tried += [(name, FusedRanker(folder, deadline_s=PATIENCE_S)) for name, folder in asked.encoder]
     for name, folder in asked.reranker:
-        model = LocalReranker(folder, candidates=asked.candidates, deadline_s=PATIENCE_S)
+        path, _, votes = folder.partition("@")
+        model = LocalReranker(path, asked.candidates, float(votes or 1), PATIENCE_S)
         tried.append((name, FusedRanker(asked.encoder[-1][1], deadline_s=PATIENCE_S, reranker=model)))
     print(f"{len(held.tools)} tools, {len(wanted)} queries of {len({one.source for one in wanted})} sources")
     asyncio.run(measure(tried, held, wanted))

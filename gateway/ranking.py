@@ -53,7 +53,7 @@ async def open_ranker(
                     return
                 scorer = await asyncio.to_thread(_scorer, reranker, told.device, secrets)
                 opened.callback(scorer.close)
-                yield Reranked(fused, scorer, reranker.candidates, reranker.deadline_s)
+                yield Reranked(fused, scorer, reranker.candidates, reranker.votes, reranker.deadline_s)
 
 
 def heads_of(settings: Settings) -> Path:

@@ -74,10 +74,11 @@ class RemoteModel(_Part, frozen=True, tag_field="kind", tag="remote"):
 
 class LocalReranker(_Part, frozen=True, tag_field="kind", tag="local"):
     """`model` is the folder of a reranker, "" the one that comes along. It reads the best `candidates` of a search, for
-    `deadline_s` at most."""
+    `deadline_s` at most; its order has so many `votes`, where words and meaning have one each."""
 
     model: str = ""
     candidates: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    votes: Annotated[float, Meta(gt=0, le=10)] = 1.0
     deadline_s: Seconds = 0.2
 
 
@@ -90,6 +91,7 @@ class RemoteReranker(_Part, frozen=True, tag_field="kind", tag="remote"):
     secret: str = ""
     form: Literal["auto", "tei", "cohere"] = "auto"
     candidates: Annotated[int, Meta(ge=1, le=1_000)] = 20
+    votes: Annotated[float, Meta(gt=0, le=10)] = 1.0
     deadline_s: Seconds = 0.2
 
 

@@ -1,4 +1,4 @@
-"""Reranked: the best of the fused order, read one by one beside the query by a model, whose order then counts as two more votes.
+"""Reranked: the best of the fused order, read one by one beside the query by a model, whose order then counts beside those of words and meaning.
 
 Where the model is late, or fails, the order is the other ranker's, and the answer says so.
 """
@@ -13,9 +13,6 @@ from gateway.core.tool_text import text_of_tool
 from gateway.rankers.base import Filling, Part, Ranked, Ranker, Ranking, Scoring
 from gateway.rankers.fused import K
 
-# Words and meanings have one each.
-VOTES = 2.0
-
 S = TypeVar("S")
 
 
@@ -29,15 +26,17 @@ class RerankedSegment(Struct, Generic[S], frozen=True, eq=False):
 
 
 class Reranked(Generic[S]):
-    """A Ranker: `first`, whose scores are fused places, finds `candidates` tools, and `scoring` reads them."""
+    """A Ranker: `first`, whose scores are fused places, finds `candidates` tools, and `scoring` reads them. `votes` is how much its
+    order counts; those of words and of meaning count 1 each."""
 
     name = "reranked"
     inline_tools_max = 0
 
-    def __init__(self, first: Ranker[S], scoring: Scoring, candidates: int, deadline_s: float) -> None:
+    def __init__(self, first: Ranker[S], scoring: Scoring, candidates: int, votes: float, deadline_s: float) -> None:
         self._first = first
         self._scoring = scoring
         self._candidates = candidates
+        self._votes = votes
         self._deadline_s = deadline_s
 
     def segment(self, tools: Sequence[Tool], api: str = "") -> RerankedSegment[S]:
@@ -64,13 +63,15 @@ class Reranked(Generic[S]):
             return Ranking(found.tools[:limit], (*found.late, self.name))
         by_score = sorted(zip(scores, read, strict=True), key=lambda one: (-one[0], one[1]))
         places = {name: place for place, (_, name) in enumerate(by_score, 1)}
-        told = [_voted(one, self.name, places[one.name]) if one.name in places else one for one in found.tools]
+        told = [
+            _voted(one, self.name, places[one.name], self._votes) if one.name in places else one for one in found.tools
+        ]
         return Ranking(tuple(sorted(told, key=lambda one: (-one.score, one.name))[:limit]), found.late)
 
 
-def _voted(one: Ranked, stage: str, place: int) -> Ranked:
+def _voted(one: Ranked, stage: str, place: int, votes: float) -> Ranked:
     """What fusion would have said of it, with the model among those that it puts together."""
-    score = round(one.score + VOTES / (K + place), 4)
+    score = round(one.score + votes / (K + place), 4)
     return structs.replace(one, score=score, places={**one.places, stage: place})
 
 

@@ -31,11 +31,11 @@ class Shortest:
 
 
 def search(scoring: Shortest, tools: Sequence[Tool], query: str, limit: int, candidates: int = 20) -> Ranking:
-    ranker: Reranked[Any] = Reranked(Bm25(), scoring, candidates, 1.0)
+    ranker: Reranked[Any] = Reranked(Bm25(), scoring, candidates, 2.0, 1.0)
     return ranker.rank(query, limit, [Part(ranker.segment(tools, "Home"))])
 
 
-def test_what_the_model_says_counts_as_two_more_votes_and_each_place_is_told() -> None:
+def test_what_the_model_says_has_its_votes_and_each_place_is_told() -> None:
     query = "lock the front door light"
     known = {one.name: one.score for one in Bm25().rank(query, 9, [Part(Bm25().segment(HOUSE, "Home"))]).tools}
     found = search(Shortest(), HOUSE, query, 3)
@@ -63,7 +63,7 @@ def test_it_reads_the_candidates_alone_and_nothing_for_nothing() -> None:
 
 def test_of_two_tools_of_one_name_it_reads_the_one_that_is_seen() -> None:
     scoring = Shortest()
-    ranker: Reranked[Any] = Reranked(Bm25(), scoring, 5, 1.0)
+    ranker: Reranked[Any] = Reranked(Bm25(), scoring, 5, 2.0, 1.0)
     one, other = (ranker.segment(HOUSE[:1], api) for api in ("Mine", "Theirs"))
     parts = [Part(one, np.array([False])), Part(other, np.array([True]))]
     found = ranker.rank(HOUSE[0].name, 5, parts)
