@@ -31,6 +31,7 @@ from gateway.vectors import Vectors
 
 # The models that come along: docs/models.md.
 SHIPPED = Path(__file__).parent / "rankers" / "models"
+OWN_RERANKERS = {"": SHIPPED / "reranker", "full": SHIPPED / "reranker-full"}
 
 
 @asynccontextmanager
@@ -83,7 +84,7 @@ def _scorer(told: LocalReranker | RemoteReranker, device: str, secrets: Mapping[
                 from gateway.rankers.serving import Scorer
             except ImportError as error:
                 raise _no_torch("reranker") from error
-            return Scorer(Path(folder) if folder else SHIPPED / "reranker", device)
+            return Scorer(OWN_RERANKERS.get(folder) or Path(folder), device)
 
 
 def _server(setting: str, told: RemoteModel | RemoteReranker, secrets: Mapping[str, str]) -> ModelServer:

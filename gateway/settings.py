@@ -73,8 +73,8 @@ class RemoteModel(_Part, frozen=True, tag_field="kind", tag="remote"):
 
 
 class LocalReranker(_Part, frozen=True, tag_field="kind", tag="local"):
-    """`model` is the folder of a reranker, "" the one that comes along. It reads the best `candidates` of a search, for
-    `deadline_s` at most; its order has so many `votes`, where words and meaning have one each."""
+    """`model` is the folder of a reranker, "" the small one that comes along, `full` the large one. It reads the best `candidates`
+    of a search, for `deadline_s` at most; its order has so many `votes`, where words and meaning have one each."""
 
     model: str = ""
     candidates: Annotated[int, Meta(ge=1, le=1_000)] = 20

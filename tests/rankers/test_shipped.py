@@ -52,7 +52,6 @@ def test_the_encoder_knows_what_words_do_not_say() -> None:
     assert np.argmax(near, axis=1).tolist() == [0, 1, 3]
 
 
-@pytest.mark.skipif(len(FOLDERS) < 2, reason="no reranker comes along yet")
 async def test_they_work_without_any_setting_but_their_kind(opens: Callable[..., Any], backend: Backend) -> None:
     told = FusedRanker(device="cpu", deadline_s=30, reranker=LocalReranker(deadline_s=30))
     async with opens(ranker=told) as door:
