@@ -190,7 +190,7 @@ def test_any_text_has_a_score(scorer: Scorer, text: str) -> None:
 
 
 def test_a_reranker_that_is_late_leaves_the_order_to_words(scorer: Scorer) -> None:
-    ranker: Reranked[Any] = Reranked(Bm25(), scorer, 20, 0.0)
+    ranker: Reranked[Any] = Reranked(Bm25(), scorer, 20, 1.0, 0.0)
     found = ranker.rank("list the lights", 3, [Part(ranker.segment(HOUSE))])
     assert found.late == ("reranked",)
     assert found.tools == Bm25().rank("list the lights", 3, [Part(Bm25().segment(HOUSE))]).tools
