@@ -1,8 +1,10 @@
 """Selections of tools: toolsets, which an operator names, and what one search or list is about. A selection only ever narrows
 what somebody sees; it is never authority."""
 
+import re
 from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import Annotated, Optional
 
 from msgspec import Meta, Struct
@@ -32,7 +34,7 @@ class Filter(Struct, frozen=True):
             (not self.connectors or tool.connector in self.connectors)
             and (not self.effects or tool.effect in self.effects)
             and (not self.tags or not self.tags.isdisjoint(tag.casefold() for tag in tool.tags))
-            and (not self.tools or any(fnmatchcase(tool.name, pattern) for pattern in self.tools))
+            and (not self.tools or _one_of(self.tools).match(tool.name) is not None)
             and (self.within is None or self.within.takes(tool))
         )
 
@@ -55,6 +57,12 @@ def narrow(
     return Filter(
         frozenset(connectors), frozenset(effects), folded, frozenset(tools), None if within == EVERYTHING else within
     )
+
+
+@lru_cache(VALUES_MAX)
+def _one_of(patterns: frozenset[str]) -> re.Pattern[str]:
+    """One look at a name, however many patterns there are."""
+    return re.compile("|".join(map(translate, sorted(patterns))))
 
 
 class Toolset(Struct, frozen=True, forbid_unknown_fields=True):
