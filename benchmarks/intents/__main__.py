@@ -33,7 +33,7 @@ def explain(verdicts: Sequence[Verdict]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.intents", description=__doc__)
-    parser.add_argument("runner", help="oracle, nothing, everything-on")
+    parser.add_argument("runner", help="oracle, nothing, everything-on, graph")
     parser.add_argument("--part", choices=("dev", "held", "all"), default="all")
     parser.add_argument("--kind", default="", help="only the cases of this kind")
     parser.add_argument(

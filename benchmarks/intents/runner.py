@@ -154,7 +154,11 @@ def runner_named(name: str, house: House, cases: list[Case]) -> AbstractAsyncCon
             return nullcontext(nothing)
         case "everything-on":
             return nullcontext(everything_on)
-    raise LookupError(f"There is no runner {name!r}: there are oracle, nothing and everything-on.")
+        case "graph":
+            from benchmarks.intents.graph import graph_runner
+
+            return graph_runner(house)
+    raise LookupError(f"There is no runner {name!r}: there are oracle, nothing, everything-on and graph.")
 
 
 def _is_about(question: Question, ask: Ask) -> bool:

@@ -21,11 +21,17 @@ _SYNONYMS = {stem(word): frozenset(stem(one) for one in group) for group in SYNO
 
 def verbs_of(tool: Tool) -> frozenset[str]:
     """The verbs that a tool goes by: the first word of its title, what stands behind `or` and commas there, and the first of
-    its name."""
+    its name; where none of these is one, the last of its name."""
     told = [one.text for one in words_of(tool.title)]
     leading = told[:1] + [word for before, word in pairwise(told) if before in {"or", ",", "and"}]
     own = split(tool.name.removeprefix(f"{tool.connector}_"))
-    return frozenset(word for word in (*leading, *own[:1]) if word in ACTS | LOOKS)
+    told = [verb for word in (*leading, *own[:1]) if (verb := _plain(word))]
+    return frozenset(told or [verb for word in own[-1:] if (verb := _plain(word))])
+
+
+def _plain(word: str) -> str:
+    """The verb as a command has it: `creates` is `create`; "" where it is none."""
+    return next((one for one in (word, word.removesuffix("s"), word.removesuffix("es")) if one in ACTS | LOOKS), "")
 
 
 def agreement(verb: str, tool: Tool) -> float:
@@ -38,6 +44,10 @@ def agreement(verb: str, tool: Tool) -> float:
     wanted = verb or "turn"
     done = own | ({_ROLES[role]} if role in _ROLES else set())
     if any(wanted in group and done & group for group in ALIKE):
+        return ALIKE_ENOUGH
+    # `Remind me` makes a reminder.
+    names_it = "create" in done or any("create" in group and own & group for group in ALIKE)
+    if verb and names_it and stem(verb) in stems_of(f"{tool.title} {tool.name}"):
         return ALIKE_ENOUGH
     return ALIKE_ENOUGH if verb and stem(verb) in choices_of(tool) else 0.0
 
@@ -67,6 +77,11 @@ def calls_itself(tool: Tool) -> frozenset[str]:
     """The stems of its name and title alone, and of their synonyms."""
     own = stems_of(f"{tool.name.removeprefix(f'{tool.connector}_')} {tool.title}")
     return own.union(*(_SYNONYMS[one] for one in own if one in _SYNONYMS))
+
+
+def shares_a_word(words: frozenset[str], tool: Tool) -> bool:
+    """Whether one of the words is in its name or title, or is what its API is called."""
+    return bool(words & (calls_itself(tool) | stems_of(tool.connector)))
 
 
 def names_itself(tool: Tool) -> frozenset[str]:

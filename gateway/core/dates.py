@@ -26,8 +26,13 @@ _DAY = r"(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 _SHORT_DAY = r"(?:mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)\b\.?"
 _MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # noqa: E501
 _COUNT = rf"(?:\d+(?:\.\d+)?|{SPELLED}|an?|a\s+couple\s+of)"
-_UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|[smh](?![\w]))"
-_SPAN = rf"(?:half\s+an\s+hour|{_COUNT}\s*{_UNIT}(?:\s+and\s+a\s+half)?)"
+_UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)"
+_LENGTH = rf"(?:\d+(?:\.\d+)?[smh](?![\w])|{_COUNT}[\s-]+{_UNIT}(?:\s+and\s+a\s+half)?|\d+{_UNIT})"
+_SPAN = rf"(?:half\s+an\s+hour|{_LENGTH}(?:(?:\s+and)?\s+\d+[\s-]*(?:minutes|mins?|seconds|secs?)\b)?)"
+_UNITS = {
+    "s": "second", "sec": "second", "secs": "second", "m": "minute", "min": "minute", "mins": "minute", "h": "hour",
+    "hr": "hour", "hrs": "hour",
+}  # fmt: skip
 _PARTS = {"morning": (0, 11), "noon": (12, 12), "afternoon": (12, 17), "evening": (17, 23), "night": (18, 23)}
 # Where clocks count to twelve as people speak: of `at 7` nobody can tell which.
 _TWELVE = frozenset(["en", ""])
@@ -61,7 +66,7 @@ _TIMES = re.compile(
     r"""(?P<at>\bat\s+|\bby\s+|\buntil\s+|\btill\s+|\bfrom\s+|\bto\s+|\baround\s+|\bbetween\s+|\band\s+|(?<=\d)\s*[-–]\s*)?
     (?:(?P<half>half\s+past|(?:a\s+)?quarter\s+past|(?:a\s+)?quarter\s+to|(?P<m2>\d{1,2}(?=\s+past)|five|ten|twenty)\s+(?:past|to))\s+
        (?P<h2>\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b
-     |(?P<noon>noon|midday|midnight)\b
+     |\b(?P<noon>noon|midday|midnight)\b
      |(?P<h>(?<![\d.,:/-])\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)
       (?:(?P<sep>[:.])(?P<m>[0-5]\d)(?![\d%]))?(?![\d:]))
     (?:\s*(?P<half_day>[ap]\.?m\b\.?|[ap]m\b)|\s*(?P<clock>o'?clock)\b)?
@@ -434,15 +439,17 @@ def _durations(text: str) -> Iterator[Entity]:
 
 def _seconds(written: str) -> int | float | None:
     """How long; None for months and years, which are of no one length."""
-    told = " ".join(written.lower().split())
+    told = " ".join(written.lower().replace("-", " ").split())
     if told == "half an hour":
         return 1_800
+    both = re.fullmatch(r"(.+?)(?: and)? (\d+ ?(?:minutes|mins?|seconds|secs?))", told)
+    if both is not None and re.search(r"[a-z]$", both[1]) and (parts := (_seconds(both[1]), _seconds(both[2]))):
+        return None if parts[0] is None or parts[1] is None else parts[0] + parts[1]
     has_half = told.endswith(" and a half")
-    match = re.fullmatch(rf"({_COUNT})\s*({_UNIT})", told.removesuffix(" and a half"), re.IGNORECASE)
+    match = re.fullmatch(rf"({_COUNT})\s*({_UNIT}|[smh])", told.removesuffix(" and a half"), re.IGNORECASE)
     if match is None:
         return None
-    unit = {"s": "second", "m": "minute", "h": "hour", "sec": "second", "min": "minute", "hr": "hour"}
-    name = unit.get(match[2].removesuffix("s") or "s", match[2].removesuffix("s"))
+    name = _UNITS.get(match[2], match[2].removesuffix("s"))
     if name not in SECONDS:
         return None
     count = {"a": 1, "an": 1, "a couple of": 2}.get(match[1])

@@ -11,7 +11,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
 # What somebody tells another to do. A word that is none of these is never a command.
 ACTS = named(
     "accept activate add adjust admit allow announce answer append apply approve archive arm arrange ask assign attach"
-    " authorize authorise ban bill block boil book boost brew bring broadcast build buy call cancel change charge clean"
+    " authorize authorise ban bill block boil book boost brew bring broadcast build buy call cancel change charge clean complete"
     " clear clone close commit compose configure confirm connect cook cool copy create cut deactivate debit decline"
     " decrease delay delete deliver deploy deposit detach dim direct disable disarm disconnect dismiss dispatch"
     " donate draft drop dry duplicate edit email empty enable end enroll erase execute extend fill fire flip flush forward"
@@ -40,7 +40,7 @@ ALSO_THINGS = named(
     " reset return run schedule set share start stop switch text transfer turn update upgrade upload"
 )
 MOSTLY_OTHER = named(
-    "cool dry clean clear close empty fire heat label light log lower name open pack park pin place plan plug power record"
+    "cool dry clean clear close empty fire heat complete label light log lower name open pack park pin place plan plug power record"
     " report sign sleep split spray star store stream tag tip top use warm wash water wire"
 )
 # What stands behind a thing that is named, and behind no verb.
@@ -87,6 +87,12 @@ THINGS_WITH_STATES = named(
 )
 STATES = named("on off up down")
 
+PARTICIPLES = {
+    "opened": "open", "closed": "close", "locked": "lock", "unlocked": "unlock", "paid": "pay", "cancelled": "cancel",
+    "canceled": "cancel", "deleted": "delete", "removed": "remove", "stopped": "stop", "paused": "pause", "dimmed": "dim",
+    "archived": "archive", "sent": "send", "started": "start", "muted": "mute",
+}  # fmt: skip
+
 
 class Word(Struct, frozen=True):
     """One word or mark, in lower case with a straight apostrophe, and which characters of the text it is."""
@@ -127,6 +133,7 @@ ALIKE: tuple[frozenset[str], ...] = (
     named("start resume play begin"),
     named("cancel abort"),
     named("archive file store"),
+    named("complete finish close tick check"),
     named("lock close shut"),
     named("unlock open"),
 )  # fmt: skip
@@ -151,7 +158,7 @@ EMPTY = named(
     " also then there here what which who whose when where why how many much any some all every each both everything if so"
     " want like need let hey hi hello ok okay kindly mind would up down off about as than too again more s tell show give"
     " list get find see know whether right currently still yet only ones one again am go like called named titled saying"
-    " says some me"
+    " says some me i'd i'm i'll we'd kind good enough able possible so"
 )
 # What things are counted in: `two bottles of milk`.
 MEASURES = named(

@@ -10,16 +10,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core.arguments import Validator, check_arguments, compile_arguments
+from gateway.core.english import words_of
 from gateway.core.entities import match_choice, stem, stems_of
 from gateway.core.entity import Entity, Role
 from gateway.core.idempotency import key_argument
 from gateway.core.noun import named, split
-from gateway.core.numbers import SECONDS
+from gateway.core.numbers import SECONDS, SPELLED
 from gateway.core.option import RESERVED
-from gateway.core.plan import Default, Literal, Slot, Source, Span
+from gateway.core.plan import Default, Literal, Shape, Slot, Source, Span
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
 
@@ -33,6 +34,7 @@ BODIES = named("text body message content description note notes comment comment
 TITLES = named("title subject name summary label heading")
 QUERIES = named("q query search keyword keywords term terms phrase")
 ADDRESSES = named("to email mail recipient recipients cc bcc address attendees invitees participants")
+PLACES = named("place location city town address where venue")
 LINKS = named("url uri link href website")
 AMOUNTS = named("amount price cost total value sum budget cents fee")
 STATEFUL = named("on enabled enable active activated state status power is_on")
@@ -56,6 +58,8 @@ _UNIT_NAMES = {
 _TELLS = re.compile(
     r"\b(?:that|saying|says|to\s+say|with\s+the\s+(?:text|message|note|words))\b\s*:?\s*|:\s+", re.IGNORECASE
 )
+# What one is to be reminded of: `to call the bank`, and not `ten to seven`.
+_TO_DO = re.compile(rf"\bto\s+(?!\d|(?:{SPELLED})\b)", re.IGNORECASE)
 _CALLED = re.compile(
     r"\b(?:called|named|titled|entitled|with\s+the\s+(?:title|subject|name)|subject)\b\s*:?\s*", re.IGNORECASE
 )
@@ -66,14 +70,21 @@ _PHRASE_END = re.compile(
 )
 
 
+_DESCRIBED = re.compile(r"\b(\d+(?:\.\d+)?)\s+(?:is|means|=)\s+(?:fully\s+|completely\s+|all\s+)?([a-z]+)")
+_CLOCK = re.compile(r"\bhh:mm|\d\d:\d\d|24[- ]hour", re.IGNORECASE)
+
+
 class Wanted(Struct, frozen=True):
-    """One argument as filling looks at it: its name, that in words, what its schema says, and whether it has to be given."""
+    """One argument as filling looks at it: its name, that in words, what its schema says, and whether it has to be given. A member
+    of an argument is named with it, `start/dateTime`; it is `needed` where another member is given."""
 
     name: str
     words: tuple[str, ...]
     schema: dict[str, Any]
     kinds: frozenset[str]
     required: bool
+    place: Place
+    needed: bool = False
 
     @property
     def description(self) -> str:
@@ -131,7 +142,8 @@ def fill_arguments(
     sure = dict.fromkeys(arguments, 1.0)
     used = list(taken)
     threshold = SURE_TO_READ if tool.effect == "read" else SURE_TO_WRITE
-    wanted = [one for one in wanted_of(tool) if one.name not in arguments]
+    tops = [one for one in wanted_of(tool) if one.name not in arguments]
+    wanted = [leaf for one in tops for leaf in _members(one)]
     validator = compile_arguments(tool.input_schema)
     offers = [one for each in wanted for one in _offers(each, wanted, text, within, entities)]
     if verb is not None:
@@ -148,19 +160,53 @@ def fill_arguments(
         used.append(one.span)
     asked = []
     for each in wanted:
-        if each.name in arguments:
-            continue
         doubt = doubtful.get(each.name)
+        if each.name in arguments or not (each.required or doubt is not None or _is_begun(each, arguments)):
+            continue
         if doubt is not None and any(_overlaps(doubt.span, span) for span in used):
             doubt = None
         is_choice = doubt is not None and bool(doubt.others) and doubt.sure >= threshold
         if each.required and doubt is None and "default" in each.schema:
             arguments[each.name], sure[each.name] = Default(each.schema["default"], "the document"), 1.0
-        elif each.required or is_choice:
+        elif each.required or is_choice or _is_begun(each, arguments):
             arguments[each.name], sure[each.name] = ask_for(each, doubt), doubt.sure if doubt else 0.0
             asked.append(each.name)
             used += [doubt.span] if doubt is not None and is_choice else []
-    return Filled(arguments, sure, tuple(asked), tuple(used))
+    return Filled(_shaped(arguments), sure, tuple(asked), tuple(used))
+
+
+def _members(one: Wanted) -> list[Wanted]:
+    """An object's members, as far as one of them may be filled by itself; else the argument itself."""
+    names = one.place.names
+    if one.kinds != {"object"} or not names or "currency" in names or "/" in one.name:
+        return [one]
+    needed = one.place.needed
+    members = []
+    for name in names:
+        if "/" in name or "~" in name:
+            return [one]
+        member = _wanted(f"{one.name}/{name}", one.place.at(f"/{name}"), one.required and name in needed)
+        members.append(structs.replace(member, words=(*one.words, *split(name)), needed=name in needed))
+    return members if any(member.required for member in members) or not one.required else [one]
+
+
+def _is_begun(one: Wanted, arguments: Mapping[str, Source]) -> bool:
+    """Whether it is a member that its object needs, and another member is given."""
+    top, _, name = one.name.partition("/")
+    return bool(name) and one.needed and any(given.startswith(f"{top}/") for given in arguments)
+
+
+def _shaped(arguments: Mapping[str, Source]) -> dict[str, Source]:
+    """With members within their objects."""
+    shaped: dict[str, Source] = {}
+    inner: dict[str, dict[str, Source]] = {}
+    for name, source in arguments.items():
+        top, _, member = name.partition("/")
+        if member:
+            inner.setdefault(top, {})[member] = source
+        else:
+            shaped[name] = source
+    return shaped | {top: Shape(members) for top, members in inner.items()}
 
 
 def names_thing(one: Wanted) -> bool:
@@ -183,7 +229,7 @@ def ask_for(wanted: Wanted, doubt: Offer | None = None) -> Slot:
 
 def _wanted(name: str, place: Place, required: bool) -> Wanted:
     schema = place.plain or (place.schemas[0] if len(place.schemas) == 1 and isinstance(place.schemas[0], dict) else {})
-    return Wanted(name, split(name), schema, place.kinds - {"null"}, required)
+    return Wanted(name, split(name), schema, place.kinds - {"null"}, required, place)
 
 
 def _offers(
@@ -239,7 +285,7 @@ def _boolean_offers(
             "disabled",
         }:
             yield Offer(one.name, each.value, 0.95, each.span)
-        elif said in words or said.removeprefix("un") in words or said in {f"un{word}" for word in words}:
+        elif words & {said, said.removeprefix("un"), f"un{said}"}:
             yield Offer(one.name, said in words, 0.9, each.span)
         elif one.required and sum("boolean" in other.kinds for other in every) == 1:
             yield Offer(one.name, each.value, 0.7, each.span)
@@ -263,6 +309,16 @@ def _number_offers(
             continue
         fitting = [other for other in rivals if _is_within(other.schema, value) and not set(other.words) & PAGING]
         yield Offer(one.name, value, _sure_of_number(one, each, fitting, text, within), each.span)
+    yield from _described_offers(one, text, within)
+
+
+def _described_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:
+    """`0 is closed and 100 is fully open`: the number that the description has for a word of the wish."""
+    for word in words_of(text[within.start : within.end]):
+        for value, told in _DESCRIBED.findall(one.description):
+            if stem(told) == stem(word.text) and _is_within(one.schema, float(value)):
+                span = Span(within.start + word.start, within.start + word.end)
+                yield Offer(one.name, _as_number(float(value)), 0.8, span)
 
 
 def _sure_of_number(one: Wanted, each: Entity, rivals: Sequence[Wanted], text: str, within: Span) -> float:
@@ -330,6 +386,8 @@ def _money_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]:
         amount = next((name for name in ("cents", "minor", "amount", "value") if name in names), None)
         if amount is not None:
             number = round(each.value * 100) if amount in {"cents", "minor"} else each.value
+            if one.place.at(f"/{amount}").kinds == {"string"}:
+                number = f"{each.value:.2f}"
             yield Offer(one.name, {amount: number, "currency": each.unit}, 0.9, each.span)
 
 
@@ -361,13 +419,16 @@ def _string_offers(
         yield from _day_offers(one, every, inside)
     elif not form or form == "uuid":
         yield from _identifier_offers(one, inside)
+        if words & PLACES and not names_thing(one):
+            yield from _place_offers(one, text, inside)
         yield from _text_offers(one, every, text, within, inside)
 
 
 def _is_when(one: Wanted) -> bool:
     is_named = bool(set(one.words) & DAYS) and not set(one.words) & {"zone", "timezone", "id"}
     return is_named and (
-        bool(re.search(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", one.description, re.IGNORECASE))
+        _is_clock(one)
+        or bool(re.search(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", one.description, re.IGNORECASE))
         or bool(set(one.words) & named("date start end deadline due"))
     )
 
@@ -400,6 +461,13 @@ def _day_offers(one: Wanted, every: Sequence[Wanted], inside: Sequence[Entity]) 
             yield Offer(one.name, options[0], 0.9, lasting[0].span, tuple(options[1:]))
 
 
+def _is_clock(one: Wanted) -> bool:
+    """Whether it takes a time of day, in hours and minutes."""
+    pattern, examples = str(one.schema.get("pattern", "")), one.schema.get("examples", [one.schema.get("example", "")])
+    is_told = _CLOCK.search(f"{one.description} {examples}") or ("[0-5]" in pattern and ":" in pattern)
+    return not one.schema.get("format") and bool(is_told) and not re.search(r"\dT\d", f"{one.description} {examples}")
+
+
 def _is_no_end(one: Wanted, each: Entity, role: Role) -> bool:
     """What is not said to end anything, but for a day, which ends itself."""
     return role == "end" and not each.role and not (each.kind == "date" and one.schema.get("format") == "date")
@@ -409,14 +477,21 @@ def _written(one: Wanted, every: Sequence[Wanted], value: date | datetime | time
     """As the schema has it written; None where a day or an hour would have to be made up."""
     form = one.schema.get("format", "")
     if isinstance(value, time):
-        return value.isoformat() if form == "time" else None
+        return value.isoformat() if form == "time" else f"{value:%H:%M}" if _is_clock(one) else None
     if isinstance(value, datetime):
-        if form == "date":
+        if form == "date" or _is_clock(one):
             return None
         is_local = not form and any("local time" in other.description.lower() for other in every)
         return (value.replace(tzinfo=None) if is_local else value).isoformat()
     asks_hours = form == "date-time" or (not form and bool(re.search(r"\dT\d|time", one.description)))
     return None if asks_hours or form == "time" else value.isoformat()
+
+
+def _place_offers(one: Wanted, text: str, inside: Sequence[Entity]) -> Iterator[Offer]:
+    """A name behind `in`, `at`, `for`, `to` or `near`."""
+    for each in inside:
+        if each.kind == "name" and re.search(r"\b(?:in|at|for|to|near|of)\s+$", text[: each.span.start], re.IGNORECASE):
+            yield Offer(one.name, each.value, 0.85, each.span)
 
 
 def _identifier_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]:
@@ -434,6 +509,10 @@ def _text_offers(
     texts = [other for other in every if "string" in other.kinds and set(other.words) & (BODIES | TITLES | QUERIES)]
     if words & BODIES:
         yield from _behind(one, _TELLS, text, within, to_end=True, sure=0.85)
+    if re.match(r"\W*(?:please\s+)?remind\b", text[within.start : within.end], re.IGNORECASE) and words & (
+        BODIES | TITLES
+    ):
+        yield from _behind(one, _TO_DO, text, within, to_end=True, sure=0.85)
     if words & TITLES or words & QUERIES:
         yield from _behind(one, _CALLED, text, within, to_end=False, sure=0.85)
     if words & QUERIES:
@@ -491,9 +570,11 @@ def _phrase_end(rest: str) -> int:
 
 def _fits(validator: Validator, offer: Offer) -> bool:
     """Whether the schema takes the value, and all that it may be instead."""
+    top, _, member = offer.argument.partition("/")
     for value in (offer.value, *offer.others):
-        problems = check_arguments(validator, {offer.argument: value}, lambda one: one.expected != "required")
-        if any(one.pointer.startswith(f"/{offer.argument}") for one in problems):
+        told = {top: {member: value} if member else value}
+        problems = check_arguments(validator, told, lambda one: one.expected != "required")
+        if any(one.pointer.startswith(f"/{top}") for one in problems):
             return False
     return True
 

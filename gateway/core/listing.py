@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from gateway.core.entities import stem
-from gateway.core.fill import Wanted, names_thing, wanted_of
+from gateway.core.fill import QUERIES, Wanted, names_thing, wanted_of
 from gateway.core.noun import named, one_of, singular, split
 from gateway.core.pointer import escape
 from gateway.core.reach import Place, place_of
@@ -41,10 +41,23 @@ def lister_of(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | N
     if (own := _related(tool, one, tools)) is not None:
         return own
     words = one.words[:-1] if len(one.words) > 1 and one.words[-1] in _ENDINGS else one.words
-    if words and (found := _named(one_of(words), tool.connector, tools)) is not None:
+    if words and (found := _named(one_of(words), tool.connector, tools, one.name)) is not None:
         return found
     mates = [other for other in tools.values() if other.connector == tool.connector and one.name not in _GENERAL]
-    return next((found for other in mates if (found := _related(other, one, tools)) is not None), None)
+    related = next((found for other in mates if (found := _related(other, one, tools)) is not None), None)
+    return related or (_searching(one, tool.connector, tools) if one.name not in _GENERAL else None)
+
+
+def _searching(one: Wanted, connector: str, tools: Mapping[str, Tool]) -> Listing | None:
+    """The one tool of a connector that is searched with words and gives things that have a field of that name: a `sku`."""
+    found = []
+    for tool in tools.values():
+        is_search = any(set(each.words) & QUERIES for each in wanted_of(tool))
+        if tool.connector == connector and is_search and _reads_of_things(tool) and bytes(tool.outputs):
+            place, key = place_of(tool.output_schema), f"/{escape(one.name)}"
+            noun = " ".join(one_of(split(tool.operation.path.rstrip("/").rpartition("/")[2].partition(":")[0])))
+            found += [Listing(tool, at, key, noun) for at in _lists(place) if place.at(f"{at}/-{key}").schemas]
+    return found[0] if len(found) == 1 else None
 
 
 def _related(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | None:
@@ -61,19 +74,24 @@ def _related(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | No
     return None
 
 
-def _named(noun: tuple[str, ...], connector: str, tools: Mapping[str, Tool]) -> Listing | None:
-    """The one tool of a connector that lists things of that name, with an `id` in each."""
+def _named(noun: tuple[str, ...], connector: str, tools: Mapping[str, Tool], key: str = "id") -> Listing | None:
+    """The one tool of a connector that lists things of that name, with an `id` in each, or the `key`."""
     found = []
     for tool in tools.values():
         if tool.connector != connector or not _reads_freely(tool) or not bytes(tool.outputs):
             continue
-        words = split(next((part for part in reversed(tool.operation.path.split("/")) if part and "{" not in part), ""))
+        words = split(
+            next((part for part in reversed(tool.operation.path.split("/")) if part and "{" not in part), "").partition(
+                ":"
+            )[0]
+        )
         if not words or tuple(map(stem, one_of(words))) != tuple(map(stem, noun)):
             continue
         place = place_of(tool.output_schema)
-        items = next((at for at in _lists(place) if place.at(f"{at}/-/id").schemas), None)
-        if items is not None:
-            found.append(Listing(tool, items, "/id", " ".join(map(singular, noun))))
+        for at, name in ((at, name) for at in _lists(place) for name in ("id", key)):
+            if place.at(f"{at}/-/{escape(name)}").schemas:
+                found.append(Listing(tool, at, f"/{escape(name)}", " ".join(map(singular, noun))))
+                break
     return found[0] if len(found) == 1 else None
 
 
@@ -85,8 +103,10 @@ def _lists(place: Place) -> list[str]:
 
 
 def _reads_of_things(tool: Tool) -> bool:
-    """Whether it reads, and needs nothing but ids."""
-    return tool.effect == "read" and all(names_thing(one) for one in wanted_of(tool) if one.required)
+    """Whether it reads, and needs nothing but ids, or words to search for."""
+    return tool.effect == "read" and all(
+        names_thing(one) or set(one.words) & QUERIES for one in wanted_of(tool) if one.required
+    )
 
 
 def _reads_freely(tool: Tool) -> bool:

@@ -123,6 +123,9 @@ def _plain(text: str, point: str) -> Iterator[tuple[float | int, int, int]]:
         yield int(times * 12), one.start(), one.end()
     for one in re.finditer(SPELLED, text, re.IGNORECASE):
         value = spelled(one[0])
+        if half := re.match(r"\s+and\s+a\s+half\b", text[one.end() :], re.IGNORECASE):
+            yield value + 0.5, one.start(), one.end() + half.end()
+            continue
         is_pronoun = value == 1 and (
             _PRONOUN_BEFORE.search(text[: one.start()]) or not re.match(r"\s+\w", text[one.end() :])
         )

@@ -27,6 +27,7 @@ from gateway.core.english import (
     MOSTLY_OTHER,
     NEGATIONS,
     OF_THINGS,
+    PARTICIPLES,
     PARTICLES,
     REFUSED_MODALS,
     STATES,
@@ -134,6 +135,9 @@ def _after_modal(words: Sequence[Word], at: int) -> Mood:
         return Mood("question", "It asks what can be done, and by whom.")
     while rest < len(words) and words[rest].text in {"please", "kindly", "just", "also", "then", "now", ",", "quickly"}:
         rest += 1
+    for polite in (["be", "so", "kind", "as", "to"], ["be", "so", "good", "as", "to"], ["be", "kind", "enough", "to"]):
+        if [one.text for one in words[rest : rest + len(polite)]] == polite:
+            rest += len(polite)
     if rest + 1 < len(words) and words[rest].text == "mind" and (verb := GERUNDS.get(words[rest + 1].text)):
         return Mood("command", "It asks me to do it.", verb, Span(words[at].start, words[rest + 1].end))
     found = _imperative(words, rest)
@@ -165,7 +169,11 @@ def _wanted(words: Sequence[Word], at: int) -> Mood | None:
     if following[:1] == ["to"]:
         found = _imperative(words, rest + 1)
         return found or Mood("neither", "It wants something that I do not know how to do.")
-    return _state(words, rest) or Mood("neither", "It wants something, and does not say what is to be done.")
+    return (
+        _state(words, rest)
+        or _done(words)
+        or Mood("neither", "It wants something, and does not say what is to be done.")
+    )
 
 
 def _imperative(words: Sequence[Word], at: int) -> Mood | None:
@@ -226,6 +234,15 @@ def _state(words: Sequence[Word], at: int) -> Mood | None:
                 Span(one.start, rest[-is_value].end),
             )
     return None
+
+
+def _done(words: Sequence[Word]) -> Mood | None:
+    """`I'd like the blind opened`: what is to have been done, at the end."""
+    told = [one for one in words if one.text not in {".", "!", "please", ","}]
+    verb = PARTICIPLES.get(told[-1].text) if told else None
+    if verb is None or {one.text for one in told} & (COPULAS | NEGATIONS | ASKING):
+        return None
+    return Mood("command", f"It wants it {told[-1].text}.", verb, Span(told[-1].start, told[-1].end))
 
 
 def _has_tag(words: Sequence[Word]) -> bool:

@@ -57,6 +57,11 @@ class Place(Struct, frozen=True):
         return frozenset(one for one in told if isinstance(one, str))
 
     @property
+    def needed(self) -> frozenset[str]:
+        """The names of the members without which nothing holds there."""
+        return frozenset(name for one in self._parts(self.schemas) for name in one.get("required", ()))
+
+    @property
     def plain(self) -> dict[str, Any]:
         """The one schema that holds there, where it is one and not put together from others; else one that says nothing."""
         parts = list(self._parts(self.schemas)) if len(self.schemas) == 1 else []

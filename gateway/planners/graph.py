@@ -6,16 +6,17 @@ Things are found by reading the tool that lists them. What is left of the words 
 write: it would do something else than what was said.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
-from gateway.core.agree import SAME, agreement, calls_itself, content, explains, names_itself
+from gateway.core.agree import SAME, agreement, calls_itself, content, explains, names_itself, shares_a_word
 from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
-from gateway.core.fill import QUERIES, Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
+from gateway.core.fill import QUERIES, TITLES, Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
 from gateway.core.listing import Listing, lister_of
 from gateway.core.match import (
     ALL,
@@ -29,12 +30,14 @@ from gateway.core.match import (
     on_day,
     read_things,
 )
-from gateway.core.noun import singular
+from gateway.core.noun import singular, split
 from gateway.core.option import PAGES
 from gateway.core.plan import INTENT_CHARACTERS_MAX, STEPS_MAX, Item, Literal, Plan, Ref, Slot, Source, Span, Step, When
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
+from gateway.core.pointer import escape
 from gateway.core.question import Clause, read_clauses
+from gateway.core.reach import place_of
 from gateway.core.tool import Effect, Tool
 from gateway.planners.base import Sight, Unseen, Wish
 
@@ -53,6 +56,7 @@ MARGIN = 0.12
 THING_BONUS = 0.1
 # What fits so much worse than what will not do was not meant.
 GAP = 0.8
+OWN_FIELD = re.compile(r"(?:the|an?|its)\s+(?:\w+'s\s+)?(\w+)", re.IGNORECASE)
 READS: frozenset[Effect] = frozenset({"read"})
 WRITES: frozenset[Effect] = frozenset({"write", "destructive"})
 DESTROYING = next(group for group in ALIKE if "delete" in group) | {"empty", "pay"}
@@ -74,9 +78,9 @@ class GraphPlanner:
         text = wish.text
         if not text.strip() or len(text) > INTENT_CHARACTERS_MAX:
             return Impossible((), f"A wish has 1 to {INTENT_CHARACTERS_MAX} characters.")
-        if (barred := _barred(text)) is not None:
-            return barred
         entities = read_entities(text, wish.now, wish.locale)
+        if (barred := _barred(text, entities)) is not None:
+            return barred
         looking = _Looking(sight)
         steps: list[Step] = []
         because: list[str] = []
@@ -210,10 +214,10 @@ class _Planning:
     # Which tool.
 
     async def _candidates(self, effects: frozenset[Effect]) -> list[Tool]:
-        """The tools that fit by search; of few, those that go by the verb too."""
+        """The tools that fit by search; of few, all the others too."""
         tools = self._sight.tools
         found = [name for name in await self._sight.search(self._said, CANDIDATES_MAX, effects) if name in tools]
-        if self._writes and len(tools) <= FEW_TOOLS:
+        if len(tools) <= FEW_TOOLS:
             found += sorted(name for name in tools if name not in found)
         return [tools[name] for name in found if tools[name].effect in effects]
 
@@ -233,7 +237,7 @@ class _Planning:
             return None
         words = frozenset(content(self._text, self._span)) - {stem(mood.verb)}
         known, own = words & explains(tool), words & calls_itself(tool)
-        if not self._writes and not own:
+        if not self._writes and not shares_a_word(words, tool):
             return None
         aim = len(own) / max(len(stems_of(tool.title)), 1)
         return verb + 0.3 * aim + (0.6 * len(known) + 0.6 * len(own)) / max(len(words), 1) + 0.5 / (place + 1)
@@ -243,7 +247,7 @@ class _Planning:
     async def _try(self, tool: Tool, score: float) -> _Try:
         wanted = wanted_of(tool)
         filled = self._fill(tool, {}, ())
-        problem, resolved = "", _Resolved()
+        problem, resolved, ids = "", _Resolved(), dict[str, Source]()
         for one in wanted:
             source = filled.arguments.get(one.name)
             if not names_thing(one) or isinstance(source, Literal) or not (one.required and "array" not in one.kinds):
@@ -254,23 +258,41 @@ class _Planning:
             resolved = _joined(resolved, found)
             problem = problem or found.problem
             if found.source is not None:
-                filled = self._fill(tool, {**_told(filled), one.name: found.source}, filled.used)
+                ids[one.name] = found.source
+                filled = self._fill(tool, ids, [each for each in _spans(ids) if each != self._span])
         if problem:
             return _Try(tool, score, problem=problem, looked_for=resolved.looked_for)
+        filled, before = self._of_the_thing(tool, wanted, filled)
+        resolved = structs.replace(resolved, before=(*resolved.before, *before))
         if self._writes and not self._is_named(tool, resolved):
             return _Try(tool, score - 0.5, problem=f"I found no tool of yours that does “{self._said}”.")
         left = self._left_over(tool, filled, resolved)
         if left and (self._writes or resolved.unknown):
             return _Try(tool, score - 0.3, problem=left)
         if self._writes and _changes_nothing(tool, wanted, filled):
+            named = self._named_change(wanted)
+            if named is not None:
+                filled = structs.replace(
+                    filled,
+                    arguments={**filled.arguments, named.name: ask_for(named)},
+                    asked=(*filled.asked, named.name),
+                )
+        if self._writes and _changes_nothing(tool, wanted, filled):
             return _Try(
                 tool,
                 score - 0.3,
                 problem=f"It does not say what {tool.title[:1].lower()}{tool.title[1:]} is to change.",
             )
+        if mood_is_open(self._clause) and left:
+            return _Try(tool, score, problem="It is no command and no question that I understand.")
         if not self._writes:
             is_any = resolved.source is not None and not resolved.explained and not isinstance(resolved.source, Slot)
-            score -= 0.3 * bool(left) + 0.6 * bool(resolved.each or resolved.many or is_any)
+            score -= (
+                0.3 * bool(left)
+                + 0.3 * len(filled.asked)
+                + 0.3 * isinstance(resolved.source, Slot)
+                + 0.6 * bool(resolved.each or resolved.many or is_any)
+            )
         steps = self._steps(tool, filled, resolved)
         told = (f"{tool.name}: {tool.title}.", *([resolved.because] if resolved.because else ()))
         return _Try(
@@ -283,6 +305,40 @@ class _Planning:
 
     def _fill(self, tool: Tool, given: Mapping[str, Source], taken: Sequence[Span]) -> Filled:
         return fill_arguments(tool, self._text, self._span, self._entities, given, taken, self._clause.mood.span)
+
+    def _of_the_thing(self, tool: Tool, wanted: Sequence[Wanted], filled: Filled) -> tuple[Filled, tuple[Step, ...]]:
+        """What the document says is the thing's own (`The order's total.`), read from the tool that shows the thing."""
+        family = tool.related.family if tool.related else None
+        shown = (
+            next((self._sight.tools.get(one.tool) for one in family.members if one.role == "get"), None)
+            if family
+            else None
+        )
+        needed = [one for one in wanted_of(shown) if one.required] if shown is not None else []
+        ids = [filled.arguments.get(one.name) for one in needed]
+        if shown is None or len(ids) != 1 or not isinstance(ids[0], Literal):
+            return filled, ()
+        name = f"{self._name}-shown"
+        for one in wanted:
+            field = OWN_FIELD.fullmatch(one.description.strip(" ."))
+            at = f"/{escape(field[1])}" if field is not None else ""
+            if one.name not in filled.asked or not at or not place_of(shown.output_schema).at(at).schemas:
+                continue
+            told = structs.replace(
+                filled,
+                arguments={**filled.arguments, one.name: Ref(name, at)},
+                asked=tuple(each for each in filled.asked if each != one.name),
+            )
+            return told, (Step(name, shown.name, {needed[0].name: ids[0]}),)
+        return filled, ()
+
+    def _named_change(self, wanted: Sequence[Wanted]) -> Wanted | None:
+        """The one optional argument that the wish names without a value: `change the due date`."""
+        said = frozenset(content(self._text, self._span))
+        named = [
+            one for one in wanted if not one.required and said & {stem(word) for word in one.words if len(word) > 2}
+        ]
+        return named[0] if len(named) == 1 else None
 
     def _is_named(self, tool: Tool, resolved: _Resolved) -> bool:
         """Whether the words say what it is done to: by the tool's own name, or by that of a thing; where nothing is destroyed, its
@@ -321,7 +377,14 @@ class _Planning:
             return _Resolved(ask_for(one))
         of: dict[str, Source] = {}
         for needed in wanted_of(listing.tool):
-            if needed.required:
+            if needed.required and set(needed.words) & QUERIES:
+                words = content(self._text, self._span, filled.used)
+                plain = explains(tool) | explains(listing.tool)
+                asked = " ".join(words[each] for each in words if each not in plain | {stem(self._clause.mood.verb)})
+                if not asked:
+                    return _Resolved(ask_for(one))
+                of[needed.name] = Literal(asked)
+            elif needed.required:
                 of[needed.name] = (await self._resolve(listing.tool, needed, filled, depth - 1)).source or ask_for(
                     needed
                 )
@@ -336,17 +399,34 @@ class _Planning:
         things = read_things(listed, listing.key, more)
         timely = [each for each in self._entities if each.kind in TIMELY]
         days = [each for each in timely if each.kind == "date" and each.sure and not _is_used(each.span, filled.used)]
-        spans = (*filled.used, *(each.span for each in self._entities if each.kind in TIMELY | NO_NAMES))
+        spans = (*_values_said(filled), *(each.span for each in self._entities if each.kind in TIMELY | NO_NAMES))
         said = frozenset(content(self._text, self._span, spans)) - {stem(self._clause.mood.verb)}
         plain = explains(tool) | explains(listing.tool) | _plain_of(listing, self._sight.tools)
         match = match_things(things, said, plain)
         if match.unknown and (asking := _query_of(listing.tool)):
             things, match = await self._searched(listing, values, asking, said, plain, more, things)
+        if not match.things and not match.unknown and (sides := self._sides(things, spans, plain)):
+            match = sides
         used: tuple[Span, ...] = ()
         for day in days:
             if narrowed := on_day(match.things, day.value.isoformat()):
                 match, used = structs.replace(match, things=narrowed), (*used, day.span)
         return structs.replace(self._chosen(one, listing, things, match, of), plain=plain, used=used)
+
+    def _sides(self, things: Sequence[Thing], spans: Sequence[Span], plain: frozenset[str]) -> Match | None:
+        """`In the study and the nursery`: what fits before the `and`, and what fits behind it."""
+        for word in words_of(self._said):
+            if word.text != "and":
+                continue
+            middle = self._span.start + word.start
+            halves = (Span(self._span.start, middle), Span(middle, self._span.end))
+            matches = [
+                match_things(things, frozenset(content(self._text, half, tuple(spans))), plain) for half in halves
+            ]
+            if all(one.things and one.by for one in matches):
+                both = tuple(thing for thing in things if any(thing in one.things for one in matches))
+                return Match(both, matches[0].by | matches[1].by, frozenset())
+        return None
 
     async def _searched(
         self,
@@ -460,18 +540,31 @@ class _Planning:
         )
 
 
-def _barred(text: str) -> Impossible | None:
+def mood_is_open(clause: Clause) -> bool:
+    """Whether it is neither a command nor a question: then every word has to be plain."""
+    return clause.mood.kind == "neither"
+
+
+def _barred(text: str, entities: Sequence[Entity]) -> Impossible | None:
     """What a plan cannot carry: conditions, exceptions, and times to come."""
     for clause in read_clauses(text):
-        if clause.mood.kind != "command":
-            continue
         told = text[clause.span.start : clause.span.end]
-        words = [one.text for one in words_of(_before_content(told))]
+        words = [one.text for one in words_of(_before_content(_without(told, text, clause, entities)))]
+        if clause.mood.kind != "command" and not (words and words[0] in {"if", "unless", "whenever", "until"}):
+            continue
         if found := next((word for word in words if word in CONDITIONS), ""):
             return Impossible((), f"“{told}” depends on something (“{found}”), and I plan nothing that does.")
         if found := next((word for word in words if word in EXCEPTIONS), ""):
             return Impossible((), f"“{told}” leaves something out (“{found}”), and I could not be sure what.")
     return None
+
+
+def _without(told: str, text: str, clause: Clause, entities: Sequence[Entity]) -> str:
+    """A clause without its days and times: `the day after tomorrow` is no condition."""
+    for one in entities:
+        if one.kind in TIMELY and _is_within(one.span, clause.span):
+            told = told.replace(text[one.span.start : one.span.end], "")
+    return told
 
 
 def _before_content(clause: str) -> str:
@@ -491,8 +584,13 @@ def _changes_nothing(tool: Tool, wanted: Sequence[Wanted], filled: Filled) -> bo
     return is_change and not any(name in filled.arguments for name in optional)
 
 
-def _told(filled: Filled) -> dict[str, Source]:
-    return {name: one for name, one in filled.arguments.items() if name not in filled.asked}
+def _values_said(filled: Filled) -> list[Span]:
+    """The characters of values, but for those of titles: what is called so may be what is meant."""
+    return _spans({name: one for name, one in filled.arguments.items() if not set(split(name)) & (TITLES | QUERIES)})
+
+
+def _spans(sources: Mapping[str, Source]) -> list[Span]:
+    return [one.span for one in sources.values() if isinstance(one, Literal) and one.span is not None]
 
 
 def _joined(resolved: _Resolved, found: _Resolved) -> _Resolved:

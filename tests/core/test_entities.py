@@ -42,6 +42,7 @@ def at(day: int, hour: int, minute: int = 0, month: int = 3) -> datetime:
         ("1,234.50", 1234.5, "1,234.50"),
         ("to -5", -5, "-5"),
         ("one bottle", 1, "one"),
+        ("one and a half tons", 1.5, "one and a half"),
     ],
 )
 def test_a_number_is_read(text: str, value: float, said: str) -> None:
@@ -107,6 +108,9 @@ def test_a_locale_says_what_a_point_and_a_dollar_are() -> None:
         ("this month", "range", (date(2026, 3, 1), date(2026, 3, 31))),
         ("an hour and a half", "duration", 5400),
         ("two hours", "duration", 7200),
+        ("an hour and 30 minutes", "duration", 5400),
+        ("a 90 second egg", "duration", 90),
+        ("2h", "duration", 7200),
         ("every weekday at 07:00", "recurrence", "0 7 * * 1-5"),
         ("every Monday at 8 pm", "recurrence", "0 20 * * 1"),
         ("every 15 minutes", "recurrence", "*/15 * * * *"),
@@ -172,6 +176,8 @@ def test_a_range_has_a_start_and_an_end(text: str, spans: list[Any]) -> None:
         "march on",
         "on the table",
         "in a while",
+        "mark it as read",
+        "some afternoon",
         "",
     ],
 )

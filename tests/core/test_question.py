@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.english import ACTS, GERUNDS, STATES, THINGS_WITH_STATES, words_of
+from gateway.core.english import ACTS, GERUNDS, PARTICIPLES, STATES, THINGS_WITH_STATES, words_of
 from gateway.core.question import CLAUSES_MAX, read_clauses, read_mood
 
 COMMANDS = """
@@ -86,6 +86,9 @@ Turn the lights off and on
 Make the living room warmer
 Rename the playlist to Sunday
 Just cancel it
+Would you be so kind as to turn off the hall light?
+I'd like the bedroom blind opened
+Complete all tasks
 In the kitchen, turn on the light
 Tomorrow at 7, turn on the heating
 and then switch the fan off
@@ -317,7 +320,7 @@ def has_imperative(text: str) -> bool:
     """As a reader sees it who knows nothing of how it is told: some verb is there, or a thing and its state."""
     words = {one.text for one in words_of(text)}
     has_state = bool(words & STATES) or bool(re.search(r"\b(to|at)\s+\d", text))
-    return bool(words & ACTS or words & set(GERUNDS) or (words & THINGS_WITH_STATES and has_state))
+    return bool(words & (ACTS | set(PARTICIPLES)) or words & set(GERUNDS) or (words & THINGS_WITH_STATES and has_state))
 
 
 @given(TEXTS)
