@@ -1,5 +1,5 @@
 """The composition root: settings to parts to the ASGI app. The only file that names implementations, but for those of search
-(ranking.py).
+(ranking.py) and of planning (planner.py).
 
 Whoever opens the gateway closes it: `async with open_gateway(settings, secrets) as gateway`.
 """
@@ -67,7 +67,7 @@ from gateway.intent import Intents
 from gateway.key_file import make_key_file
 from gateway.learning import Learning
 from gateway.origin import find_origin, knows_origin, other_origins, require_origin
-from gateway.planners.graph import GraphPlanner
+from gateway.planner import open_planner
 from gateway.planning import Planning
 from gateway.policies import PolicyDesk
 from gateway.policy_files import read_in_force
@@ -179,13 +179,14 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             new_id=_new_id,
         )
         _keep_running(opened, intents.keep_going())
+        planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         yield Gateway(
             settings=settings,
             published=published,
             discovery=discovery,
             calls=calls,
             intents=intents,
-            planning=Planning(discovery, calls, GraphPlanner(), clock=clock),
+            planning=Planning(discovery, calls, planner, clock=clock),
             runs=runs,
             results=results,
             approvals=approvals,

@@ -23,8 +23,11 @@ from gateway.core.toolset import NAME_PATTERN, Toolset
 PREFIX = "FACTOTUM_"
 SECRET_PREFIX = "FACTOTUM_SECRET_"  # noqa: S105 (the name of a prefix)
 SECRET_BYTES_MAX = 64 << 10
+# The short way to a planner with a language model: its address, and the secret `llm` where there is one.
+LLM_URL = "FACTOTUM_LLM_URL"
+LLM_SECRET = "llm"  # noqa: S105 (the name of a secret)
 # Where the settings are, and which other gateway the command line is about.
-NO_SETTINGS = frozenset({"FACTOTUM_CONFIG", "FACTOTUM_GATEWAY"})
+NO_SETTINGS = frozenset({"FACTOTUM_CONFIG", "FACTOTUM_GATEWAY", LLM_URL})
 
 Count = Annotated[int, Meta(ge=1)]
 Bytes = Annotated[int, Meta(ge=1)]
@@ -107,6 +110,41 @@ class FusedRanker(_Part, frozen=True, tag_field="kind", tag="fused"):
 
 
 RankerSettings = LexicalRanker | FusedRanker
+
+
+class GraphPlannerSettings(_Part, frozen=True, tag_field="kind", tag="graph"):
+    """Words are planned by what the documents of the tools say, without a language model."""
+
+
+class LlmPlannerSettings(_Part, frozen=True, tag_field="kind", tag="llm"):
+    """A language model plans. `url` is what comes before `/chat/completions` or `/messages` (`/v1` where it has no path); `model`
+    "" is the first that the server lists; `dialect` auto is Anthropic's where it is their host, else OpenAI's; `secret` names the
+    secret that it is shown.
+
+    It is told of `tools_max` tools in `tools_bytes_max` bytes, and answers within `answer_bytes_max` bytes and
+    `answer_tokens_max` tokens; an answer is asked for `tries_max` times. One plan takes `rounds_max` answers, `deadline_s`
+    seconds, and so many tokens read and written, at most. `read_price` and `written_price` are money for a million tokens, in
+    any currency, and `money_max` is what one plan may cost in it."""
+
+    url: str
+    model: str = ""
+    dialect: Literal["auto", "openai", "anthropic"] = "auto"
+    secret: str = ""
+    tools_max: Annotated[int, Meta(ge=1, le=50)] = 20
+    tools_bytes_max: Annotated[int, Meta(ge=1_000, le=1 << 20)] = 48 << 10
+    answer_bytes_max: Annotated[int, Meta(ge=1_000, le=16 << 20)] = 1 << 20
+    answer_tokens_max: Annotated[int, Meta(ge=100, le=1_000_000)] = 8_000
+    tries_max: Annotated[int, Meta(ge=1, le=10)] = 3
+    rounds_max: Annotated[int, Meta(ge=1, le=20)] = 4
+    deadline_s: Annotated[float, Meta(gt=0, le=600)] = 60.0
+    read_tokens_max: Count = 200_000
+    written_tokens_max: Count = 32_000
+    read_price: Annotated[float, Meta(ge=0)] = 0.0
+    written_price: Annotated[float, Meta(ge=0)] = 0.0
+    money_max: Annotated[float, Meta(ge=0)] | None = None
+
+
+PlannerSettings = GraphPlannerSettings | LlmPlannerSettings
 
 
 class McpSettings(_Part, frozen=True):
@@ -280,6 +318,7 @@ class Settings(_Part, frozen=True):
     secrets_dir: str = ""
     store: StoreSettings = SqliteStore()
     ranker: RankerSettings = LexicalRanker()
+    planner: PlannerSettings = GraphPlannerSettings()
     follow_s: Seconds = 1.0
     mcp: McpSettings = McpSettings()
     http: HttpSettings = HttpSettings()
@@ -317,6 +356,8 @@ class Secrets(Mapping[str, str]):
 def load_settings(environ: Mapping[str, str], working_dir: Path) -> Settings:
     """Read the file and the environment. Raises SettingsBroken."""
     tree = _read_file(environ, working_dir)
+    if environ.get(LLM_URL):
+        tree["planner"] = _llm_of(environ, tree.get("planner"))
     for name, value in sorted(environ.items()):
         if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name not in NO_SETTINGS:
             _put(tree, name.removeprefix(PREFIX).lower().split("__"), value, name)
@@ -356,6 +397,13 @@ def _read_file(environ: Mapping[str, str], working_dir: Path) -> dict[str, Any]:
     if not isinstance(tree, dict | None):
         raise SettingsBroken(f"{path} must hold settings by name.")
     return tree or {}
+
+
+def _llm_of(environ: Mapping[str, str], known: object) -> dict[str, Any]:
+    """The planner of FACTOTUM_LLM_URL, with what is known of one of its kind."""
+    kept = known if isinstance(known, dict) and known.get("kind") == "llm" else {}
+    secret = {"secret": LLM_SECRET} if f"{SECRET_PREFIX}{LLM_SECRET.upper()}" in environ else {}
+    return {"kind": "llm", **secret, **kept, "url": environ[LLM_URL]}
 
 
 def _line_of(error: Exception) -> str:

@@ -16,7 +16,7 @@ from gateway.core.issuer import BrowserClient, ClaimNames, Introspection, Issuer
 from gateway.core.manifest import Filter, Limits, Manifest
 from gateway.core.option import RESERVED
 from gateway.core.toolset import Toolset
-from gateway.settings import FusedRanker, LocalReranker, RemoteModel, RemoteReranker, Settings
+from gateway.settings import FusedRanker, LlmPlannerSettings, LocalReranker, RemoteModel, RemoteReranker, Settings
 
 ROOT = Path(__file__).parent.parent
 # Who gives a reason, and as which of the arguments.
@@ -31,7 +31,7 @@ def told(page: str) -> str:
 def settings_of(kind: type, prefix: str = "") -> Iterator[tuple[str, object]]:
     for field in msgspec.structs.fields(kind):
         default = field.default
-        if isinstance(default, msgspec.Struct) and field.name not in ("store", "ranker"):
+        if isinstance(default, msgspec.Struct) and field.name not in ("store", "ranker", "planner"):
             yield from settings_of(type(default), f"{prefix}{field.name}.")
         else:
             yield f"{prefix}{field.name}", default
@@ -43,6 +43,14 @@ def test_every_setting_is_told_with_its_default(name: str, default: object) -> N
     assert row, f"docs/settings.md does not tell {name}"
     if isinstance(default, int | float) and not isinstance(default, bool):
         assert f"`{default:g}`" in row.replace(f"`{default}`", f"`{default:g}`")
+
+
+@pytest.mark.parametrize("field", msgspec.structs.fields(LlmPlannerSettings), ids=lambda field: field.name)
+def test_every_setting_of_a_language_model_is_told_with_its_default(field: msgspec.structs.FieldInfo) -> None:
+    name, default = f"`planner.{field.name}`", field.default
+    row = next((line for line in told("planning-llm.md").splitlines() if line.startswith("| ") and name in line), "")
+    assert row, f"docs/planning-llm.md does not tell {name}"
+    assert not isinstance(default, int | float) or f"`{default:g}`" in row.replace(f"`{default}`", f"`{default:g}`")
 
 
 @pytest.mark.parametrize("kind", [FusedRanker, LocalReranker, RemoteModel, RemoteReranker])

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.core import plan as plans
-from gateway.core.plan import Default, Item, Leaf, Plan, Ref, Slot, Span, Step, leaves
+from gateway.core.plan import MODEL, Default, Item, Leaf, Plan, Ref, Slot, Span, Step, leaves
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
 
@@ -60,8 +60,10 @@ class Labels:
                 return Label("user")
             case plans.Literal():
                 return self._planned()
-            case Default(value=value):
-                return Label("trusted") if self._is_told(tool, place, value) else self._planned()
+            case Default(value=value, origin=origin):
+                if self._is_told(tool, place, value):
+                    return Label("trusted")
+                return Label("untrusted") if origin == MODEL else self._planned()
             case Slot(schema=schema):
                 return self._planned() if schema is not None and _offers(schema) else Label("user")
             case Ref(step=name):

@@ -15,6 +15,7 @@ ITEMS_MAX = 100
 INTENT_CHARACTERS_MAX = 4_000
 CALLS_MAX = 10_000
 BYTES_MAX = 1 << 30
+MODEL = "model"
 WALL_S_MAX = 86_400.0
 
 StepName = Annotated[str, Meta(pattern="^[a-zA-Z][a-zA-Z0-9_-]{0,63}$")]
@@ -64,7 +65,8 @@ class Slot(_Part, frozen=True, tag_field="kind", tag="slot"):
 
 
 class Default(_Part, frozen=True, tag_field="kind", tag="default"):
-    """A value that nobody said, and where it is from: the document, or a fact that was remembered."""
+    """A value that nobody said, and where it is from: the document, a fact that was remembered, or a MODEL, which is then
+    nobody's word, whoever hands the plan in."""
 
     value: Any
     origin: Annotated[str, Meta(min_length=1, max_length=200)]

@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 
@@ -23,9 +24,19 @@ from gateway.errors import Conflict
 from gateway.fetch import Offered
 from gateway.ingest import MANIFEST_FILE, read_manifest
 from gateway.serve import bind, serving
-from gateway.settings import Secrets, Settings, SqliteStore
+from gateway.settings import (
+    LLM_URL,
+    SECRET_PREFIX,
+    PlannerSettings,
+    Secrets,
+    Settings,
+    SqliteStore,
+    load_secrets,
+    load_settings,
+)
 
 SECRET_NAME = "demo-household"  # noqa: S105 (the name of a secret)
+PLANNER_PREFIX = "FACTOTUM_PLANNER__"
 KEY_DAYS = 1
 USER = "demo"
 OWN_SCOPES = frozenset({"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read"})
@@ -54,6 +65,12 @@ async def run_demo(port: int, *, once: bool) -> int:
     return 0
 
 
+def _planner_of(environ: Mapping[str, str], folder: Path) -> PlannerSettings:
+    """Of all settings the demo takes this one alone: it has the rest to itself."""
+    told = {name: one for name, one in environ.items() if name.startswith((LLM_URL, SECRET_PREFIX, PLANNER_PREFIX))}
+    return load_settings(told, folder).planner
+
+
 @asynccontextmanager
 async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterator[Demo]:
     """The household, the gateway before it, and keys. Everything is gone afterwards."""
@@ -65,10 +82,12 @@ async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterat
             data_dir=folder,
             connectors_dir=folder,
             store=SqliteStore(durability="process"),
+            planner=_planner_of(os.environ, Path(folder)),
         )
+        secrets = Secrets({**load_secrets(os.environ, Settings()), SECRET_NAME: secret})
         async with (
             open_household(today, secret) as household,
-            open_gateway(settings, Secrets({SECRET_NAME: secret})) as gateway,
+            open_gateway(settings, secrets) as gateway,
         ):
             for name in NAMES:
                 if name not in left_out:

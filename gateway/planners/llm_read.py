@@ -14,7 +14,9 @@ from msgspec import UNSET, Meta, Struct, structs
 
 from gateway.core.entities import read_entities
 from gateway.core.entity import Entity
+from gateway.core.labels import is_said
 from gateway.core.plan import (
+    MODEL,
     NESTING_MAX,
     STEPS_MAX,
     Default,
@@ -36,7 +38,7 @@ from gateway.planners.base import Wish
 from gateway.planners.llm_prompt import ASK, CHOICES_MAX, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT
 from gateway.planners.wire import ModelCall
 
-MODEL, DOCUMENT = "model", "the document"
+DOCUMENT = "the document"
 PROBLEM_CHARACTERS_MAX = 300
 
 _Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
@@ -131,7 +133,8 @@ class _Marking:
             case Literal(value=value) | Default(value=value):
                 return self._value(pointer, value, levels)
             case Slot(question=question):
-                return structs.replace(source, question=plain(question, QUESTION_CHARACTERS_MAX) or "What shall it be?")
+                # Without choices of the model's: what is asked so is answered by the person alone.
+                return Slot(plain(question, QUESTION_CHARACTERS_MAX) or "What shall it be?")
             case _:
                 return source
 
@@ -155,10 +158,11 @@ class _Marking:
 
     def _said(self, value: Any) -> Span | None:
         """Where the person's words have exactly this value, as words of their own, or name it (a number, a day, a time)."""
-        if isinstance(value, str) and value.strip():
-            found = re.search(rf"(?<!\w){re.escape(value)}(?!\w)", self._text)
-            if found is not None:
-                return Span(found.start(), found.end())
+        if isinstance(value, str | int | float) and str(value).strip():
+            found = (Span(one.start(), one.end()) for one in re.finditer(re.escape(str(value)), self._text))
+            span = next((one for one in found if is_said(self._text, one, value)), None)
+            if span is not None:
+                return span
         return next((one.span for one in self._entities for told in _values(one) if _is_same(told, value)), None)
 
     def _is_offered(self, pointer: str, value: Any) -> bool:

@@ -166,6 +166,12 @@ def test_what_a_person_plans_is_theirs_but_not_what_backends_answer() -> None:
     assert flows(INBOX, one("s", "send", to=listed(REF)), held=held) == [("s", "/to/0", "recipient")]
 
 
+def test_what_a_model_put_into_a_plan_is_nobodys_word_whoever_hands_it_in() -> None:
+    made_up = {"kind": "default", "value": "eve@evil.test", "origin": "model"}
+    send = one("s", "send", to=listed(made_up), folder={"kind": "default", "value": "sent", "origin": "model"})
+    assert flows(send, held=Containment(Trust(is_person=True))) == [("s", "/to/0", "recipient")]
+
+
 def test_a_manifest_says_what_arguments_are_and_are_not() -> None:
     mail = Manifest(
         "mail", trusted_answers=True, sinks={"send": {"subject": "recipient", "to": "none"}}, public=("send",)

@@ -101,8 +101,8 @@ def called(name: str, arguments: Any, **more: Any) -> Answer:
     return Answer((Call(name, text, f"call_{next(_ids)}"),), **more)
 
 
-def submits(*steps: Json, **more: Any) -> Answer:
-    return called(SUBMIT, {"steps": steps}, **more)
+def submits(*steps: Json, why: str = "", **more: Any) -> Answer:
+    return called(SUBMIT, {"steps": steps, **({"why": why} if why else {})}, **more)
 
 
 def ready(told: Planned) -> Plan:
@@ -146,7 +146,7 @@ async def test_a_plan_that_holds_is_taken_with_the_words_that_its_values_come_fr
                 {
                     "light_id": Literal("light-2", Span(18, 25)),
                     "on": Literal(True, Span(5, 7)),
-                    "brightness": Literal(40, Span(29, 39)),
+                    "brightness": Literal(40, Span(29, 31)),
                 },
             ),
         ),
@@ -243,7 +243,7 @@ async def test_what_is_wrong_with_a_plan_is_told_to_the_model_which_may_mend_it(
 ) -> None:
     wrong = step("s1", "home_set_light", light_id=literal("light-2"), brightness=literal(400), blink=literal(True))
     told = ready(await plan(LIGHT_ON, submits(wrong), submits(SET_LIGHT)))
-    assert told.steps[0].arguments["brightness"] == Literal(40, Span(29, 39))
+    assert told.steps[0].arguments["brightness"] == Literal(40, Span(29, 31))
     places = {one["argument"] for one in said_last(scripted, dialect)["not_taken"]}
     assert {"/brightness", "/blink"} <= places
 
