@@ -108,7 +108,9 @@ class Intents:
 
     # What is asked of a run.
 
-    async def start(self, principal: Principal, plan: Plan, mode: Mode, door: str, key: str = "") -> Run:
+    async def start(
+        self, principal: Principal, plan: Plan, mode: Mode, door: str, key: str = "", *, context: str = ""
+    ) -> Run:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
         Conflict where the key began another plan, or Forbidden where too many are open."""
         run_id = _id_of(principal, key) if key else self._new_id()
@@ -116,7 +118,7 @@ class Intents:
         if known is None:
             flows = await self._check(principal, plan)
             now = self._clock()
-            fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now)
+            fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context)
             if await self._runs.begin(fresh, flows):
                 self._wake.set()
                 return fresh

@@ -157,6 +157,12 @@ class McpSettings(_Part, frozen=True):
     list_ttl_ms: Annotated[int, Meta(ge=0)] = 60_000
 
 
+class A2ASettings(_Part, frozen=True):
+    """`enabled`: whether other agents may hand intents to the gateway over A2A."""
+
+    enabled: bool = True
+
+
 class HttpSettings(_Part, frozen=True):
     """Bounds on what may come in. `allowed_hosts` are Host headers beyond loopback, `host` and that of `public_url`;
     `allowed_origins` are the Origins of web pages that may call; none by default. `public_url` is the origin at which clients
@@ -321,6 +327,7 @@ class Settings(_Part, frozen=True):
     planner: PlannerSettings = GraphPlannerSettings()
     follow_s: Seconds = 1.0
     mcp: McpSettings = McpSettings()
+    a2a: A2ASettings = A2ASettings()
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     documents: DocumentSettings = DocumentSettings()

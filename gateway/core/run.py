@@ -30,7 +30,8 @@ NULL = Raw(b"null")
 
 class Run(Struct, frozen=True):
     """As it is after the event `sequence` of its journal. `principal` is for whom each call is made, with the scopes that it had
-    when it began. `due_at` is when the gateway looks at it next, None where it waits for somebody."""
+    when it began. `due_at` is when the gateway looks at it next, None where it waits for somebody. `context` is by what whoever
+    began it puts runs together, "" where it does not."""
 
     id: str
     principal: Principal
@@ -42,6 +43,7 @@ class Run(Struct, frozen=True):
     state: RunState = "received"
     sequence: int = 0
     due_at: datetime | None = None
+    context: str = ""
 
     @property
     def owner(self) -> Owner:

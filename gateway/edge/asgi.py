@@ -15,6 +15,7 @@ from gateway.errors import BadRequest, TooLarge
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HEADERS = "factotum.headers"
 MCP_PATH = "/mcp"
+A2A_PATH = "/a2a"
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
 
@@ -81,6 +82,11 @@ def _index_headers(scope: HTTPScope) -> dict[bytes, list[str]]:
 def is_mcp(path: str) -> bool:
     """Whether an MCP server is asked: that of all tools, or that of a toolset."""
     return path == MCP_PATH or path.startswith(f"{MCP_PATH}/")
+
+
+def door_of(path: str) -> str:
+    """What the audit log calls the door at a path."""
+    return "mcp" if is_mcp(path) else "a2a" if path == A2A_PATH else "rest"
 
 
 def address_of(scope: HTTPScope) -> str:

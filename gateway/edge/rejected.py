@@ -8,7 +8,7 @@ from litestar.types import HTTPScope
 
 from gateway.core.audit import Phase
 from gateway.core.principal import Principal
-from gateway.edge.asgi import address_of, header_values, host_allowed, is_mcp, origin_allowed
+from gateway.edge.asgi import address_of, door_of, header_values, host_allowed, origin_allowed
 from gateway.errors import (
     AdminRefused,
     Forbidden,
@@ -54,7 +54,7 @@ def note_error(rejections: Rejections, scope: HTTPScope, error: GatewayError, do
     _note(
         rejections,
         error,
-        door=door or ("mcp" if is_mcp(scope["path"]) else "rest"),
+        door=door or door_of(scope["path"]),
         principal=principal,
         address=address_of(scope),
         method=scope["method"][:16],

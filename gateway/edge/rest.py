@@ -9,11 +9,14 @@ from litestar import Litestar, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from gateway import __version__
+from gateway.edge.a2a import AgentDoor
+from gateway.edge.a2a_card import CARD_PATH, AgentCard
 from gateway.edge.admin import admin_routes
 from gateway.edge.approval_page import PATH as APPROVALS
 from gateway.edge.approval_page import ApprovalPage
 from gateway.edge.approvals import approval_routes
-from gateway.edge.asgi import Disconnected, Reply, is_mcp, send_reply
+from gateway.edge.asgi import A2A_PATH, Disconnected, Reply, is_mcp, send_reply
 from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.browser import Browser
 from gateway.edge.grants import grant_routes
@@ -44,6 +47,8 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     browser, sign_ins = _sign_in_doors(gateway)
     at, settings = {path: door for door in sign_ins for path in door.paths}, gateway.settings
     approvals = ApprovalPage(gateway, browser)
+    card = AgentCard(gateway, __version__)
+    agents = AgentDoor(gateway, card) if settings.a2a.enabled else rest
     hosts, origins = own_hosts(settings.host, settings.http), settings.http.allowed_origins
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,8 +58,8 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
             return
         try:
             require_own_host(asked, hosts)
-            if path not in at and not path.startswith(WELL_KNOWN):
-                # Those two say themselves which pages may ask them.
+            if path not in at and not path.startswith(WELL_KNOWN) and path != CARD_PATH:
+                # Those say themselves which pages may ask them.
                 require_own_page(asked, origins)
         except Forbidden as error:
             note_error(gateway.rejections, asked, error)
@@ -65,6 +70,10 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
         elif path in at:
             with suppress(Disconnected):
                 await send_reply(send, await at[path](asked, receive))
+        elif path == A2A_PATH:
+            await agents(scope, receive, send)
+        elif path == CARD_PATH and settings.a2a.enabled:
+            await send_reply(send, card.reply(asked))
         elif path.startswith(APPROVALS):
             with suppress(Disconnected):
                 await send_reply(send, await approvals(asked, receive))

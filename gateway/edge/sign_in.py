@@ -16,13 +16,13 @@ from gateway.core.dpop import sha256_of
 from gateway.core.issuer import ALGORITHMS
 from gateway.core.principal import Principal
 from gateway.core.scope import with_implied
-from gateway.edge.asgi import MCP_PATH, header_values
+from gateway.edge.asgi import A2A_PATH, MCP_PATH, header_values
 from gateway.edge.rejected import PRINCIPAL
 from gateway.errors import Unauthenticated
 from gateway.published import Published
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
-RESOURCE_PATHS = ("", MCP_PATH, "/v1")
+RESOURCE_PATHS = ("", MCP_PATH, "/v1", A2A_PATH)
 SCOPES_CHARACTERS_MAX = 2_000
 CERTIFICATE_CHARACTERS_MAX = 16_000
 

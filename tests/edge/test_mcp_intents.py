@@ -1,5 +1,6 @@
 """Intents over MCP, through the official client in both eras: handed over, asked about, answered, looked at, cancelled."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.edge.test_mcp_approvals import client
 from tests.edge.test_mcp_clients import served
 from tests.shop import DOCUMENT, Shop
 from tests.test_intent import POLICIES, TEA, Json, literal, plan, shop, step, token
+from tests.test_rejections import lines
 
 __all__ = ["shop", "token"]  # Fixtures.
 
@@ -174,8 +176,8 @@ async def test_another_s_is_not_found_and_that_is_on_record(door: Door, token: s
                 assert (told.is_error, told.content[0].text.startswith("Not found: ")) == (True, True)
             words = await one.call_tool("fulfil_intent", {"plan": {"intent": "x", "steps": [{"name": 3}]}})
             assert (words.is_error, "$.steps[0].name" in words.content[0].text) == (True, True)
-    lines = (await door.get("/v1/audit?limit=20", token)).json()["lines"]
-    told = [(one["tool"], one["door"], one["arguments"]["code"]) for one in lines if one["phase"] == "rejected"]
+    rejected = [one for one in await lines(door) if one.phase == "rejected"]
+    told = [(one.tool, one.door, json.loads(bytes(one.arguments))["code"]) for one in rejected]
     assert sorted(told) == [("not-found", "mcp", "not_found")] * 3 + [("request", "mcp", "bad_request")]
 
 
