@@ -16,7 +16,7 @@ from gateway.core.operation import Effect
 from gateway.core.plan import INTENT_CHARACTERS_MAX
 from gateway.core.plan_check import PlanProblem, check_plan
 from gateway.core.planned import Asks, Impossible, Planned, Ready
-from gateway.core.question import read_clauses
+from gateway.core.question import Clause, read_clauses
 from gateway.core.tool import Tool
 from gateway.planners.base import Sight, Wish
 from gateway.planners.llm_prompt import FUNCTIONS, SUBMIT, system_text, wish_text
@@ -71,10 +71,11 @@ class LlmPlanner:
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
         """What came of it. Raises PlannerFailed where the model cannot be asked."""
-        if len(wish.text) > INTENT_CHARACTERS_MAX:
-            return Impossible((), f"A wish has at most {INTENT_CHARACTERS_MAX} characters; say it in fewer.")
-        reads_only = not any(one.mood.kind == "command" for one in read_clauses(wish.text))
-        tools = await self._select(wish, sight, READS if reads_only else EVERY)
+        if not wish.text.strip() or len(wish.text) > INTENT_CHARACTERS_MAX:
+            return Impossible((), f"A wish has 1 to {INTENT_CHARACTERS_MAX} characters.")
+        clauses = read_clauses(wish.text)
+        reads_only = not any(one.mood.kind == "command" for one in clauses)
+        tools = await self._select(wish, sight, clauses)
         text, count = wish_text(wish, tools, self._limits.tools_bytes_max)
         offered = {tool.name: tool for tool in tools[:count]}
         messages = self._client.wire.opening(system_text(reads_only=reads_only), text)
@@ -82,16 +83,20 @@ class LlmPlanner:
         log.info("a language model planned", model=self._client.model, came_to=type(told).__name__)
         return told
 
-    async def _select(self, wish: Wish, sight: Sight, effects: frozenset[Effect]) -> list[Tool]:
-        """Those that fit the whole and each of its clauses, the best of each first, and what has to be read for them."""
-        texts = dict.fromkeys(
-            [wish.text, *(wish.text[one.span.start : one.span.end] for one in read_clauses(wish.text))]
-        )
-        rows = [await sight.search(text, self._limits.tools_max, effects) for text in texts]
+    async def _select(self, wish: Wish, sight: Sight, clauses: Sequence[Clause]) -> list[Tool]:
+        """Those that fit the whole and each of its clauses, the best of each first, and what has to be read for them. Tools that
+        write are looked for in the words of commands alone."""
+        texts = {wish.text[one.span.start : one.span.end]: _effects_of([one]) for one in clauses}
+        texts = {wish.text: _effects_of(clauses), **texts}
+        rows = [await sight.search(text, self._limits.tools_max, effects) for text, effects in texts.items()]
         ranked = [name for place in range(self._limits.tools_max) for row in rows for name in row[place : place + 1]]
         names = [name for one in dict.fromkeys(ranked) for name in (one, *_read_before(one, sight))]
-        found = [sight.tools[name] for name in dict.fromkeys(names) if name in sight.tools]
-        return [tool for tool in found if tool.effect in effects][: self._limits.tools_max]
+        return [sight.tools[name] for name in dict.fromkeys(names) if name in sight.tools][: self._limits.tools_max]
+
+
+def _effects_of(clauses: Sequence[Clause]) -> frozenset[Effect]:
+    """What words may be searched for that are all commands, or not."""
+    return EVERY if clauses and all(one.mood.kind == "command" for one in clauses) else READS
 
 
 def _read_before(name: str, sight: Sight) -> list[str]:
@@ -168,7 +173,7 @@ class _Planning:
 
     async def _judge(self, call: ModelCall) -> Planned | None:
         try:
-            told = read_call(call, self._wish, self._sight.tools)
+            told = await asyncio.to_thread(read_call, call, self._wish, self._sight.tools)
         except Unreadable as error:
             self._say((call,), (str(error),))
             return None

@@ -4,7 +4,6 @@ INVARIANT: a value is the person's only where their own words have it. A model c
 nor what a run may use.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from gateway.core.labels import is_said
 from gateway.core.plan import (
     MODEL,
     NESTING_MAX,
+    SOURCES_MAX,
     STEPS_MAX,
     Default,
     Listed,
@@ -40,6 +40,8 @@ from gateway.planners.wire import ModelCall
 
 DOCUMENT = "the document"
 PROBLEM_CHARACTERS_MAX = 300
+# Of one value, among the person's words.
+PLACES_MAX = 20
 
 _Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
 
@@ -101,22 +103,23 @@ def read_call(call: ModelCall, wish: Wish, tools: Mapping[str, Tool]) -> Draft |
 
 def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool]) -> Plan:
     entities = read_entities(wish.text, wish.now, wish.locale)
-    marked = []
+    marked, left = [], iter(range(SOURCES_MAX))
     for step in steps:
         place = place_of(tools[step.tool].input_schema) if step.tool in tools else Place((), {})
-        marking = _Marking(wish.text, entities, place)
+        marking = _Marking(wish.text, entities, place, left)
         arguments = {name: marking.source(f"/{escape(name)}", one, NESTING_MAX) for name, one in step.arguments.items()}
         marked.append(structs.replace(step, arguments=arguments, verify=UNSET))
     return Plan(wish.text, tuple(marked))
 
 
 class _Marking:
-    """The arguments of one step; `place` is the schema of all of them."""
+    """The arguments of one step; `place` is the schema of all of them, and `left` has one for each value that may be yet."""
 
-    def __init__(self, text: str, entities: Sequence[Entity], place: Place) -> None:
+    def __init__(self, text: str, entities: Sequence[Entity], place: Place, left: Iterator[int]) -> None:
         self._text = text
         self._entities = entities
         self._place = place
+        self._left = left
 
     def source(self, pointer: str, source: Source, levels: int) -> Source:
         if levels == 0:
@@ -151,6 +154,8 @@ class _Marking:
                 return Listed(
                     tuple(self._value(f"{pointer}/{index}", one, levels - 1) for index, one in enumerate(value))
                 )
+        if next(self._left, None) is None:
+            raise Unreadable(f"a plan has at most {SOURCES_MAX} values")
         span = self._said(value)
         if span is not None:
             return Literal(value, span)
@@ -159,8 +164,7 @@ class _Marking:
     def _said(self, value: Any) -> Span | None:
         """Where the person's words have exactly this value, as words of their own, or name it (a number, a day, a time)."""
         if isinstance(value, str | int | float) and str(value).strip():
-            found = (Span(one.start(), one.end()) for one in re.finditer(re.escape(str(value)), self._text))
-            span = next((one for one in found if is_said(self._text, one, value)), None)
+            span = next((one for one in _places(self._text, str(value)) if is_said(self._text, one, value)), None)
             if span is not None:
                 return span
         return next((one.span for one in self._entities for told in _values(one) if _is_same(told, value)), None)
@@ -170,6 +174,15 @@ class _Marking:
         schemas = [one for one in self._place.at(pointer).schemas if isinstance(one, dict)]
         offered = [one for schema in schemas for one in _offered(schema)]
         return any(_is_same(one, value) for one in offered)
+
+
+def _places(text: str, words: str) -> Iterator[Span]:
+    """Where these words stand, PLACES_MAX at most."""
+    at = -1
+    for _ in range(PLACES_MAX):
+        if (at := text.find(words, at + 1)) < 0:
+            return
+        yield Span(at, at + len(words))
 
 
 def _offered(schema: Mapping[str, Any]) -> Iterator[Any]:

@@ -6,12 +6,12 @@ import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import httpx
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway import __version__
 from gateway.core.prose import plain
@@ -22,6 +22,7 @@ from gateway.planners.wire import Broken, Function, Json, Turn, Usage, Wire
 AT_ONCE_MAX = 32
 REFUSAL_BYTES_MAX = 16 << 10
 MODELS_BYTES_MAX = 4 << 20
+MODEL_CHARACTERS_MAX = 300
 SAID_CHARACTERS_MAX = 300
 BACKOFF_S = 0.5
 # What may be better the next time; 529 is Anthropic's for being overloaded.
@@ -42,7 +43,7 @@ class Bounds(Struct, frozen=True):
 
 
 class _Model(Struct, frozen=True):
-    id: str
+    id: Annotated[str, Meta(min_length=1, max_length=MODEL_CHARACTERS_MAX)]
 
 
 class _Models(Struct, frozen=True):

@@ -235,6 +235,13 @@ async def test_steps_refer_to_each_other_and_what_is_missing_is_asked(plan: Plan
     assert told.steps[1].arguments["brightness"] == Slot("How bright?")
 
 
+def test_a_plan_of_very_many_values_is_not_looked_through() -> None:
+    value = literal([7] * 5_000)
+    call = ModelCall("c", SUBMIT, json.dumps({"steps": [step("s1", "home_set_light", light_id=value)]}))
+    with pytest.raises(Unreadable, match="2000 values"):
+        read_call(call, Wish("7 " * 1_000, NOW), household_tools())
+
+
 # What is told back
 
 
@@ -347,6 +354,14 @@ async def test_a_question_plans_reads_whatever_the_model_wants(scripted: Scripte
     ready(await plan("Is the light light-2 on?", submits(read)))
 
 
+async def test_only_commands_are_searched_for_tools_that_write(scripted: Scripted, plan: Plans) -> None:
+    await plan("Is the door locked? Turn on the light light-2 at 40 percent.", submits(SET_LIGHT), tools_max=6)
+    tools = household_tools()
+    writes = [name for name in offered(scripted) if tools[name].effect != "read"]
+    assert "home_set_light" in writes
+    assert "home_lock_door" not in writes
+
+
 async def test_a_tool_that_was_not_listed_is_in_no_plan(plan: Plans) -> None:
     unlock = step("s1", "home_unlock_door", lock_id=literal("front-door"))
     told = await plan("Turn on the light light-2", submits(unlock), tools_max=3, rounds_max=1)
@@ -434,8 +449,11 @@ async def test_the_tools_that_fit_best_are_told_within_a_bound_of_bytes(scripted
     assert len(offered(scripted)) < 6
 
 
-async def test_a_wish_that_is_too_long_is_no_plan_and_asks_nobody(scripted: Scripted, plan: Plans) -> None:
-    assert isinstance(await plan("a" * 5_000), Impossible)
+@pytest.mark.parametrize("text", ["", " \n", "a" * 5_000], ids=["none", "blank", "long"])
+async def test_a_wish_that_is_none_or_too_long_is_no_plan_and_asks_nobody(
+    scripted: Scripted, plan: Plans, text: str
+) -> None:
+    assert isinstance(await plan(text), Impossible)
     assert scripted.seen == []
 
 

@@ -1,11 +1,20 @@
 """The scripted server speaks both wires: the official SDKs read it as they read what they were made for."""
 
 import json
+from typing import Any
 
 import anthropic
 import openai
 import pytest
+from anthropic.types.message_create_params import MessageCreateParamsStreaming
+from msgspec import Raw
+from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+from pydantic import TypeAdapter
 
+from gateway.planners.llm_prompt import FUNCTIONS
+from gateway.planners.wire import Json, ModelCall, Said, Wire
+from gateway.planners.wire_anthropic import AnthropicWire
+from gateway.planners.wire_openai import OpenAiWire
 from tests.planners.scripted import Answer, Call, Scripted
 
 pytestmark = pytest.mark.anyio
@@ -54,6 +63,31 @@ async def test_the_official_anthropic_sdk_reads_its_messages(scripted: Scripted)
     assert use.type == "tool_use"
     assert (use.id, use.name, use.input) == (TELL.id, TELL.name, json.loads(TELL.arguments))
     assert (message.stop_reason, message.usage.input_tokens, message.usage.output_tokens) == ("tool_use", 12, 34)
+
+
+def test_what_is_asked_is_what_the_sdks_would_ask() -> None:
+    """Their types read the bodies of whole conversations: an answer, what was said to it, and another question."""
+    said = Said(ModelCall("call_a", "tell", "{}"), Raw(b'{"not_taken":[]}'))
+    function = {"name": "tell", "arguments": "{}"}
+    kinds: list[tuple[Any, Wire, Json]] = [
+        (
+            CompletionCreateParamsStreaming,
+            OpenAiWire(),
+            {"role": "assistant", "tool_calls": [{"id": "call_a", "type": "function", "function": function}]},
+        ),
+        (
+            MessageCreateParamsStreaming,
+            AnthropicWire(),
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "call_a", "name": "tell", "input": {}}]},
+        ),
+    ]
+    for kind, wire, message in kinds:
+        messages = [*wire.opening("Plan.", "Tell Ada."), message, *wire.results([said]), wire.note("Well?")]
+        body = wire.body("m", messages, FUNCTIONS, 100)
+        told = TypeAdapter(kind).validate_python(body)
+        assert body.keys() <= told.keys()
+        assert len([*told["messages"]]) == len(body["messages"])
+        assert len([*told["tools"]]) == len(FUNCTIONS)
 
 
 async def test_the_sdks_take_its_failures_for_what_they_are(scripted: Scripted) -> None:
