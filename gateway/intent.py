@@ -127,6 +127,11 @@ class Intents:
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
 
+    async def begun(self, principal: Principal, key: str, words: str, mode: Mode) -> Run | None:
+        """The run that a key began with these words, which need no plan again: another might come of them."""
+        known = await self._runs.known(_id_of(principal, key)) if key else None
+        return known if known is not None and (known.plan.intent, known.mode) == (words, mode) else None
+
     async def _check(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
         """The flows that a person has to say yes to. Raises PlanInvalid, or Forbidden where too many are open."""
         view = self._discovery.view(principal)

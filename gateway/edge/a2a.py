@@ -42,7 +42,7 @@ from gateway.edge.asgi import (
     send_reply,
     until_disconnect,
 )
-from gateway.edge.intents import QUIET_S
+from gateway.edge.intents import QUIET_S, IntentBody, begin
 from gateway.edge.mcp.forms import read_form
 from gateway.edge.mcp.intents import read_plan
 from gateway.edge.mcp.message import (
@@ -213,9 +213,9 @@ class AgentDoor:
             return await self._go_on(principal, asked)
         told = data_of(message)
         words, mode = text_of(message), _read_mode(told.get("mode", "execute"))
-        plan = read_plan(told["plan"]) if "plan" in told else await self._planning.planned(principal, words, DOOR)
-        key, context = f"{DOOR} {message.message_id}", message.context_id
-        run = await self._intents.start(principal, plan, mode, DOOR, key, context=context)
+        plan = read_plan(told["plan"]) if "plan" in told else None
+        key, wanted = f"{DOOR} {message.message_id}", IntentBody(plan, words, mode=mode)
+        run = await begin(self._intents, self._planning, principal, wanted, DOOR, key, message.context_id)
         return await self._runs.find(principal, run.id)
 
     async def _go_on(self, principal: Principal, asked: SendMessageParams) -> Held:

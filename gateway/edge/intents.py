@@ -16,6 +16,7 @@ from gateway.core.account import Sentence, account
 from gateway.core.flow import Flow
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Budget, Leaf, Plan, Step, in_order, leaves
 from gateway.core.planned import Planned, Ready
+from gateway.core.principal import Principal
 from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing
 from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
@@ -23,6 +24,8 @@ from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
 from gateway.errors import BadRequest
+from gateway.intent import Intents
+from gateway.planning import Planning
 from gateway.runs import Held
 
 INTENTS_MAX = 500
@@ -172,11 +175,8 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def start_intent(request: AnyRequest) -> IntentShown:
         principal = await desk.principal(request.scope)
         asked = await read_json(gateway, request, IntentBody)
-        plan = asked.plan
-        if plan is None:
-            plan = await planning.planned(principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale)
         key = next(iter(header_values(request.scope, b"idempotency-key")), "")
-        run = await intents.start(principal, plan, asked.mode, "rest", key)
+        run = await begin(intents, planning, principal, asked, "rest", key)
         return await shown(request, run.id, asked.wait_s)
 
     @get("/v1/intents")
@@ -236,6 +236,25 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         explain_intent,
         follow_intent,
     ]
+
+
+async def begin(
+    intents: Intents,
+    planning: Planning,
+    principal: Principal,
+    asked: IntentBody,
+    door: str,
+    key: str,
+    context: str = "",
+) -> Run:
+    """The run of a plan, or of words, at any door. Raises NotPlanned, and what `Intents.start` raises."""
+    plan = asked.plan
+    if plan is None:
+        known = await intents.begun(principal, key, asked.intent, asked.mode)
+        if known is not None:
+            return known
+        plan = await planning.planned(principal, asked.intent, door, zone=asked.zone, locale=asked.locale)
+    return await intents.start(principal, plan, asked.mode, door, key, context=context)
 
 
 def _last_seen(told: list[str]) -> int:

@@ -16,6 +16,7 @@ from a2a.types import a2a_pb2 as a2a
 from a2a.utils import errors
 from google.protobuf import json_format
 
+from gateway.core.principal import OPERATOR
 from gateway.edge.approvals import DECIDE
 from gateway.settings import A2ASettings, HttpSettings
 from tests.conftest import Door, open_door
@@ -109,6 +110,9 @@ async def test_words_become_a_task_too(door: Door, shop: Shop, token: str) -> No
         assert (state(done), data(done.artifacts[0])["steps"][0]["tool"]) == ("TASK_STATE_COMPLETED", "orders")
         with pytest.raises(errors.InvalidParamsError, match="No plan came of it"):
             await task(client, "show me the orders every morning", id="m2")
+        await door.gateway.ingestion.remove(OPERATOR, "shop")
+        again = await task(client, "show me the orders")
+        assert again.id == done.id, "the same message needs no plan again"
 
 
 async def test_what_is_asked_is_answered_by_a_message_in_words_or_by_keys(door: Door, shop: Shop, token: str) -> None:

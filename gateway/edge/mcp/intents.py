@@ -12,7 +12,7 @@ from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
 from gateway.core.run import MOVING, RunState
-from gateway.edge.intents import LOCALE, WAIT_S_MAX, show_run
+from gateway.edge.intents import LOCALE, WAIT_S_MAX, IntentBody, begin, show_run
 from gateway.edge.mcp.forms import QUESTIONS_MAX, form_of, read_form
 from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import ANYTHING, READ_ONLY, Definition, schema_of, text
@@ -159,19 +159,12 @@ class IntentTools:
     async def _begin(self, principal: Principal, name: str, asked: Mapping[str, Any]) -> str:
         """The id of the run that the call is about."""
         if name == FULFIL.name:
-            plan = await self._plan(principal, asked)
-            run = await self._intents.start(principal, plan, asked.get("mode", "execute"), "mcp", asked.get("key", ""))
+            run = await begin(self._intents, self._planning, principal, _wanted(asked), "mcp", asked.get("key", ""))
             return run.id
         run_id: str = asked["intent_id"]
         if name == ANSWER.name:
             await self._intents.answer(principal, run_id, asked.get("values", {}))
         return run_id
-
-    async def _plan(self, principal: Principal, asked: Mapping[str, Any]) -> Plan:
-        if "plan" in asked:
-            return read_plan(asked["plan"])
-        zone, locale = asked.get("zone", ""), asked.get("locale", "en")
-        return await self._planning.planned(principal, asked.get("intent", ""), "mcp", zone=zone, locale=locale)
 
     async def _go_on(
         self, principal: Principal, asked: Mapping[str, Any], means: Means, carried: Carried
@@ -226,6 +219,11 @@ class IntentTools:
             "steps": [{"name": one.name, "tool": one.tool, "calls": one.calls} for one in shown.steps if one.calls],
         }
         return {"intent_id": run.id, "state": run.state} | {key: value for key, value in told.items() if value}
+
+
+def _wanted(asked: Mapping[str, Any]) -> IntentBody:
+    plan = read_plan(asked["plan"]) if "plan" in asked else None
+    return IntentBody(plan, **{name: asked[name] for name in ("intent", "zone", "locale", "mode") if name in asked})
 
 
 def read_plan(told: object) -> Plan:
