@@ -79,6 +79,7 @@ from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.runs import Runs
 from gateway.settings import MemoryStore, Secrets, Settings, SettingsBroken, SqliteStore
+from gateway.standing import Standings
 from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
 from gateway.tool_index import ToolIndex
@@ -178,7 +179,19 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             clock=clock,
             new_id=_new_id,
         )
-        _keep_running(opened, intents.keep_going())
+        standings = Standings(
+            discovery,
+            calls,
+            intents,
+            runs,
+            store,
+            audit,
+            settings.standing,
+            look_s=every_s,
+            clock=clock,
+            new_id=_new_id,
+        )
+        _keep_running(opened, intents.keep_going(), standings.keep_going())
         planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         yield Gateway(
             settings=settings,
@@ -186,6 +199,7 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             discovery=discovery,
             calls=calls,
             intents=intents,
+            standings=standings,
             planning=Planning(discovery, calls, planner, clock=clock),
             runs=runs,
             results=results,

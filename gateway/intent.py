@@ -27,6 +27,7 @@ from gateway.core.look import Look, judge
 from gateway.core.next_move import Ask, Check, End, Make, Skip, look_after, next_move
 from gateway.core.plan import Plan
 from gateway.core.plan_check import PlanProblem, check_plan
+from gateway.core.policy_context import Source as PolicySource
 from gateway.core.principal import Principal
 from gateway.core.result import Result, Text
 from gateway.core.run import (
@@ -49,6 +50,7 @@ from gateway.core.run import (
     Waiting,
 )
 from gateway.core.run import Asked as AskedFor
+from gateway.core.standing import Standing
 from gateway.core.tool import Tool
 from gateway.discover import Discovery, View
 from gateway.errors import (
@@ -113,17 +115,9 @@ class Intents:
     ) -> Run:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
         Conflict where the key began another plan, or Forbidden where too many are open."""
-        run_id = _id_of(principal, key) if key else self._new_id()
-        known = await self._runs.known(run_id) if key else None
-        if known is None:
-            flows = await self._check(principal, plan)
-            now = self._clock()
-            fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context)
-            if await self._runs.begin(fresh, flows):
-                self._wake.set()
-                return fresh
-            known = await self._runs.known(run_id)
-        if known is None or (known.plan, known.mode) != (plan, mode):
+        run_id, now = _id_of(principal, key) if key else self._new_id(), self._clock()
+        known = await self._begin(Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context))
+        if (known.plan, known.mode) != (plan, mode):
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
 
@@ -132,7 +126,23 @@ class Intents:
         known = await self._runs.known(_id_of(principal, key)) if key else None
         return known if known is not None and (known.plan.intent, known.mode) == (words, mode) else None
 
-    async def _check(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
+    async def fire(self, standing: Standing, run_id: str) -> Run:
+        """The run of a slot of a standing intent, or the one that was there already. Raises PlanInvalid or Forbidden."""
+        now, one = self._clock(), standing
+        fresh = Run(run_id, one.principal, one.plan, "execute", one.door, now, now, "running", 1, now, standing=one.id)
+        return await self._begin(fresh)
+
+    async def _begin(self, fresh: Run) -> Run:
+        known = await self._runs.known(fresh.id)
+        if known is None:
+            flows = await self.check(fresh.principal, fresh.plan)
+            if await self._runs.begin(fresh, flows):
+                self._wake.set()
+                return fresh
+            known = await self._runs.known(fresh.id)
+        return known or fresh
+
+    async def check(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
         """The flows that a person has to say yes to. Raises PlanInvalid, or Forbidden where too many are open."""
         view = self._discovery.view(principal)
         loose = [name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields]
@@ -275,7 +285,7 @@ class Intents:
                 await self._runs.write(held, AskedFor(questions))
             case Skip(way=way, step=step, iteration=iteration, detail=detail):
                 await self._runs.write(held, Skipped(step, iteration, detail, way))
-            case Make() if not await self._is_still(held.run.principal):
+            case Make() if not await self.is_still(held.run.principal):
                 await self._runs.write(
                     held, Ended("failed", "The key that it was started with is revoked, or has ended.")
                 )
@@ -349,9 +359,10 @@ class Intents:
             case Check(look=Look(tool=tool, arguments=arguments)):
                 judged = flows.of_look(move.step, tool)
         flow = decide(judged.flows, self._settings.harmful_flows)
-        return Asked(tool.name, arguments, run.door, dry_run, "intent", run.plan.intent, judged.labels, flow=flow)
+        source: PolicySource = "standing intent" if run.standing else "intent"
+        return Asked(tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, flow=flow)
 
-    async def _is_still(self, principal: Principal) -> bool:
+    async def is_still(self, principal: Principal) -> bool:
         """Whether the key of a caller is good now. Of a token nobody can tell that any more."""
         if principal.method != "api_key":
             return True

@@ -298,6 +298,15 @@ class IntentSettings(_Part, frozen=True):
         return Budget(self.calls_max, self.writes_max, self.bytes_max, self.wall_s_max)
 
 
+class StandingSettings(_Part, frozen=True):
+    """Standing intents: `open_max` of one caller, each for `ttl_s_max` at most. A slot that comes `late_s` after its time was
+    missed."""
+
+    open_max: Annotated[int, Meta(ge=0, le=10_000)] = 100
+    ttl_s_max: Annotated[int, Meta(ge=60, le=10 * 366 * 86_400)] = 31_536_000
+    late_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+
+
 class ResultSettings(_Part, frozen=True):
     """Answers that were too long to give at once, and files, are kept in memory: `bytes_max` in all, each for `ttl_s`."""
 
@@ -337,6 +346,7 @@ class Settings(_Part, frozen=True):
     toolsets: Toolsets = {}
     approvals: ApprovalSettings = ApprovalSettings()
     intents: IntentSettings = IntentSettings()
+    standing: StandingSettings = StandingSettings()
     results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 

@@ -31,7 +31,8 @@ NULL = Raw(b"null")
 class Run(Struct, frozen=True):
     """As it is after the event `sequence` of its journal. `principal` is for whom each call is made, with the scopes that it had
     when it began. `due_at` is when the gateway looks at it next, None where it waits for somebody. `context` is by what whoever
-    began it puts runs together, "" where it does not."""
+    began it puts runs together, "" where it does not. `standing` is the standing intent that it is a slot of, "" where somebody
+    began it."""
 
     id: str
     principal: Principal
@@ -44,6 +45,7 @@ class Run(Struct, frozen=True):
     sequence: int = 0
     due_at: datetime | None = None
     context: str = ""
+    standing: str = ""
 
     @property
     def owner(self) -> Owner:

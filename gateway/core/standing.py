@@ -53,6 +53,12 @@ class StandingTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     runs_max: Annotated[int, Meta(ge=1, le=100_000)] = 1_000
 
 
+class NewStanding(StandingTerms, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One that shall be: its plan, when, and within which bounds."""
+
+    plan: Plan
+
+
 class Standing(Struct, frozen=True):
     """As it is after `version` changes. `principal` is for whom, with the scopes that it had when it was made; `fingerprints` are
     those of its tools as they were approved, by name. `next_at` is the next slot, `due_at` when the gateway looks at it next.

@@ -8,7 +8,8 @@ from gateway import __version__
 from gateway.core.approval import State
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
-from gateway.edge import admin, approvals, grants, intents, me, policies, tools, toolsets
+from gateway.core.standing import NewStanding
+from gateway.edge import admin, approvals, grants, intents, me, policies, standing, tools, toolsets
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -117,6 +118,10 @@ _STRUCTS: tuple[Any, ...] = (
     intents.IntentList,
     intents.IntentShown,
     intents.IntentExplained,
+    NewStanding,
+    standing.StandingList,
+    standing.StandingShown,
+    standing.StandingSummary,
     policies.ExplainBody,
     policies.PoliciesShown,
     Explanation,
@@ -314,6 +319,8 @@ def _paths() -> Json:
         },
         **_grant_paths(),
         **_intent_paths(),
+        **_standing_paths(),
+        **_standing_paths(),
         "/v1/policies": {
             "get": _operation(
                 "showPolicies",
@@ -404,6 +411,39 @@ def _grant_paths() -> Json:
                 body="Revocation",
             )
         },
+    }
+
+
+def _standing_paths() -> Json:
+    one = _parameter("name", "path", {"type": "string"}, "The standing intent's id.")
+
+    def of(operation_id: str, summary: str, answer: str = "StandingShown", **more: Any) -> Json:
+        return _operation(operation_id, summary, {"200": _answer("What it is now.", answer)}, [one], **more)
+
+    return {
+        "/v1/standing-intents": {
+            "get": _operation(
+                "listStandingIntents",
+                "List your standing intents, or all of the tenant for those who decide",
+                {"200": _answer("The newest first.", "StandingList")},
+                [_parameter("limit", "query", {"type": "integer", "minimum": 1}, "At most so many.")],
+            ),
+            "post": _operation(
+                "addStandingIntent",
+                "Let a plan be carried out again and again",
+                {"201": _answer("It is there; one that changes things waits for a yes.", "StandingShown")},
+                body="NewStanding",
+            ),
+        },
+        "/v1/standing-intents/{name}": {
+            "get": of("showStandingIntent", "Show one with its next and past slots"),
+            "delete": of("deleteStandingIntent", "Delete it; its runs stay", "StandingSummary"),
+        },
+        "/v1/standing-intents/{name}/approve": {
+            "post": of("approveStandingIntent", "Say yes to it, with its tools as they are now", scope=approvals.DECIDE)
+        },
+        "/v1/standing-intents/{name}/pause": {"post": of("pauseStandingIntent", "Let no slot come")},
+        "/v1/standing-intents/{name}/resume": {"post": of("resumeStandingIntent", "Let slots come from now on")},
     }
 
 

@@ -22,6 +22,7 @@ from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.runs import Runs
 from gateway.settings import Settings
+from gateway.standing import Standings
 from gateway.stores.base import Store
 
 
@@ -34,6 +35,7 @@ class Gateway(Struct, frozen=True):
     discovery: Discovery
     calls: Calls
     intents: Intents
+    standings: Standings
     planning: Planning
     runs: Runs
     results: KeptResults

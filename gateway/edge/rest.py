@@ -29,6 +29,7 @@ from gateway.edge.policies import policy_routes
 from gateway.edge.problem import MEDIA_TYPE, problem
 from gateway.edge.rejected import note_error, own_hosts, require_own_host, require_own_page
 from gateway.edge.sign_in import WELL_KNOWN, ProtectedResource
+from gateway.edge.standing import standing_routes
 from gateway.edge.tools import tool_routes
 from gateway.edge.toolsets import toolset_routes
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound
@@ -131,6 +132,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *approval_routes(gateway),
             *grant_routes(gateway),
             *intent_routes(gateway),
+            *standing_routes(gateway),
             *policy_routes(gateway),
         ],
         exception_handlers={GatewayError: tell_error, HTTPException: tell_http_error, Exception: tell_nothing},

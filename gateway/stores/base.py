@@ -20,6 +20,7 @@ from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner
 from gateway.core.run import Entry, Run
+from gateway.core.standing import Slot, Standing
 
 VERSIONS_MAX = 50
 RECORDS_MAX = 10_000
@@ -300,6 +301,25 @@ class RunStore(Protocol):
         """Those that are due, for whoever asks alone `until` then; those that it has already (`held`) until then too."""
 
 
+class StandingStore(Protocol):
+    """Standing intents and their slots. One changes in one way only: from the version that somebody knew."""
+
+    async def write_standing(self, before: Standing | None, after: Standing | None, slots: Sequence[Slot] = ()) -> bool:
+        """Put one in place of what it was, and its slots that are new or other than they were, all or nothing. None before: it
+        is new; None after: it goes, with all its slots. False, and nothing changed, where it is something else by now."""
+
+    async def find_standing(self, standing_id: str) -> Standing | None: ...
+
+    async def standings(self, tenant: str, limit: int, owner: Owner | None = None) -> Sequence[Standing]:
+        """Those of a tenant, of one caller where it is named, the newest first."""
+
+    async def due_standings(self, now: datetime, limit: int) -> Sequence[Standing]:
+        """Those that are to be looked at, the longest due first."""
+
+    async def slots(self, standing_id: str, limit: int, *, open_only: bool = False) -> Sequence[Slot]:
+        """Its slots, or those that are open, the newest first."""
+
+
 class Store(
     ConnectorStore,
     KeyStore,
@@ -311,6 +331,7 @@ class Store(
     PolicyStore,
     OutboxStore,
     RunStore,
+    StandingStore,
     Protocol,
 ):
     """All of them, as opened by `app.py`, which also closes it."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0011"
+SCHEMA = "0012"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -221,6 +221,29 @@ run_entries = sa.Table(
     sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("event", sa.LargeBinary, nullable=False),
+)
+standings = sa.Table(
+    "standing_intent",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("owner", sa.LargeBinary, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("standing", sa.LargeBinary, nullable=False),
+    sa.Index("standing_intent_tenant", "tenant", "number"),
+    sa.Index("standing_intent_due", "due_at"),
+    sqlite_autoincrement=True,
+)
+standing_slots = sa.Table(
+    "standing_slot",
+    metadata,
+    sa.Column("intent", sa.Text, primary_key=True),
+    sa.Column("at", Instant, primary_key=True, autoincrement=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Column("slot", sa.LargeBinary, nullable=False),
+    sa.Index("standing_slot_open", "intent", "is_open", "at"),
 )
 
 

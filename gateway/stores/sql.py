@@ -18,6 +18,7 @@ from gateway.stores.sql_lane import Lane
 from gateway.stores.sql_outbox import SqlOutbox
 from gateway.stores.sql_policies import SqlPolicies
 from gateway.stores.sql_runs import SqlRuns
+from gateway.stores.sql_standing import SqlStanding
 from gateway.stores.sql_vectors import SqlVectors
 from gateway.stores.sqlite import Durability, open_sqlite_engines, open_sqlite_in_memory
 
@@ -65,6 +66,7 @@ class SqlStore(
     SqlPolicies,
     SqlOutbox,
     SqlRuns,
+    SqlStanding,
 ):
     """A Store. `open_sql` and `open_memory` open one; whoever opened it closes it."""
 

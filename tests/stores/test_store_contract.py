@@ -21,6 +21,8 @@ from gateway.core.manifest import BearerAuth, Limits, Manifest
 from gateway.core.plan import Plan, Step
 from gateway.core.principal import Principal
 from gateway.core.run import Entry, Event, Received, Run, Skipped
+from gateway.core.schedule import Cron
+from gateway.core.standing import Slot, SlotState, Standing, StandingTerms
 from gateway.errors import Conflict
 from gateway.stores.base import (
     POLICY_VERSIONS_MAX,
@@ -464,3 +466,55 @@ async def test_a_run_that_is_due_is_claimed_by_one_alone_for_a_while(store: Stor
     assert list(await store.claim_runs(NOON, last, 10, held=["due", "waits"])) == []
     assert list(await store.claim_runs(later, last, 10)) == []
     assert [one.id for one in await store.claim_runs(last, last, 10)] == ["due"]
+
+
+# Standing intents
+
+
+def a_standing(name: str = "s1", **other: Any) -> Standing:
+    ada = Principal("red", "ada", "k1", frozenset({"home:read"}))
+    terms = StandingTerms(trigger=Cron("0 * * * *", "Europe/Berlin"), expires_at=NOON + timedelta(days=9))
+    told: dict[str, Any] = {"principal": ada, "plan": Plan("", (Step("a", "look"),)), "terms": terms, "door": "rest"}
+    return Standing(name, **{**told, "created_at": NOON, "fingerprints": {"look": "f"}, "state": "active", **other})
+
+
+def a_slot(hours: int, state: SlotState = "running") -> Slot:
+    return Slot("s1", NOON + timedelta(hours=hours), state, NOON)
+
+
+async def test_a_standing_intent_and_its_slots_change_together_from_what_somebody_knew(store: Store) -> None:
+    first, second = a_standing(), a_standing(version=2, state="paused")
+    assert await store.write_standing(None, first, [a_slot(1)])
+    assert await store.write_standing(first, second, [a_slot(1, "done"), a_slot(2)])
+    assert not await store.write_standing(first, a_standing(version=2), [a_slot(3)])
+    assert await store.find_standing("s1") == second
+    assert await store.find_standing("s2") is None
+    assert list(await store.slots("s1", 10)) == [a_slot(2), a_slot(1, "done")]
+    assert list(await store.slots("s1", 10, open_only=True)) == [a_slot(2)]
+    assert list(await store.slots("s1", 1)) == [a_slot(2)]
+
+
+async def test_of_two_that_take_a_slot_one_does(store: Store) -> None:
+    first = a_standing()
+    await store.write_standing(None, first)
+    told = await asyncio.gather(*(store.write_standing(first, a_standing(version=2), [a_slot(1)]) for _ in range(4)))
+    assert sorted(told) == [False, False, False, True]
+
+
+async def test_a_standing_intent_goes_with_its_slots(store: Store) -> None:
+    first = a_standing()
+    await store.write_standing(None, first, [a_slot(1)])
+    assert not await store.write_standing(a_standing(version=9), None)
+    assert await store.write_standing(first, None)
+    assert (await store.find_standing("s1"), list(await store.slots("s1", 10))) == (None, [])
+
+
+async def test_standing_intents_are_found_for_their_tenant_their_owner_and_when_they_are_due(store: Store) -> None:
+    for index, due_at in enumerate([NOON + timedelta(hours=1), NOON, None]):
+        await store.write_standing(None, a_standing(f"s{index}", due_at=due_at))
+    await store.write_standing(None, a_standing("s9", principal=Principal("red", "bob", "k1")))
+    assert [one.id for one in await store.standings("red", 10)] == ["s9", "s2", "s1", "s0"]
+    assert [one.id for one in await store.standings("red", 2, a_standing().owner)] == ["s2", "s1"]
+    assert list(await store.standings("blue", 10)) == []
+    assert [one.id for one in await store.due_standings(NOON + timedelta(hours=2), 10)] == ["s1", "s0"]
+    assert [one.id for one in await store.due_standings(NOON, 10)] == ["s1"]

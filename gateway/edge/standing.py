@@ -1,0 +1,168 @@
+"""REST for standing intents: make one, look at it with its slots, say yes to it, pause it, let it go on, delete it. Knows the
+wire; `standing` acts."""
+
+from datetime import datetime
+from typing import Any
+
+from litestar import Request, delete, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from msgspec import Struct
+
+from gateway.core.plan import Plan
+from gateway.core.principal import Principal
+from gateway.core.standing import NewStanding, SlotState, Standing, StandingState, StandingTerms
+from gateway.edge.allow import require
+from gateway.edge.approvals import read_decider, read_json, sees_all
+from gateway.edge.parts import Gateway
+from gateway.edge.query import Limit, read_query
+from gateway.errors import NotFound
+from gateway.standing import Told
+
+STANDINGS_MAX = 500
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class SlotShown(Struct, frozen=True):
+    """One slot: when, what became of it, and the intent that it is, "" where it was not carried out."""
+
+    at: datetime
+    state: SlotState
+    changed_at: datetime
+    intent: str
+    detail: str
+
+
+class StandingSummary(Struct, frozen=True):
+    """`failures` are those in a row; `runs` how often it was carried out; `next_at` is when it comes next."""
+
+    id: str
+    intent: str
+    state: StandingState
+    detail: str
+    subject: str
+    client: str
+    created_at: datetime
+    next_at: datetime | None
+    runs: int
+    failures: int
+
+
+class StandingList(Struct, frozen=True):
+    """The newest first."""
+
+    standing_intents: tuple[StandingSummary, ...]
+
+
+class StandingShown(StandingSummary, frozen=True):
+    """`upcoming` are the next slots, without their jitter; `past` those that came, the newest first. `tools` are those that
+    were granted, as they were then."""
+
+    terms: StandingTerms
+    plan: Plan
+    tools: tuple[str, ...]
+    approved_by: str
+    upcoming: tuple[datetime, ...]
+    past: tuple[SlotShown, ...]
+
+
+class StandingQuery(Struct, frozen=True):
+    limit: Limit = 100
+
+
+def standing_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
+    """The handlers, bound to one gateway."""
+    desk, standings = gateway.desk, gateway.standings
+
+    async def find_seen(principal: Principal, name: str) -> Standing:
+        found = await standings.find(principal.tenant, name)
+        if found.owner != principal.owner and not sees_all(gateway.roles, principal):
+            raise NotFound(f"There is no standing intent {name[:40]!r}.")
+        return found
+
+    async def its_own(request: AnyRequest, name: str) -> Principal:
+        """Who asks, and has it, or decides for the tenant."""
+        principal = await desk.principal(request.scope)
+        if (await find_seen(principal, name)).owner != principal.owner:
+            require(gateway.roles, principal, "approvals.decide")
+        return principal
+
+    async def shown(one: Standing) -> StandingShown:
+        return show_standing(await standings.tell(one))
+
+    @post("/v1/standing-intents", status_code=201)
+    async def add_standing(request: AnyRequest) -> StandingShown:
+        principal = await desk.principal(request.scope)
+        wanted = await read_json(gateway, request, NewStanding)
+        return await shown(await standings.add(principal, wanted, "rest"))
+
+    @get("/v1/standing-intents")
+    async def list_standings(request: AnyRequest) -> StandingList:
+        """All of the tenant for those who may see or decide approvals, and else one's own."""
+        principal = await desk.principal(request.scope)
+        limit = min(read_query(request.scope, StandingQuery).limit, STANDINGS_MAX)
+        owner = None if sees_all(gateway.roles, principal) else principal.owner
+        return StandingList(tuple(map(summarise_standing, await standings.list(principal.tenant, limit, owner))))
+
+    @get("/v1/standing-intents/{name:str}")
+    async def show_one(request: AnyRequest, name: FromPath[str]) -> StandingShown:
+        return await shown(await find_seen(await desk.principal(request.scope), name))
+
+    @post("/v1/standing-intents/{name:str}/approve", status_code=200)
+    async def approve_standing(request: AnyRequest, name: FromPath[str]) -> StandingShown:
+        return await shown(await standings.approve(await read_decider(gateway, request), name))
+
+    @post("/v1/standing-intents/{name:str}/pause", status_code=200)
+    async def pause_standing(request: AnyRequest, name: FromPath[str]) -> StandingShown:
+        return await shown(await standings.pause(await its_own(request, name), name))
+
+    @post("/v1/standing-intents/{name:str}/resume", status_code=200)
+    async def resume_standing(request: AnyRequest, name: FromPath[str]) -> StandingShown:
+        return await shown(await standings.resume(await its_own(request, name), name))
+
+    @delete("/v1/standing-intents/{name:str}", status_code=200)
+    async def delete_standing(request: AnyRequest, name: FromPath[str]) -> StandingSummary:
+        return summarise_standing(await standings.delete(await its_own(request, name), name))
+
+    return [
+        add_standing,
+        list_standings,
+        show_one,
+        approve_standing,
+        pause_standing,
+        resume_standing,
+        delete_standing,
+    ]
+
+
+def summarise_standing(one: Standing) -> StandingSummary:
+    return StandingSummary(**_summary(one))
+
+
+def show_standing(told: Told) -> StandingShown:
+    one = told.standing
+    return StandingShown(
+        **_summary(one),
+        terms=one.terms,
+        plan=one.plan,
+        tools=tuple(sorted(one.fingerprints)),
+        approved_by=one.approved_by,
+        upcoming=told.upcoming,
+        past=tuple(SlotShown(slot.at, slot.state, slot.changed_at, slot.run, slot.detail) for slot in told.past),
+    )
+
+
+def _summary(one: Standing) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "intent": one.plan.intent,
+        "state": one.state,
+        "detail": one.detail,
+        "subject": one.principal.subject,
+        "client": one.principal.client,
+        "created_at": one.created_at,
+        "next_at": one.next_at if one.state == "active" else None,
+        "runs": one.runs,
+        "failures": one.failures,
+    }
