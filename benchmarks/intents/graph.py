@@ -79,7 +79,9 @@ async def _see_through(gateway: Gateway, task: Task, run_id: str) -> Happened:
             await gateway.intents.answer(task.principal, run_id, values)
         elif held.run.state == "needs_approval" and held.progress.waiting is not None:
             waiting = held.progress.waiting
-            approver = structs.replace(task.principal, client="page", method="local")
+            asked_for = await gateway.approvals.find(task.principal.tenant, waiting.approval)
+            groups = frozenset(asked_for.groups)
+            approver = structs.replace(task.principal, subject="somebody", client="page", groups=groups)
             if await task.person.approve(Proposal(waiting.detail, _tool(held, waiting.step))):
                 await gateway.approvals.approve(approver, waiting.approval)
             else:

@@ -7,6 +7,7 @@ INVARIANT: without a verb of `english.ACTS`, or a thing that has states named wi
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from msgspec import Struct
@@ -313,7 +314,10 @@ def _leads(first: str, mood: Mood) -> bool:
     words = words_of(first)
     at = _past_greetings(words)
     is_plain_look = at < len(words) and words[at].text in LOOKS | {"tell", "give", "let"}
-    return mood.kind == "question" and is_plain_look and not any(one.text in SUBORDINATES for one in words)
+    told = [one.text for one in words]
+    has_deed = any(word == "to" and after in ACTS | LOOKS for word, after in pairwise(told))
+    is_under = has_deed or bool(set(told) & (SUBORDINATES - {"to"}))
+    return mood.kind == "question" and is_plain_look and not is_under
 
 
 def _holds_on(clause: str) -> bool:

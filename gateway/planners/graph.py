@@ -240,7 +240,12 @@ class _Planning:
         if not self._writes and not shares_a_word(words, tool):
             return None
         aim = len(own) / max(len(stems_of(tool.title)), 1)
-        return verb + 0.3 * aim + (0.6 * len(known) + 0.6 * len(own)) / max(len(words), 1) + 0.5 / (place + 1)
+        return (
+            verb
+            + 0.3 * aim
+            + (0.6 * len(known) + 0.6 * len(own)) / max(len(words), 1)
+            + (0.5 if self._writes else 1.5) / (place + 1)
+        )
 
     # What its arguments are.
 
