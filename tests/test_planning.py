@@ -115,7 +115,7 @@ async def test_a_person_asks_in_the_terminal_at_a_gateway(
         assert (code, household.state.home.lights["light-2"].on) == (0, True), wrong
         code, said, wrong = await terminal.run("ask", "--yes", "turn off the reading lamp", **where)
         assert (code, household.state.home.lights["light-2"].on) == (0, False), wrong
-        assert 's1  home_set_light(on = false, light_id = "light-2")' in said
+        assert 's1  home_set_light(light_id = "light-2", on = false)' in said
         assert "[verified]" in said
         code, said, wrong = await terminal.run("ask", "--yes", "turn off the garden lamp", **where)
         assert (code, "There is no light" in wrong) == (1, True), wrong

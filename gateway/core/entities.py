@@ -87,7 +87,8 @@ def stem(word: str) -> str:
 
 def stems_of(text: str) -> frozenset[str]:
     """The stems of the words that say something."""
-    return frozenset(stem(one) for one in split(text) if one not in _WORDS_THAT_SAY_LITTLE)
+    words = (word for piece in text.split() for word in split(piece))
+    return frozenset(stem(one) for one in words if one not in _WORDS_THAT_SAY_LITTLE)
 
 
 def _within(inner: Span, outer: Span) -> bool:

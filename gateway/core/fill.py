@@ -421,7 +421,8 @@ def _string_offers(
         yield from _identifier_offers(one, inside)
         if words & PLACES and not names_thing(one):
             yield from _place_offers(one, text, inside)
-        yield from _text_offers(one, every, text, within, inside)
+        if not names_thing(one):
+            yield from _text_offers(one, every, text, within, inside)
 
 
 def _is_when(one: Wanted) -> bool:

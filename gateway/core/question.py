@@ -212,7 +212,7 @@ def _stands_as_verb(verb: str, following: Sequence[str]) -> bool:
             break
         if word in COPULAS:
             return False
-    return after not in {"'", ":"} or verb in COMMUNICATING
+    return after != ":" or verb in COMMUNICATING
 
 
 def _state(words: Sequence[Word], at: int) -> Mood | None:

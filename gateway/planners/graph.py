@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from gateway.core.agree import SAME, agreement, calls_itself, content, explains, names_itself, shares_a_word
-from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
+from gateway.core.english import ACTS, ALIKE, ALSO_THINGS, CONDITIONS, EXCEPTIONS, MOSTLY_OTHER, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
 from gateway.core.fill import QUERIES, TITLES, Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
@@ -53,7 +53,8 @@ CHOICES_MAX = 20
 NAMED_MAX = 8
 # Two tools closer than this are not told apart: which of them is meant is asked.
 MARGIN = 0.12
-THING_BONUS = 0.1
+# What it counts that the very thing was found; a read of one thing is nearer to a question than that of all.
+THING_BONUS, READ_BONUS = 0.1, 0.8
 # What fits so much worse than what will not do was not meant.
 GAP = 0.8
 OWN_FIELD = re.compile(r"(?:the|an?|its)\s+(?:\w+'s\s+)?(\w+)", re.IGNORECASE)
@@ -178,6 +179,10 @@ class _Planning:
     def _writes(self) -> bool:
         return self._clause.mood.kind == "command"
 
+    @property
+    def _bonus(self) -> float:
+        return THING_BONUS if self._writes else READ_BONUS
+
     async def plan(self) -> _Steps | Asks | Impossible:
         mood = self._clause.mood
         because = (f"“{self._said}”: {mood.reason}",)
@@ -190,7 +195,7 @@ class _Planning:
         tried: list[_Try] = []
         for tool, score in ranked[:TRIED_MAX]:
             # What cannot be better is not looked into: nothing is read for it.
-            if any(not one.problem and score + THING_BONUS < one.score - MARGIN for one in tried):
+            if any(not one.problem and score + self._bonus < one.score - MARGIN for one in tried):
                 break
             tried.append(await self._try(tool, score))
         fitting = sorted((one for one in tried if not one.problem), key=lambda one: -one.score)
@@ -210,6 +215,18 @@ class _Planning:
             return Impossible(because, best.problem, best.looked_for)
         what = "does" if self._writes else "tells"
         return Impossible(because, f"I found no tool of yours that {what} “{self._said}”.")
+
+    def _words(self, used: Sequence[Span] = ()) -> frozenset[str]:
+        """The stems of what is said, but for the verb of a command, and for what a question asks whether it was done."""
+        deeds = (
+            {self._clause.mood.verb}
+            if self._writes
+            else (ACTS - ALSO_THINGS - MOSTLY_OTHER) | {"turn", "set", "switch"}
+        )
+        told = content(self._text, self._span, tuple(used))
+        return frozenset(
+            each for each, word in told.items() if word not in deeds and each != stem(self._clause.mood.verb)
+        )
 
     # Which tool.
 
@@ -235,7 +252,7 @@ class _Planning:
         verb = agreement(mood.verb, tool) if self._writes else 1.0
         if verb == 0 or (tool.effect == "destructive" and verb < SAME and mood.verb not in DESTROYING):
             return None
-        words = frozenset(content(self._text, self._span)) - {stem(mood.verb)}
+        words = self._words()
         known, own = words & explains(tool), words & calls_itself(tool)
         if not self._writes and not shares_a_word(words, tool):
             return None
@@ -296,13 +313,13 @@ class _Planning:
                 0.3 * bool(left)
                 + 0.3 * len(filled.asked)
                 + 0.3 * isinstance(resolved.source, Slot)
-                + 0.6 * bool(resolved.each or resolved.many or is_any)
+                + 1.5 * bool(resolved.each or resolved.many or is_any)
             )
         steps = self._steps(tool, filled, resolved)
         told = (f"{tool.name}: {tool.title}.", *([resolved.because] if resolved.because else ()))
         return _Try(
             tool,
-            score - 0.1 * len(filled.asked) + THING_BONUS * bool(resolved.explained),
+            score - 0.1 * len(filled.asked) + self._bonus * bool(resolved.explained),
             steps,
             told,
             len(filled.asked),
@@ -404,8 +421,11 @@ class _Planning:
         things = read_things(listed, listing.key, more)
         timely = [each for each in self._entities if each.kind in TIMELY]
         days = [each for each in timely if each.kind == "date" and each.sure and not _is_used(each.span, filled.used)]
-        spans = (*_values_said(filled), *(each.span for each in self._entities if each.kind in TIMELY | NO_NAMES))
-        said = frozenset(content(self._text, self._span, spans)) - {stem(self._clause.mood.verb)}
+        named = frozenset().union(*(thing.name for thing in things))
+        apart = [each for each in self._entities if each.kind in TIMELY | NO_NAMES]
+        apart = [each for each in apart if not set(content(self._text, each.span)) <= named]
+        spans = (*_values_said(filled), *(each.span for each in apart))
+        said = self._words(spans)
         plain = explains(tool) | explains(listing.tool) | _plain_of(listing, self._sight.tools)
         match = match_things(things, said, plain)
         if match.unknown and (asking := _query_of(listing.tool)):

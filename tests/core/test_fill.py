@@ -48,6 +48,7 @@ def values(filled: Filled) -> dict[str, Any]:
         ("home_set_light", "make light-2 2700 kelvin", {"light_id": "light-2", "colour_temperature_k": 2700}),
         ("home_set_light", "dim light-2 to 140 percent", {"light_id": "light-2"}),
         ("home_set_thermostat", "set thermostat-1 to 19", {"thermostat_id": "thermostat-1", "target_c": 19}),
+        ("home_set_thermostat", "set the thermostat to 19", {"thermostat_id": "ask", "target_c": 19}),
         ("home_set_thermostat", "set thermostat-1 to 66°F", {"thermostat_id": "thermostat-1", "target_c": 18.9}),
         ("home_set_thermostat", "set thermostat-1 to 45 degrees", {"thermostat_id": "thermostat-1", "target_c": "ask"}),
         ("calendar_create_event", "Create an event called Yoga tomorrow from 18:00 to 19:00",

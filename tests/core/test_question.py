@@ -86,6 +86,7 @@ Turn the lights off and on
 Make the living room warmer
 Rename the playlist to Sunday
 Just cancel it
+Add 'Brunch' to the calendar
 Would you be so kind as to turn off the hall light?
 I'd like the bedroom blind opened
 Complete all tasks
