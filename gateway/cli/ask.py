@@ -89,7 +89,7 @@ class _There:
 async def ask(
     words: tuple[str, ...], yes: bool, preview: bool, zone: str, locale: str, wait: float, tenant: str
 ) -> None:
-    """Say what you want: it is planned over your tools, without a model, and carried out once you say yes.
+    """Say what you want: it is planned over your tools, and carried out once you say yes.
 
     It asks rather than guesses, and a question changes nothing."""
     async with AsyncExitStack() as opened:
