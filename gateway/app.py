@@ -94,8 +94,11 @@ def _now() -> datetime:
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _now) -> AsyncIterator[Gateway]:
-    """Open the store, take in every connector, and follow what other processes change. `clock` gives the time in UTC.
+async def open_gateway(
+    settings: Settings, secrets: Secrets, *, clock: Clock = _now, carries_out: bool = True
+) -> AsyncIterator[Gateway]:
+    """Open the store, take in every connector, and follow what other processes change. `clock` gives the time in UTC. Whoever stays
+    only for a moment does not carry out intents: it would cut off what it began.
 
     Raises StoreFailed, SettingsBroken, or BadRequest where the policies are broken.
     """
@@ -191,7 +194,8 @@ async def open_gateway(settings: Settings, secrets: Secrets, *, clock: Clock = _
             clock=clock,
             new_id=_new_id,
         )
-        _keep_running(opened, intents.keep_going(), standings.keep_going())
+        if carries_out:
+            _keep_running(opened, intents.keep_going(), standings.keep_going())
         planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         yield Gateway(
             settings=settings,

@@ -1,5 +1,6 @@
 """`factotum intents`, as a person types it: each command in a process of its own, here and at another gateway."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from gateway.core.catalog import all_scopes
 from gateway.core.plan import Plan
 from gateway.core.principal import OPERATOR
+from gateway.settings import IntentSettings
 from tests.conftest import Door, open_door
 from tests.edge.test_mcp_clients import served
 from tests.remote.test_login import Terminal, terminal
@@ -33,6 +35,22 @@ async def test_an_intent_is_looked_at_answered_taken_back_and_told_where_the_sto
     await tells_it_all(terminal, run.id, shop)
     code, _, wrong = await terminal.run("intents", "cancel", run.id)
     assert (code, "factotum: The intent is compensated already." in wrong) == (1, True), wrong
+
+
+async def test_a_command_that_only_looks_carries_nothing_out(shop: Shop, terminal: Terminal, tmp_path: Path) -> None:
+    shop.slow_s = 3
+    async with open_door(tmp_path / ".factotum", intents=IntentSettings(lease_s=1)) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        me = msgspec.structs.replace(OPERATOR, scopes=all_scopes(door.gateway.published.current.catalog))
+        tea = step("tea", "keyed", item=literal("tea"))
+        run = await door.gateway.intents.start(me, msgspec.convert(plan(tea), Plan), "execute", "cli")
+        await shop.arrived.wait()
+    shop.slow_s, shop.writes = 0, []
+    await asyncio.sleep(1.5)
+    assert (await terminal.run("call", "orders"))[0] == 0
+    code, said, wrong = await terminal.run("intents", "events", run.id)
+    assert (code, [line.split()[1] for line in said.splitlines()]) == (0, ["received", "sending"]), wrong
+    assert shop.writes == [], "what is due is for whoever stays to see its end"
 
 
 async def test_and_at_another_gateway(door: Door, shop: Shop, token: str, terminal: Terminal) -> None:

@@ -97,7 +97,7 @@ async def ask(
         if remote is not None:
             asking: Asking = _There(remote)
         else:
-            gateway = await opened.enter_async_context(open_here())
+            gateway = await opened.enter_async_context(open_here(carries_out=True))
             asking = _Here(gateway, await operator(gateway, tenant))
         shown = await asking.plan(" ".join(words), zone, locale)
         plan = _print_planned(shown)

@@ -40,8 +40,8 @@ waiting = click.option(
 
 
 @asynccontextmanager
-async def _here(tenant: str) -> AsyncIterator[tuple[Gateway, Principal]]:
-    async with open_here() as gateway:
+async def _here(tenant: str, *, carries_out: bool = False) -> AsyncIterator[tuple[Gateway, Principal]]:
+    async with open_here(carries_out=carries_out) as gateway:
         yield gateway, await operator(gateway, tenant)
 
 
@@ -98,7 +98,7 @@ async def answer_intent(intent: str, values: str, wait: float, tenant: str) -> N
         body = {"values": told, "wait_s": wait}
         print_intent(remote.post(f"/v1/intents/{segment(intent)}/inputs", IntentShown, body))
         return
-    async with _here(tenant) as (gateway, me):
+    async with _here(tenant, carries_out=True) as (gateway, me):
         await gateway.intents.answer(me, intent, told)
         print_intent(show_run(await gateway.runs.wait(me, intent, wait)))
 
@@ -129,7 +129,7 @@ async def undo_intent(intent: str, wait: float, tenant: str) -> None:
         remote.post(f"{path}/undo", IntentShown)
         print_intent(remote.get(path, IntentShown))
         return
-    async with _here(tenant) as (gateway, me):
+    async with _here(tenant, carries_out=True) as (gateway, me):
         await gateway.intents.undo(me, intent)
         print_intent(show_run(await gateway.runs.wait(me, intent, wait)))
 
