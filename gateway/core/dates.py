@@ -106,7 +106,18 @@ def read_dates(text: str, now: datetime, locale: str) -> tuple[Entity, ...]:
     repeats, used = _repeated(text, repeats, times)
     joined = [one for one in joined if one.span not in used]
     lengths = _free(_durations(text), [*taken, *joined, *repeats])
-    return tuple(sorted([*moments, *joined, *repeats, *lengths], key=lambda one: one.span.start))
+    found = sorted([*moments, *joined, *repeats, *lengths], key=lambda one: one.span.start)
+    return tuple(_with_roles(text, found))
+
+
+def _with_roles(text: str, found: Sequence[Entity]) -> Iterator[Entity]:
+    """`To Friday` ends something only where something began: `move it to Friday` does not."""
+    has_begun = False
+    for one in found:
+        is_end = has_begun or re.search(r"\b(?:until|till|before)\s*$", text[: one.span.start], re.IGNORECASE)
+        is_end = is_end or re.match(r"until|till|before|by", text[one.span.start :], re.IGNORECASE)
+        has_begun = has_begun or one.role == "start"
+        yield structs.replace(one, role="") if one.role == "end" and not is_end else one
 
 
 def _free(found: Iterator[Entity], taken: Sequence[Entity]) -> list[Entity]:

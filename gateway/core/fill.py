@@ -172,7 +172,12 @@ def fill_arguments(
             arguments[each.name], sure[each.name] = ask_for(each, doubt), doubt.sure if doubt else 0.0
             asked.append(each.name)
             used += [doubt.span] if doubt is not None and is_choice else []
-    return Filled(_shaped(arguments), sure, tuple(asked), tuple(used))
+    shaped = _shaped(arguments)
+    for each in tops:
+        if each.required and each.name not in shaped:
+            shaped[each.name], sure[each.name] = ask_for(each), 0.0
+            asked.append(each.name)
+    return Filled(shaped, sure, tuple(asked), tuple(used))
 
 
 def _members(one: Wanted) -> list[Wanted]:
@@ -187,7 +192,7 @@ def _members(one: Wanted) -> list[Wanted]:
             return [one]
         member = _wanted(f"{one.name}/{name}", one.place.at(f"/{name}"), one.required and name in needed)
         members.append(structs.replace(member, words=(*one.words, *split(name)), needed=name in needed))
-    return members if any(member.required for member in members) or not one.required else [one]
+    return members
 
 
 def _is_begun(one: Wanted, arguments: Mapping[str, Source]) -> bool:
@@ -427,11 +432,8 @@ def _string_offers(
 
 def _is_when(one: Wanted) -> bool:
     is_named = bool(set(one.words) & DAYS) and not set(one.words) & {"zone", "timezone", "id"}
-    return is_named and (
-        _is_clock(one)
-        or bool(re.search(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", one.description, re.IGNORECASE))
-        or bool(set(one.words) & named("date start end deadline due"))
-    )
+    is_told = bool(re.search(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", one.description, re.IGNORECASE))
+    return _is_clock(one) or (is_named and (is_told or bool(set(one.words) & named("date start end deadline due"))))
 
 
 def _day_offers(one: Wanted, every: Sequence[Wanted], inside: Sequence[Entity]) -> Iterator[Offer]:

@@ -154,6 +154,7 @@ def test_a_country_and_another_language_decide() -> None:
         ("between 12 and 1 pm tomorrow", [("start", at(5, 12)), ("end", at(5, 13))]),
         ("from 3 to 5 pm", [("start", time(15)), ("end", time(17))]),
         ("from Monday to Friday", [("start", date(2026, 3, 9)), ("end", date(2026, 3, 13))]),
+        ("move it to Friday", [("", date(2026, 3, 6))]),
         ("until Friday", [("end", date(2026, 3, 6))]),
     ],
 )

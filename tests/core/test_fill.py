@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.entities import read_entities
 from gateway.core.fill import SURE_TO_WRITE, Filled, fill_arguments, names_thing, wanted_of
-from gateway.core.plan import Default, Literal, Plan, Slot, Span, Step
+from gateway.core.plan import Default, Literal, Plan, Shape, Slot, Source, Span, Step
 from gateway.core.plan_check import check_plan
 from gateway.core.question import read_clauses
 from gateway.core.tool import Tool
+from tests.core.test_compile import tool_of
 from tests.household_tools import household_tools
 
 TOOLS = household_tools()
@@ -132,3 +133,82 @@ def test_a_required_argument_that_nobody_said_is_a_question_and_no_guess() -> No
     filled = fill(tool.name, "make it warmer")
     assert filled.asked == ("thermostat_id", "target_c")
     assert all(isinstance(one, Slot) for one in filled.arguments.values())
+
+
+SHAPES = {
+    "start": {
+        "type": "object",
+        "properties": {
+            "date": {"type": "string", "format": "date"},
+            "dateTime": {"type": "string", "format": "date-time"},
+        },
+    },
+    "rings": {"type": "string", "description": "HH:MM, 24 hours", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"},
+    "open_percent": {
+        "type": "integer",
+        "description": "0 is closed and 100 is fully open.",
+        "minimum": 0,
+        "maximum": 100,
+    },
+    "city": {"type": "string"},
+    "delivery": {
+        "type": "object",
+        "required": ["day", "slot"],
+        "properties": {
+            "day": {"type": "string", "format": "date"},
+            "slot": {"type": "string", "enum": ["morning", "evening"]},
+        },
+    },
+    "text": {"type": "string"},
+    "seconds": {"type": "integer", "minimum": 1},
+    "price": {
+        "type": "object",
+        "required": ["amount", "currency"],
+        "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}},
+    },
+}
+
+
+def tool_with(*names: str) -> Tool:
+    schema = {"type": "object", "properties": {name: SHAPES[name] for name in names}, "required": list(names)}
+    content = {"application/json": {"schema": schema}}
+    return tool_of({"operationId": "make", "requestBody": {"required": True, "content": content}, "responses": {}})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("start", "Move it to tomorrow at 19:00", {"dateTime": "2026-03-05T19:00:00+01:00"}),
+        ("start", "Move it to tomorrow", {"date": "2026-03-05"}),
+        ("rings", "Ring at 7:20", "07:20"),
+        ("rings", "Ring at half past nine pm", "21:30"),
+        ("open_percent", "Close it", 0),
+        ("open_percent", "Open it", 100),
+        ("open_percent", "Open it to 40 percent", 40),
+        ("city", "What is the weather in New York", "New York"),
+        ("delivery", "Bring it on Saturday in the morning", {"day": "2026-03-07", "slot": "morning"}),
+        ("text", "Remind me tomorrow at noon to call the bank", "call the bank"),
+        ("text", "Remind me at ten to seven to call the bank", "call the bank"),
+        ("seconds", "Set a timer for an hour and 30 minutes", 5400),
+        ("price", "Pay €12.50", {"amount": "12.50", "currency": "EUR"}),
+    ],
+)
+def test_arguments_of_many_shapes_are_filled(name: str, text: str, expected: Any) -> None:
+    tool = tool_with(name)
+    filled = fill_arguments(tool, text, Span(0, len(text)), read_entities(text, NOW, "en"))
+    assert plain(filled.arguments[name]) == expected
+
+
+def test_what_an_object_lacks_is_asked_and_what_it_has_stays() -> None:
+    text = "Bring it on Saturday"
+    filled = fill_arguments(tool_with("delivery"), text, Span(0, len(text)), read_entities(text, NOW, "en"))
+    delivery = filled.arguments["delivery"]
+    assert isinstance(delivery, Shape)
+    assert isinstance(delivery.members["slot"], Slot)
+    assert filled.asked == ("delivery/slot",)
+
+
+def plain(source: Source) -> Any:
+    if isinstance(source, Shape):
+        return {name: plain(one) for name, one in source.members.items()}
+    return source.value if isinstance(source, Literal) else source
