@@ -139,10 +139,15 @@ def test_models_of_search_are_served_by_a_process_of_their_own(tmp_path: Path) -
         assert "Traceback" not in rest
 
 
+def test_what_comes_along_is_served_where_nothing_is_named(tmp_path: Path) -> None:
+    with running(tmp_path, "rank", "serve", "--port", "0", "--device", "cpu", until=" at http") as (_, told):
+        assert "factotum-encoder-1" in told
+        assert "factotum-reranker-6" in told
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        ((), "--model, --reranker or both"),
         (("--model", "reranker"), "is a reranker, and an encoder is needed"),
         (("--reranker", "reranker", "--secret", "models"), "FACTOTUM_SECRET_MODELS"),
         (("--reranker", "reranker", "--device", "nowhere"), "no device 'nowhere'"),

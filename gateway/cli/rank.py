@@ -12,6 +12,7 @@ from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err
 from gateway.edge.models import ModelBounds, ModelDoor
 from gateway.errors import BadRequest
+from gateway.ranking import OWN_RERANKERS, SHIPPED
 from gateway.serve import bind, serve_app_forever, url_of
 from gateway.settings import load_secrets
 from gateway.telemetry import ModelMetrics
@@ -47,10 +48,11 @@ async def serve_models(
     texts_max: int,
     body_bytes_max: int,
 ) -> None:
-    """Serve an encoder, a reranker, or both, in the wire forms of OpenAI, TEI and Cohere, until interrupted."""
+    """Serve an encoder, a reranker, or both, in the wire forms of OpenAI, TEI and Cohere, until interrupted. Where neither is
+    named: the encoder and the full reranker that come along."""
     settings = settings_here(serves=True)
     if model is None and reranker is None:
-        raise BadRequest("There is nothing to serve: name --model, --reranker or both.")
+        model, reranker = SHIPPED / "encoder", OWN_RERANKERS["full"]
     secrets = load_secrets(os.environ, settings)
     if secret and not secrets.get(secret):
         variable = f"FACTOTUM_SECRET_{secret.upper().replace('-', '_')}"
