@@ -157,6 +157,10 @@ class Intents:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
         return flows
 
+    def flows_of(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
+        """The flows of a plan that held once, as its tools are now."""
+        return self._flows(principal, plan, self._discovery.view(principal)).all()
+
     def _flows(self, principal: Principal, plan: Plan, view: View) -> Flows:
         is_person = principal.client in self._settings.person_clients and not principal.actors
         manifests = (one.manifest for one in view.catalog.connectors.values())

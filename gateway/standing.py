@@ -21,6 +21,7 @@ from gateway.call import Asked, Calls
 from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.audit import administered
 from gateway.core.diff import fingerprint
+from gateway.core.flow import Flow
 from gateway.core.found import value_at
 from gateway.core.plan import Plan, leaves
 from gateway.core.plan import Slot as Question
@@ -68,11 +69,13 @@ log = structlog.get_logger(__name__)
 
 
 class Told(Struct, frozen=True):
-    """A standing intent with its slots, the newest first, and the next that will come."""
+    """A standing intent with its slots, the newest first, the next that will come, and the flows of its plan that harm, as its
+    tools are now."""
 
     standing: Standing
     past: tuple[Slot, ...]
     upcoming: tuple[datetime, ...]
+    flows: tuple[Flow, ...]
 
 
 class Standings:
@@ -175,7 +178,8 @@ class Standings:
         while at is not None and at < one.terms.expires_at and len(upcoming) < UPCOMING_SHOWN:
             upcoming.append(at)
             at = next_after(one.terms.trigger, one.created_at, at)
-        return Told(one, tuple(await self._store.slots(one.id, SLOTS_SHOWN)), tuple(upcoming))
+        flows = await asyncio.to_thread(self._intents.flows_of, one.principal, one.plan)
+        return Told(one, tuple(await self._store.slots(one.id, SLOTS_SHOWN)), tuple(upcoming), flows)
 
     async def approve(self, by: Principal, standing_id: str) -> Standing:
         """A yes, by somebody else, to what it does with its tools as they are now. Raises NotFound, Forbidden, or Conflict where

@@ -86,7 +86,7 @@ def came(*states: str) -> Callable[[Json], bool]:
 async def test_what_only_reads_comes_by_itself_and_its_slots_are_told(door: Door, clock: Clock) -> None:
     token = await door.key()
     one = await add(door, token, hourly(LOOK))
-    assert (one["state"], one["past"], one["tools"]) == ("active", [], ["orders"])
+    assert (one["state"], one["past"], one["tools"], one["flows"]) == ("active", [], ["orders"], [])
     assert one["upcoming"][:2] == ["2026-05-01T13:00:00Z", "2026-05-01T14:00:00Z"]
     clock.now = NOON.replace(hour=13)
     told = await until(door, token, one, clock, came("done"))

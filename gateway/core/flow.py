@@ -11,7 +11,8 @@ from gateway.core.labels import Label, Labels, Trust
 from gateway.core.manifest import Manifest
 from gateway.core.plan import Default, Item, Leaf, Plan, Ref, Slot, Step, in_order, leaves
 from gateway.core.plan import Literal as Told
-from gateway.core.sinks import Said, Sink, meets, sinks_of
+from gateway.core.reach import Place, place_of
+from gateway.core.sinks import Said, Sink, meets, sinks_of, unnamed_sinks
 from gateway.core.tool import Tool
 
 POINTER_SHOWN_MAX = 100
@@ -93,6 +94,7 @@ class Flows:
         self._steps = {step.name: step for step in plan.steps}
         self._labels = Labels(plan, tools, containment.trust)
         self._sinks_of: dict[str, tuple[Sink, ...]] = {}
+        self._roots: dict[str, Place] = {}
 
     def all(self) -> tuple[Flow, ...]:
         """Those of every step, in order, and of what looks after it. Raises Circular."""
@@ -130,12 +132,15 @@ class Flows:
         for place, leaf in values:
             label = self._labels.of(step, tool, place, leaf)
             labels |= _tell(label, (one for one in sinks if meets(one, place)))
-            flows += self._judge_value(step, tool, place, label, self._say(step, leaf))
+            named = self._unnamed(tool, place, leaf) if label.integrity == "untrusted" else ()
+            flows += self._judge_value(step, tool, place, label, self._say(step, leaf), named)
         return Judged(labels, tuple(flows))
 
-    def _judge_value(self, step: Step, tool: Tool, place: str, label: Label, origin: str) -> Iterator[Flow]:
-        """What harms about one value."""
-        met = [one for one in self._sinks(tool) if one.role in _GUARDED and meets(one, place)]
+    def _judge_value(
+        self, step: Step, tool: Tool, place: str, label: Label, origin: str, named: tuple[Sink, ...] = ()
+    ) -> Iterator[Flow]:
+        """What harms about one value; `named` are sinks that only the plan names."""
+        met = [one for one in (*self._sinks(tool), *named) if one.role in _GUARDED and meets(one, place)]
         for sink in met if label.integrity == "untrusted" else ():
             harm, at = _GUARDED[sink.role], place or sink.pointer
             why = f"{tool.name}: {at[:POINTER_SHOWN_MAX]} {_IS[harm]}, and is from {origin}: untrusted."
@@ -148,8 +153,17 @@ class Flows:
 
     def _sinks(self, tool: Tool) -> tuple[Sink, ...]:
         if tool.name not in self._sinks_of:
-            self._sinks_of[tool.name] = sinks_of(tool, self._containment.sinks.get(tool.name, {}))
+            self._sinks_of[tool.name] = sinks_of(tool, self._said(tool))
         return self._sinks_of[tool.name]
+
+    def _unnamed(self, tool: Tool, place: str, leaf: Leaf) -> tuple[Sink, ...]:
+        if tool.name not in self._roots:
+            self._roots[tool.name] = place_of(tool.input_schema)
+        value = leaf.value if isinstance(leaf, Told | Default) else None
+        return unnamed_sinks(tool, self._roots[tool.name], self._said(tool), place, value)
+
+    def _said(self, tool: Tool) -> Mapping[str, Said]:
+        return self._containment.sinks.get(tool.name, {})
 
     def _is_public(self, tool: Tool) -> bool:
         return tool.name in self._containment.public or (tool.extension is not None and tool.extension.public)

@@ -2,7 +2,7 @@
 names and formats of its schema show."""
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ _TO = ("to", "cc", "bcc", "recipient", "recipients", "torecipients", "ccrecipien
 RECIPIENTS = frozenset({*_TO, "toemail", "emailto", "toaddress"})
 EMAILS = frozenset({"email", "idn-email"})
 URLS = frozenset({"uri", "url", "iri", "uri-reference", "iri-reference", "uri-template"})
+ANYTHING = Place((True,), {})
 TIMES = frozenset({"date", "date-time", "time", "duration"})
 
 
@@ -44,6 +45,37 @@ def sinks_of(tool: Tool, said: Mapping[str, Said]) -> tuple[Sink, ...]:
         if known.get(tokens(pointer)[0]) != "none" and pointer not in {one.pointer for one in told}
     )
     return (*told, *shown)
+
+
+def unnamed_sinks(tool: Tool, root: Place, said: Mapping[str, Said], place: str, value: Any) -> tuple[Sink, ...]:
+    """Those that only a plan names, on the way to a place and within what it puts there: members that the schema has no name
+    for, because it takes any. `root` is where its arguments stand."""
+    found: dict[str, Sink] = {}
+    for path in (place, *_within(place, value)):
+        at, pointer = root, ""
+        for name in tokens(path):
+            is_named, pointer = name in at.names, f"{pointer}/{escape(name)}"
+            at = at.at(f"/{escape(name)}")
+            role = None if is_named or name.isdigit() else _role(tool, name, ANYTHING)
+            if role is not None and said.get(tokens(path)[0]) != "none":
+                found.setdefault(pointer, Sink(pointer, role, inferred=True))
+    return tuple(found.values())
+
+
+def _within(place: str, value: Any) -> Iterator[str]:
+    """The places of what holds nothing else within a value, PLACES_MAX at most."""
+    waiting = [(place, value)]
+    for _ in range(PLACES_MAX):
+        if not waiting:
+            return
+        pointer, one = waiting.pop()
+        match one:
+            case dict():
+                waiting += [(f"{pointer}/{escape(str(name))}", inner) for name, inner in one.items()]
+            case list():
+                waiting += [(f"{pointer}/{index}", inner) for index, inner in enumerate(one)]
+            case _:
+                yield pointer
 
 
 def meets(sink: Sink, place: str) -> bool:

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from gateway.core.flow import Flow
 from gateway.core.plan import Plan
 from gateway.core.principal import Principal
 from gateway.core.standing import NewStanding, SlotState, Standing, StandingState, StandingTerms
@@ -57,12 +58,13 @@ class StandingList(Struct, frozen=True):
 
 class StandingShown(StandingSummary, frozen=True):
     """`upcoming` are the next slots, without their jitter; `past` those that came, the newest first. `tools` are those that
-    were granted, as they were then."""
+    were granted, as they were then; `flows` are those of the plan that harm, so that each run asks for a yes to them."""
 
     terms: StandingTerms
     plan: Plan
     tools: tuple[str, ...]
     approved_by: str
+    flows: tuple[Flow, ...]
     upcoming: tuple[datetime, ...]
     past: tuple[SlotShown, ...]
 
@@ -148,6 +150,7 @@ def show_standing(told: Told) -> StandingShown:
         plan=one.plan,
         tools=tuple(sorted(one.fingerprints)),
         approved_by=one.approved_by,
+        flows=told.flows,
         upcoming=told.upcoming,
         past=tuple(SlotShown(slot.at, slot.state, slot.changed_at, slot.run, slot.detail) for slot in told.past),
     )

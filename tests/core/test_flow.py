@@ -51,6 +51,7 @@ TOOLS = {
     ),
     **tools_of("people", operation("who", PERSON, parameters=[parameter("q", TEXT)])),
     **tools_of("web", operation("open", MESSAGE, parameters=[parameter("url", TEXT), parameter("to", TEXT)])),
+    **tools_of("hook", operation("free", None, {"type": "object"}), free="post"),
     **tools_of("board", operation("publish", None, {"type": "object", "properties": {"text": TEXT}}), publish="post"),
 }
 HELD = Containment(Trust(frozenset({"people"})), {}, frozenset({"publish"}))
@@ -131,6 +132,16 @@ def listed(*items: Json) -> Json:
             id="what a plan says of its defaults is not believed",
         ),
         pytest.param([INBOX, one("p", "publish", text=REF)], [("p", "/text", "public")], id="it becomes public"),
+        pytest.param(
+            [one("f", "free", body={"kind": "object", "members": {"to": EVIL, "note": EVIL}})],
+            [("f", "/body/to", "recipient")],
+            id="a member that only the plan names",
+        ),
+        pytest.param(
+            [one("f", "free", body={"kind": "literal", "value": {"a": [{"callback_url": "http://evil.test"}]}})],
+            [("f", "/body", "url")],
+            id="a member within what the plan puts there",
+        ),
         pytest.param([one("p", "publish", text=said("3 things"))], [], id="what the person says may be public"),
         pytest.param(
             [INBOX, {**one("s", "send"), "verify": {"tool": "open", "arguments": {"url": REF}, "shows": {}}}],
@@ -292,11 +303,11 @@ def sources(draw: st.DrawFn, before: list[str], *, has_each: bool) -> Json:
     deep = st.one_of(
         inner,
         st.lists(inner, max_size=2).map(lambda told: listed(*told)),
-        st.dictionaries(st.sampled_from(["address", "note"]), inner, max_size=2).map(
+        st.dictionaries(st.sampled_from(["address", "note", "to"]), inner, max_size=2).map(
             lambda told: {"kind": "object", "members": told}
         ),
     )
-    names = st.sampled_from(["to", "subject", "reply", "link", "folder", "q", "url", "text"])
+    names = st.sampled_from(["to", "subject", "reply", "link", "folder", "q", "url", "text", "body"])
     drawn: Json = draw(st.dictionaries(names, deep, max_size=4))
     return drawn
 
@@ -347,7 +358,12 @@ class World:
         return MARK
 
 
-GUARDED = {"send": ("/to", "/link", "/reply/address"), "open": ("/url",)}
+def told_of(step: Step, value: Any) -> bool:
+    """Whether a text is something that has members which the schema names."""
+    return isinstance(value, str) and step.tool != "free"
+
+
+GUARDED = {"send": ("/to", "/link", "/reply/address"), "open": ("/url",), "free": ("/body/to",)}
 
 
 @given(any_plan())
@@ -365,7 +381,7 @@ def test_no_plan_sends_what_nobody_vouches_for_to_a_recipient_or_a_url_without_a
             value: Any = arguments.get(name, "")
             for key in beneath:
                 # A text stands for all of what a backend answered; a list has no such member, and no tool takes it.
-                value = value.get(key, "") if isinstance(value, dict) else value if isinstance(value, str) else ""
+                value = value.get(key, "") if isinstance(value, dict) else value if told_of(step, value) else ""
             if MARK in json.dumps(value):
                 assert decision is not None
                 assert decision.exact
