@@ -98,6 +98,7 @@ PLANS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "Create an event called Yoga tomorrow from 18:00 to 19:00":
         [("calendar_create_event", {"title": "Yoga", "start": "2026-03-05T18:00:00", "end": "2026-03-05T19:00:00"})],
     "Delete the dentist": [("calendar_delete_event", {"event_id": "?"})],
+    "Delete messages": [("mail_delete_message", {"message_id": "?"})],
     "Cancel the dinner with Mira": [("calendar_delete_event", {"event_id": "evt-11"})],
     "Mail mira@home.example that I am late":
         [("mail_send_message", {"to": ["mira@home.example"], "text": "I am late", "subject": "?"})],

@@ -1,0 +1,272 @@
+"""Which things a wish is about: found by reading the tool that lists them, and told apart by the words. Reads, writes nothing."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct, structs
+
+from gateway.core.agree import calls_itself, content, explains
+from gateway.core.english import words_of
+from gateway.core.entities import stem
+from gateway.core.fill import QUERIES, TITLES, Filled, Wanted, ask_for, wanted_of
+from gateway.core.listing import Listing, lister_of
+from gateway.core.match import (
+    ALL,
+    Match,
+    Thing,
+    capture,
+    is_plural,
+    labels_of,
+    list_at,
+    match_things,
+    on_day,
+    read_things,
+)
+from gateway.core.noun import singular, split
+from gateway.core.option import PAGES
+from gateway.core.plan import Item, Literal, Ref, Slot, Source, Span, Step, When
+from gateway.core.said import Said, is_used
+from gateway.core.tool import Tool
+from gateway.planners.base import Sight, Unseen
+
+LOOKS_MAX = 20
+LOOK_PAGES_MAX = 5
+SINGLE_STEPS_MAX = 10
+CHOICES_MAX = 20
+NAMED_MAX = 8
+TIMELY = frozenset(["date", "time", "datetime", "range", "duration", "recurrence"])
+# What no thing is called by.
+NO_NAMES = frozenset(["quantity", "money", "url"])
+
+
+class Resolved(Struct, frozen=True):
+    """Where the id of a thing comes from: `before` are steps before, `each` the list that the call is made for; `many` are ids of
+    calls of their own. `explained` are the stems that told it, `plain` those that any such thing goes by, `unknown` those that
+    are in none, and `used` the days that told it. `problem` says why there is none, "" where there is one."""
+
+    source: Source | None = None
+    before: tuple[Step, ...] = ()
+    each: Ref | None = None
+    when: When | None = None
+    many: tuple[Any, ...] = ()
+    explained: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
+    used: tuple[Span, ...] = ()
+    because: str = ""
+    problem: str = ""
+    looked_for: tuple[str, ...] = ()
+
+
+class Looking:
+    """Reads for one plan: each once, LOOKS_MAX of them."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        self._seen: dict[str, Any] = {}
+
+    async def things(self, listing: Listing, arguments: Mapping[str, Any]) -> list[Any]:
+        """What a tool lists. Raises Unseen."""
+        name, key = listing.tool.name, f"{listing.tool.name} {sorted(arguments.items())}"
+        if self._sight.look is None:
+            raise Unseen("nothing can be looked up here")
+        if key not in self._seen:
+            if len(self._seen) >= LOOKS_MAX:
+                raise Unseen(f"more than {LOOKS_MAX} lists would have to be read")
+            pages = {PAGES: LOOK_PAGES_MAX} if PAGES in listing.tool.options else {}
+            self._seen[key] = await self._sight.look(name, {**arguments, **pages})
+        return list_at(self._seen[key], listing.items)
+
+
+class Things:
+    """The things of one wish; `name` is that of its step."""
+
+    def __init__(self, said: Said, sight: Sight, looking: Looking, name: str) -> None:
+        self._said = said
+        self._sight = sight
+        self._looking = looking
+        self._name = name
+
+    async def find(self, tool: Tool, one: Wanted, filled: Filled, depth: int) -> Resolved:
+        """The id for an argument, by listing and by what was said."""
+        listing = lister_of(tool, one, self._sight.tools)
+        if listing is None or depth == 0 or self._sight.look is None:
+            return Resolved(ask_for(one))
+        of: dict[str, Source] = {}
+        for needed in wanted_of(listing.tool):
+            if needed.required and set(needed.words) & QUERIES:
+                words = self._said.content(filled.used)
+                plain = explains(tool) | explains(listing.tool)
+                asked = " ".join(words[each] for each in words if each not in plain | {stem(self._said.verb)})
+                if not asked:
+                    return Resolved(ask_for(one))
+                of[needed.name] = Literal(asked)
+            elif needed.required:
+                of[needed.name] = (await self.find(listing.tool, needed, filled, depth - 1)).source or ask_for(needed)
+        if not all(isinstance(source, Literal) for source in of.values()):
+            return Resolved(ask_for(one))
+        try:
+            values = {name: source.value for name, source in of.items() if isinstance(source, Literal)}
+            listed = await self._looking.things(listing, values)
+            more = await self._beside(listing)
+        except Unseen as error:
+            return Resolved(problem=f"{listing.tool.title}: {error}.", looked_for=(listing.tool.name,))
+        things = read_things(listed, listing.key, more)
+        timely = [each for each in self._said.entities if each.kind in TIMELY]
+        days = [each for each in timely if each.kind == "date" and each.sure and not is_used(each.span, filled.used)]
+        named = frozenset().union(*(thing.name for thing in things))
+        apart = [each for each in self._said.entities if each.kind in TIMELY | NO_NAMES]
+        apart = [each for each in apart if not set(content(self._said.text, each.span)) <= named]
+        spans = (*_values_said(filled), *(each.span for each in apart))
+        said = self._said.words(spans)
+        plain = explains(tool) | explains(listing.tool) | _plain_of(listing, self._sight.tools)
+        match = match_things(things, said, plain)
+        if match.unknown and (asking := _query_of(listing.tool)):
+            things, match = await self._searched(listing, values, asking, said, plain, more, things)
+        if not match.things and not match.unknown and (sides := self._sides(things, spans, plain)):
+            match = sides
+        used: tuple[Span, ...] = ()
+        for day in days:
+            if narrowed := on_day(match.things, day.value.isoformat()):
+                match, used = structs.replace(match, things=narrowed), (*used, day.span)
+        chosen = self._chosen(tool, one, listing, things, match, of)
+        return structs.replace(chosen, plain=plain, used=used)
+
+    def _sides(self, things: Sequence[Thing], spans: Sequence[Span], plain: frozenset[str]) -> Match | None:
+        """`In the study and the nursery`: what fits before the `and`, and what fits behind it."""
+        for word in words_of(self._said.told):
+            if word.text != "and":
+                continue
+            middle = self._said.span.start + word.start
+            halves = (Span(self._said.span.start, middle), Span(middle, self._said.span.end))
+            matches = [
+                match_things(things, frozenset(content(self._said.text, half, tuple(spans))), plain) for half in halves
+            ]
+            if all(one.things and one.by for one in matches):
+                both = tuple(thing for thing in things if any(thing in one.things for one in matches))
+                return Match(both, matches[0].by | matches[1].by, frozenset())
+        return None
+
+    async def _searched(
+        self,
+        listing: Listing,
+        values: Mapping[str, Any],
+        asking: str,
+        said: frozenset[str],
+        plain: frozenset[str],
+        more: Mapping[Any, frozenset[str]],
+        known: tuple[Thing, ...],
+    ) -> tuple[tuple[Thing, ...], Match]:
+        """What the tool finds by the words that are left."""
+        words = self._said.content()
+        query = " ".join(words[each] for each in words if each in said - plain)
+        things: tuple[Thing, ...] = ()
+        for asked in dict.fromkeys([query, *(singular(word) for word in query.split())]):
+            try:
+                listed = await self._looking.things(listing, {**values, asking: asked})
+            except Unseen:
+                break
+            if things := read_things(listed, listing.key, more):
+                break
+        return things or known, match_things(things or known, said, plain)
+
+    async def _beside(self, listing: Listing) -> dict[Any, frozenset[str]]:
+        """What the things of a list name by id, told by the words of those: the room of a lamp."""
+        more: dict[Any, frozenset[str]] = {}
+        for other in listing.beside(self._sight.tools):
+            try:
+                for thing in read_things(await self._looking.things(other, {}), other.key):
+                    more[thing.id] = thing.name
+            except Unseen:
+                continue
+        return more
+
+    def _chosen(
+        self, tool: Tool, one: Wanted, listing: Listing, things: Sequence[Thing], match: Match, of: Mapping[str, Source]
+    ) -> Resolved:
+        names = tuple(thing.label for thing in things[:CHOICES_MAX])
+        what = listing.noun or " ".join(one.words)
+        if not things:
+            return Resolved(problem=f"There is no {what}.", looked_for=(listing.tool.name,))
+        if match.unknown or not match.things:
+            told = " ".join(self._said.content().get(each, each) for each in sorted(match.unknown)) or self._said.told
+            return Resolved(
+                unknown=match.unknown, looked_for=names, explained=match.by,
+                problem=f"There is no {what} “{told}”; there {'are' if len(things) > 1 else 'is'} {_some(names)}.",
+            )  # fmt: skip
+        if len(match.things) == 1:
+            thing = match.things[0]
+            literal = Literal(_as(one, thing.id), self._said.where(match.by) or self._said.span)
+            return Resolved(literal, explained=match.by, because=f"The {what} “{thing.label}” is {thing.id}.")
+        if self._means_all(tool, listing, match):
+            return self._every(one, listing, things, match, of)
+        offered = match.things[:CHOICES_MAX]
+        called = labels_of(offered)
+        choices = [{"const": _as(one, each.id), "title": label} for each, label in zip(offered, called, strict=True)]
+        labels = ", ".join(called)
+        kind = "string" if isinstance(_as(one, match.things[0].id), str) else "integer"
+        question = f"Which {what}: {labels}?"[:1_000]
+        return Resolved(Slot(question, {"type": kind, "anyOf": choices}), explained=match.by, because=question)
+
+    def _means_all(self, tool: Tool, listing: Listing, match: Match) -> bool:
+        """Whether all that fit are meant: `all`, a plural, or each by its name. What destroys needs to be told which, or `all`."""
+        words = [word.text for word in words_of(self._said.told)]
+        if "both" in words:
+            return len(match.things) == 2
+        if set(words) & ALL or ("and" in words and all(each.name <= match.by for each in match.things)):
+            return True
+        has_plural = any(is_plural(word) and stem(word) in explains(listing.tool) for word in words)
+        return has_plural and (bool(match.by) or tool.effect != "destructive")
+
+    def _every(
+        self, one: Wanted, listing: Listing, things: Sequence[Thing], match: Match, of: Mapping[str, Source]
+    ) -> Resolved:
+        """All that fit: for each item of the list where one field tells them, else call by call."""
+        labels = ", ".join(thing.label for thing in match.things)
+        because = f"{len(match.things)} of {len(things)} fit: {labels}."
+        name = f"{self._name}-list"
+        where = None if len(match.things) == len(things) else capture(things, match.things)
+        if where is not None or len(match.things) == len(things):
+            arguments = {**of, **({PAGES: Literal(LOOK_PAGES_MAX)} if PAGES in listing.tool.options else {})}
+            return Resolved(
+                Item(listing.key, as_text=listing.as_text),
+                (Step(name, listing.tool.name, arguments),),
+                Ref(name, listing.items),
+                When(Item(where[0]), {"const": where[1]}) if where is not None else None,
+                explained=match.by, because=because,
+            )  # fmt: skip
+        if len(match.things) > SINGLE_STEPS_MAX:
+            return Resolved(problem=f"{because} That is more than {SINGLE_STEPS_MAX} at a time.")
+        span = self._said.where(match.by) or self._said.span
+        ids = tuple(_as(one, thing.id) for thing in match.things)
+        return Resolved(Literal(ids[0], span), many=ids, explained=match.by, because=because)
+
+
+def _values_said(filled: Filled) -> list[Span]:
+    """The characters of values, but for those of titles: what is called so may be what is meant."""
+    return spans_of({name: one for name, one in filled.arguments.items() if not set(split(name)) & (TITLES | QUERIES)})
+
+
+def spans_of(sources: Mapping[str, Source]) -> list[Span]:
+    return [one.span for one in sources.values() if isinstance(one, Literal) and one.span is not None]
+
+
+def _plain_of(listing: Listing, tools: Mapping[str, Tool]) -> frozenset[str]:
+    """The words that what its things name by id go by: `room`."""
+    return frozenset().union(*(calls_itself(other.tool) for other in listing.beside(tools)))
+
+
+def _query_of(tool: Tool) -> str:
+    """The argument by which a tool that lists searches, "" where there is none."""
+    return next((one.name for one in wanted_of(tool) if set(one.words) & QUERIES and "string" in one.kinds), "")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_MAX
+    return ", ".join(names[:NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+
+
+def _as(one: Wanted, value: Any) -> Any:
+    """The id as the argument takes it: a number as text where that is what it takes."""
+    is_text = "string" in one.kinds or not one.kinds
+    return str(value) if is_text and isinstance(value, int) and not isinstance(value, bool) else value
