@@ -52,13 +52,14 @@ DOCUMENT: Json = {
 @dataclass
 class Shop:
     """`mode`: it `works`, `lies` (answers and does nothing), or `dies` (does it and answers nothing). Every write is counted
-    by what it wrote, in `writes`. `slow_s`: how long it takes to answer."""
+    by what it wrote, in `writes`. `slow_s`: how long it takes to answer a write, `slow_reads_s` a read."""
 
     orders: dict[int, Json] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     keys: dict[str, Json] = field(default_factory=dict)
     mode: str = "works"
     slow_s: float = 0.0
+    slow_reads_s: float = 0.0
     url: str = ""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -73,8 +74,7 @@ class Shop:
         mode = self.mode if is_write else "works"
         status, answer = self._answer(scope["method"], scope["path"], headers, json.loads(body or b"null"), mode)
         self.arrived.set()
-        if is_write:
-            await asyncio.sleep(self.slow_s)
+        await asyncio.sleep(self.slow_s if is_write else self.slow_reads_s)
         if mode == "dies":
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"99")]})
             raise ConnectionError("it dies between effect and answer")

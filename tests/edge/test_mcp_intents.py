@@ -1,12 +1,18 @@
 """Intents over MCP, through the official client in both eras: handed over, asked about, answered, looked at, cancelled."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import httpx2
 import mcp.types
 import pytest
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
+from mcp.client.streamable_http import streamable_http_client
+from pydantic import ConfigDict
 
 from gateway.core.toolset import Toolset
 from gateway.edge.approvals import DECIDE
@@ -15,7 +21,7 @@ from tests.conftest import Door, open_door
 from tests.edge.test_mcp_approvals import client
 from tests.edge.test_mcp_clients import served
 from tests.shop import DOCUMENT, Shop
-from tests.test_intent import POLICIES, TEA, Json, literal, plan, shop, step, token
+from tests.test_intent import POLICIES, TEA, Json, literal, plan, ref, shop, step, token
 from tests.test_rejections import lines
 
 __all__ = ["shop", "token"]  # Fixtures.
@@ -222,22 +228,146 @@ async def test_the_tools_for_intents_can_be_left_out(opens: Callable[..., Any], 
                 await one.call_tool("fulfil_intent", {"plan": plan(TEA)})
 
 
+TASKS = "io.modelcontextprotocol/tasks"
+
+
+class Task(mcp.types.Result):
+    result_type: Literal["task"] = "task"
+    task_id: str
+    status: str
+
+
+class GetTask(mcp.types.Request[dict[str, Any], Literal["tasks/get", "tasks/update", "tasks/cancel"]]):
+    name_param = "taskId"
+    method: Literal["tasks/get", "tasks/update", "tasks/cancel"] = "tasks/get"
+    params: dict[str, Any]
+
+
+class Told(mcp.types.Result):
+    model_config = ConfigDict(extra="allow")
+
+
+class Following(ClientExtension):
+    """What the official client does with a task: asks for it until it has ended, and has `answers` for what it asks."""
+
+    identifier = TASKS
+
+    def __init__(self, *answers: Json) -> None:
+        self.answers = [*answers]
+        self.seen: list[str] = []
+
+    def claims(self) -> list[ResultClaim[Task]]:
+        return [ResultClaim(result_type="task", model=Task, resolve=self.resolve)]
+
+    async def ask(self, session: Any, method: str, **params: Any) -> Json:
+        request = GetTask(method=method, params=params)
+        told: Json = (await session.send_request(request, Told)).model_dump(by_alias=True)
+        return told
+
+    async def resolve(self, begun: Task, context: ClaimContext) -> mcp.types.CallToolResult:
+        self.seen.append(begun.status)
+        for _ in range(200):
+            told = await self.ask(context.session, "tasks/get", taskId=begun.task_id)
+            if told["status"] != self.seen[-1]:
+                self.seen.append(told["status"])
+            if told["status"] == "completed":
+                return mcp.types.CallToolResult.model_validate(told["result"])
+            if told["status"] == "cancelled":
+                return mcp.types.CallToolResult(content=[], is_error=True)
+            if told["status"] == "input_required" and self.answers:
+                ((key, request),) = told["inputRequests"].items()
+                assert request["method"] == "elicitation/create"
+                answer = {key: self.answers.pop(0)}
+                await self.ask(context.session, "tasks/update", taskId=begun.task_id, inputResponses=answer)
+            await asyncio.sleep(0.05)
+        raise AssertionError(told)
+
+
+@asynccontextmanager
+async def follower(url: str, token: str, following: Following, asked: Any = None) -> AsyncIterator[mcp.Client]:
+    async with (
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http,
+        mcp.Client(
+            streamable_http_client(url, http_client=http),
+            mode="auto",
+            elicitation_callback=asked,
+            extensions=[following],
+        ) as one,
+    ):
+        yield one
+
+
+async def test_an_intent_that_goes_on_is_a_task_for_a_client_that_follows_tasks(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.slow_s = 0.3
+    following = Following()
+    async with served(door) as url, follower(url, token, following) as one:
+        done = await call(one, "fulfil_intent", plan=plan(TEA), wait_s=0)
+    assert (done["state"], following.seen, shop.writes) == ("done", ["working", "completed"], ["make tea"])
+
+
+async def test_a_task_asks_and_is_answered_and_whoever_declines_ends_it(door: Door, shop: Shop, token: str) -> None:
+    async def nobody(context: Any, params: Any) -> mcp.types.ElicitResult:
+        raise AssertionError("the task asks")
+
+    # It begins with a read, so that it is a task before it asks.
+    orders, less = step("all", "orders"), step("less", "change", id=ref("all", "/orders/-/id"), count=literal(1))
+    shop.orders, shop.slow_reads_s = {n: {"id": n, "item": "tea"} for n in (1, 2)}, 0.3
+    for answer, state, seen, writes in (
+        ({"action": "accept", "content": {"less/id": "2"}}, "done", "completed", ["change 2"]),
+        ({"action": "decline"}, None, "cancelled", ["change 2"]),
+    ):
+        following = Following(answer)
+        async with served(door) as url, follower(url, token, following, nobody) as one:
+            result = await one.call_tool("fulfil_intent", {"plan": plan(orders, less), "wait_s": 0})
+        assert (result.is_error, following.seen[0], following.seen[-1]) == (state is None, "working", seen)
+        assert "input_required" in following.seen
+        assert shop.writes == writes
+
+
+async def test_only_its_owner_and_a_client_that_says_so_follow_a_task(door: Door, token: str) -> None:
+    run = (await door.post("/v1/intents", token, {"plan": plan(WHICH), "wait_s": 20})).json()
+    for who, declares, code in (
+        (token, False, -32021),
+        (await door.key(), True, -32602),
+    ):
+        for method in ("tasks/get", "tasks/update", "tasks/cancel"):
+            told = await on_the_wire(door, who, {}, method=method, name=run["id"], declares=declares)
+            assert told["error"]["code"] == code, (method, told)
+    gone = await on_the_wire(door, token, {}, method="tasks/cancel", name=run["id"], declares=True)
+    assert gone["result"]["resultType"] == "complete"
+    told = await on_the_wire(door, token, {}, method="tasks/get", name=run["id"], declares=True)
+    assert (told["result"]["status"], told["result"]["ttlMs"]) == ("cancelled", None)
+
+
 async def on_the_wire(
-    door: Door, token: str, arguments: Json, *, name: str = "fulfil_intent", meta: Json | None = None, **params: Any
+    door: Door,
+    token: str,
+    arguments: Json,
+    *,
+    name: str = "fulfil_intent",
+    meta: Json | None = None,
+    method: str = "tools/call",
+    declares: bool = False,
+    **params: Any,
 ) -> Json:
-    """One tools/call as it is in 2026-07-28, by a client that shows forms."""
+    """One request as it is in 2026-07-28, by a client that shows forms."""
     told = {
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+        "io.modelcontextprotocol/clientCapabilities": {
+            "elicitation": {"form": {}},
+            **({"extensions": {TASKS: {}}} if declares else {}),
+        },
         **(meta or {}),
     }
     headers = {
         "mcp-protocol-version": "2026-07-28",
-        "mcp-method": "tools/call",
+        "mcp-method": method,
         "mcp-name": name,
         "authorization": f"Bearer {token}",
     }
-    body = {"name": name, "arguments": arguments, **params, "_meta": told}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": body}
+    about = {"name": name, "arguments": arguments} if method == "tools/call" else {"taskId": name, "inputResponses": {}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**about, **params, "_meta": told}}
     answer: Json = (await door.client.post("/mcp", json=message, headers=headers)).json()
     return answer

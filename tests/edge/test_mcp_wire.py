@@ -62,7 +62,7 @@ async def test_discover_says_what_this_server_is(lamps: Door) -> None:
     assert (answer.status_code, result["supportedVersions"], result["capabilities"]) == (
         200,
         [MODERN],
-        {"tools": {"listChanged": True}, "resources": {}},
+        {"tools": {"listChanged": True}, "resources": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}},
     )
     assert (result["resultType"], result["cacheScope"], result["ttlMs"] >= 0) == ("complete", "private", True)
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "factotum"

@@ -23,6 +23,7 @@ from gateway.errors import ApprovalNeeded
 # MCP 2025-11-25, client/elicitation: URLElicitationRequiredError. The eras after it do not have it.
 URL_ELICITATION_REQUIRED = -32042
 REQUEST = "approval"
+TASKS = "io.modelcontextprotocol/tasks"
 # How long a person may take to answer what an intent asks, and the client still carries the question.
 ASKED_S = 86_400
 MESSAGE_CHARACTERS_MAX = 1_000
@@ -37,6 +38,7 @@ class _Modes(Struct, frozen=True):
 
 class _Capabilities(Struct, frozen=True):
     elicitation: _Modes | UnsetType = UNSET
+    extensions: dict[str, Raw] = {}
 
 
 class _Initialize(Struct, frozen=True):
@@ -99,12 +101,13 @@ def url_required(needed: ApprovalNeeded) -> Fault:
 def means_of(capabilities: Raw | UnsetType) -> Means:
     """How a client says that it can have a person asked. One that names no mode shows forms."""
     try:
-        told = UNSET if capabilities is UNSET else _capabilities.decode(capabilities).elicitation
+        told = _Capabilities() if capabilities is UNSET else _capabilities.decode(capabilities)
     except msgspec.DecodeError:
         return NO_MEANS
-    if told is UNSET:
-        return NO_MEANS
-    return Means(told.form is not UNSET or told.url is UNSET, told.url is not UNSET)
+    modes, tasks = told.elicitation, TASKS in told.extensions
+    if modes is UNSET:
+        return Means(tasks=tasks)
+    return Means(modes.form is not UNSET or modes.url is UNSET, modes.url is not UNSET, tasks)
 
 
 def new_session(params: Raw) -> str:

@@ -100,10 +100,11 @@ _NEXT: dict[RunState, str] = {
 
 
 class Means(Struct, frozen=True):
-    """By what a client can have a person asked."""
+    """By what a client can have a person asked; and whether it follows `tasks`."""
 
     forms: bool = False
     urls: bool = False
+    tasks: bool = False
 
 
 class Carried(Struct, frozen=True):
@@ -125,6 +126,14 @@ class InputNeeded(Exception):
         self.requests = requests
 
 
+class TaskBegun(Exception):
+    """It goes on, and the client follows tasks."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__()
+        self.held = held
+
+
 class _Answer(Struct, frozen=True):
     action: Literal["accept", "decline", "cancel"]
     content: dict[str, Any] = {}
@@ -137,76 +146,74 @@ class IntentTools:
     """What the tools of INTENT_TOOLS answer."""
 
     def __init__(self, intents: Intents, runs: Runs, planning: Planning) -> None:
-        self._intents = intents
+        self.intents = intents
+        self.runs = runs
         self._planning = planning
-        self._runs = runs
 
     async def call(
         self, principal: Principal, name: str, asked: Mapping[str, Any], means: Means, carried: Carried
     ) -> dict[str, Any]:
-        """The answer, to be encoded. `asked` fits the tool's schema. Raises InputNeeded, Fault, and what `Intents` raises."""
+        """The answer, to be encoded. `asked` fits the tool's schema. Raises InputNeeded, TaskBegun, Fault, and what `Intents`
+        raises."""
         if carried.word:
-            return await self._go_on(principal, asked, means, carried)
+            held = await self._go_on(principal, asked, means, carried)
+        else:
+            held = await self._look(principal, name, asked, means)
+        if means.tasks and name == FULFIL.name and goes_on(held):
+            raise TaskBegun(held)
+        return await self.tell(held)
+
+    async def _look(self, principal: Principal, name: str, asked: Mapping[str, Any], means: Means) -> Held:
+        """The run that a call is about, once there is something to tell of it."""
         if name == CANCEL.name:
-            await self._intents.cancel(principal, asked["intent_id"])
-            return await self._tell(await self._runs.find(principal, asked["intent_id"]))
+            await self.intents.cancel(principal, asked["intent_id"])
+            return await self.runs.find(principal, asked["intent_id"])
         run_id, waits = await self._begin(principal, name, asked), MOVING
         if name == STATUS.name and not means.urls:
             waits = MOVING | {"needs_approval"}
         wait_s = float(asked.get("wait_s", 0 if name == STATUS.name else WAIT_S))
-        return await self._ask(await self._runs.wait(principal, run_id, wait_s, waits), means)
+        held = await self.runs.wait(principal, run_id, wait_s, waits)
+        require_nobody(held, means)
+        return held
 
     async def _begin(self, principal: Principal, name: str, asked: Mapping[str, Any]) -> str:
         """The id of the run that the call is about."""
         if name == FULFIL.name:
-            run = await begin(self._intents, self._planning, principal, _wanted(asked), "mcp", asked.get("key", ""))
+            run = await begin(self.intents, self._planning, principal, _wanted(asked), "mcp", asked.get("key", ""))
             return run.id
         run_id: str = asked["intent_id"]
         if name == ANSWER.name:
-            await self._intents.answer(principal, run_id, asked.get("values", {}))
+            await self.intents.answer(principal, run_id, asked.get("values", {}))
         return run_id
 
-    async def _go_on(
-        self, principal: Principal, asked: Mapping[str, Any], means: Means, carried: Carried
-    ) -> dict[str, Any]:
+    async def _go_on(self, principal: Principal, asked: Mapping[str, Any], means: Means, carried: Carried) -> Held:
         """With what a person answered, or whether a person looked at the page."""
         run_id, _, approval = carried.word.partition(" ")
         answer = read_answer(carried.responses, APPROVAL if approval else ANSWERS)
-        held = await self._runs.find(principal, run_id)
+        held = await self.runs.find(principal, run_id)
         if answer is not None and answer.action != "accept":
-            return await self._tell(held)
+            return held
         wait_s = float(asked.get("wait_s", WAIT_S))
         if approval:
-            held = await self._runs.wait(principal, run_id, wait_s, MOVING | {"needs_approval"})
+            held = await self.runs.wait(principal, run_id, wait_s, MOVING | {"needs_approval"})
             waiting = held.progress.waiting
             is_same = waiting is not None and waiting.approval == approval and held.run.state == "needs_approval"
-            return await (self._tell(held) if is_same else self._ask(held, means))
+            if not is_same:
+                require_nobody(held, means)
+            return held
         questions = held.progress.questions
-        if answer is None or not questions:
-            return await self._ask(held, means)
-        try:
-            await self._intents.answer(principal, run_id, read_form(questions, answer.content))
-        except ArgumentsInvalid as error:
-            return await self._ask(held, means, f"{error.detail}.")
-        return await self._ask(await self._runs.wait(principal, run_id, wait_s), means)
+        if answer is not None and questions:
+            try:
+                await self.intents.answer(principal, run_id, read_form(questions, answer.content))
+            except ArgumentsInvalid as error:
+                require_nobody(held, means, f"{error.detail}.")
+        held = await self.runs.wait(principal, run_id, wait_s)
+        require_nobody(held, means)
+        return held
 
-    async def _ask(self, held: Held, means: Means, wrong: str = "") -> dict[str, Any]:
-        """What there is to tell, where nobody is to be asked now. Raises InputNeeded."""
-        run, progress, questions = held.run, held.progress, held.progress.questions
-        if means.forms and 0 < len(questions) <= QUESTIONS_MAX:
-            message = cut(" ".join(filter(None, (wrong, *(one.question for one in questions)))), MESSAGE_CHARACTERS_MAX)
-            form = {"mode": "form", "message": message, "requestedSchema": form_of(questions)}
-            raise InputNeeded(run.id, {ANSWERS: {"method": "elicitation/create", "params": form}})
-        waiting = progress.waiting
-        if means.urls and waiting is not None and waiting.url and run.state == "needs_approval":
-            page = {"mode": "url", "message": cut(waiting.detail, MESSAGE_CHARACTERS_MAX), "url": waiting.url}
-            request = {"method": "elicitation/create", "params": page}
-            raise InputNeeded(f"{run.id} {waiting.approval}", {APPROVAL: request})
-        return await self._tell(held)
-
-    async def _tell(self, held: Held) -> dict[str, Any]:
+    async def tell(self, held: Held) -> dict[str, Any]:
         run = held.run
-        entries = await self._runs.journal(run.principal, run.id)
+        entries = await self.runs.journal(run.principal, run.id)
         shown = show_run(held, RESULTS_BYTES_MAX)
         is_asking = run.state != "uncertain" or shown.questions
         following = "It goes on: call intent_status." if run.state in MOVING else _NEXT.get(run.state, "")
@@ -219,6 +226,24 @@ class IntentTools:
             "steps": [{"name": one.name, "tool": one.tool, "calls": one.calls} for one in shown.steps if one.calls],
         }
         return {"intent_id": run.id, "state": run.state} | {key: value for key, value in told.items() if value}
+
+
+def goes_on(held: Held) -> bool:
+    """Whether it does so by itself."""
+    return held.run.state in MOVING or held.run.state == "needs_approval"
+
+
+def require_nobody(held: Held, means: Means, wrong: str = "") -> None:
+    """Raises InputNeeded where a person is to be asked now, and the client has the means."""
+    run, progress, questions = held.run, held.progress, held.progress.questions
+    if means.forms and 0 < len(questions) <= QUESTIONS_MAX:
+        message = cut(" ".join(filter(None, (wrong, *(one.question for one in questions)))), MESSAGE_CHARACTERS_MAX)
+        form = {"mode": "form", "message": message, "requestedSchema": form_of(questions)}
+        raise InputNeeded(run.id, {ANSWERS: {"method": "elicitation/create", "params": form}})
+    waiting = progress.waiting
+    if means.urls and waiting is not None and waiting.url and run.state == "needs_approval":
+        page = {"mode": "url", "message": cut(waiting.detail, MESSAGE_CHARACTERS_MAX), "url": waiting.url}
+        raise InputNeeded(f"{run.id} {waiting.approval}", {APPROVAL: {"method": "elicitation/create", "params": page}})
 
 
 def _wanted(asked: Mapping[str, Any]) -> IntentBody:

@@ -8,9 +8,9 @@ from litestar.types import HTTPScope
 from msgspec import UNSET, Raw
 
 from gateway.core.principal import Principal
-from gateway.edge.mcp.elicit import Elicitation, is_declined, means_of
+from gateway.edge.mcp.elicit import TASKS, Elicitation, is_declined, means_of
 from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
-from gateway.edge.mcp.intents import INTENT_NAMES, InputNeeded
+from gateway.edge.mcp.intents import INTENT_NAMES, InputNeeded, Means, TaskBegun
 from gateway.edge.mcp.listen import ListenParams
 from gateway.edge.mcp.lists import Asking, ListParams
 from gateway.edge.mcp.message import (
@@ -25,10 +25,12 @@ from gateway.edge.mcp.message import (
 )
 from gateway.edge.mcp.resources import ReadParams, Resources
 from gateway.edge.mcp.server import Server
+from gateway.edge.mcp.tasks import TaskParams, Tasks, UpdateParams, task_of
 from gateway.edge.mcp.tools import CallParams, CallResult, Toolbox, failed
 from gateway.errors import ApprovalNeeded
 
 VERSION = "2026-07-28"
+MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 STATUS = {
     PARSE_ERROR: 400,
@@ -36,10 +38,16 @@ STATUS = {
     INVALID_PARAMS: 400,
     METHOD_NOT_FOUND: 404,
     HEADER_MISMATCH: 400,
+    MISSING_CAPABILITY: 400,
     UNSUPPORTED_VERSION: 400,
 }
 # Which member of the params the Mcp-Name header repeats.
-NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId"),
+}
 
 LISTEN = "subscriptions/listen"
 
@@ -47,6 +55,8 @@ _listen_params = msgspec.json.Decoder(ListenParams)
 _list_params = msgspec.json.Decoder(ListParams)
 _call_params = msgspec.json.Decoder(CallParams)
 _read_params = msgspec.json.Decoder(ReadParams)
+_task_params = msgspec.json.Decoder(TaskParams)
+_update_params = msgspec.json.Decoder(UpdateParams)
 _members = msgspec.json.Decoder(dict[str, Raw])
 
 
@@ -68,11 +78,15 @@ class Modern:
         told_server = msgspec.json.encode({"io.modelcontextprotocol/serverInfo": server.info})
         self._head = b'{"resultType":"complete","_meta":' + told_server
         self._head_of_question = b'{"resultType":"input_required","_meta":' + told_server
+        self._head_of_task = b'{"resultType":"task","_meta":' + told_server
         self._cached = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
         self._passing = b',"ttlMs":0,"cacheScope":"private"'
+        # What intents call is of no toolset.
+        self._tasks = Tasks(toolbox.intents) if toolbox.intents is not None and server.toolset is None else None
+        extensions: dict[str, object] = {"extensions": {TASKS: {}}} if self._tasks is not None else {}
         told = {
             "supportedVersions": [VERSION],
-            "capabilities": {"tools": {"listChanged": True}, "resources": {}},
+            "capabilities": {"tools": {"listChanged": True}, "resources": {}, **extensions},
             "instructions": server.instructions,
         }
         self._discovered = Raw(self._head + self._cached + b"," + msgspec.json.encode(told)[1:])
@@ -102,8 +116,26 @@ class Modern:
             case "resources/read":
                 read = decode_params(_read_params, message.params, "resources/read takes a uri")
                 return self._fresh(self._resources.read(principal, read, INVALID_PARAMS, asking.toolset))
+            case "tasks/get" | "tasks/update" | "tasks/cancel" if self._tasks is not None:
+                return await self._task(self._tasks, principal, message, means_of(meta.client_capabilities))
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This server has no such method.")
+
+    async def _task(self, tasks: Tasks, principal: Principal, message: Message, means: Means) -> Raw:
+        if not means.tasks:
+            data: dict[str, object] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
+            raise Fault(MISSING_CAPABILITY, f"Only a client that declares {TASKS} follows tasks.", data)
+        task_id = decode_params(_task_params, message.params, "they take a taskId").task_id
+        match message.method:
+            case "tasks/get":
+                told = await tasks.get(principal, task_id, means)
+                return Raw(self._head + b"," + msgspec.json.encode(told)[1:])
+            case "tasks/update":
+                asked = decode_params(_update_params, message.params, "tasks/update takes inputResponses, an object")
+                await tasks.update(principal, task_id, asked.input_responses)
+            case _:
+                await tasks.cancel(principal, task_id)
+        return Raw(self._head + b"}")
 
     async def _call(self, principal: Principal, call: CallParams, asking: Asking, meta: RequestMeta) -> Raw:
         """The result of a call, or what has to be asked of a person before it can go on."""
@@ -119,6 +151,8 @@ class Modern:
             return self._ask(self._elicitation.required(principal, call, needed))
         except InputNeeded as needed:
             return self._ask(self._elicitation.asked(principal, call, needed))
+        except TaskBegun as begun:
+            return Raw(self._head_of_task + b"," + msgspec.json.encode(task_of(begun.held, "working"))[1:])
         return self._complete(result)
 
     def _ask(self, told: dict[str, Any]) -> Raw:

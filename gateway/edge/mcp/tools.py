@@ -92,7 +92,7 @@ class Toolbox:
         self._results = results
         self._discovery = discovery
         self._rejections = rejections
-        self._intents = intents
+        self.intents = intents
         of_intents = INTENT_TOOLS if intents is not None else ()
         self.lists = Lists(discovery, of_intents, list_tools_max=list_tools_max, page_tools_max=page_tools_max)
 
@@ -111,9 +111,9 @@ class Toolbox:
         such tool), ScopeMissing, StoreFailed, and where the client can have a person asked InputNeeded, and ApprovalNeeded if it
         opens URLs and there is one to open."""
         try:
-            if self._intents is not None and params.name in INTENT_NAMES and asking.toolset == EVERYTHING:
+            if self.intents is not None and params.name in INTENT_NAMES and asking.toolset == EVERYTHING:
                 told = _previewed(params) if dry_run else params
-                return await self._call_intents(self._intents, principal, told, structured, means, carried)
+                return await self._call_intents(self.intents, principal, told, structured, means, carried)
             if params.name in _FRONT_NAMES:
                 return await self._call_front(principal, params, structured, asking.toolset)
             asked = Asked(
@@ -152,7 +152,7 @@ class Toolbox:
         except NotFound as error:  # Not of the tool, but of what its arguments name.
             note_refusal(self._rejections, principal, error, "mcp")
             return failed(_explain(error))
-        return _json_result(told, structured)
+        return json_result(told, structured)
 
     def _turned_back(self, principal: Principal, params: CallParams, dialect: Dialect) -> dict[str, Any]:
         """The arguments as the tool itself has them."""
@@ -174,11 +174,11 @@ class Toolbox:
                 )
                 schemas = first_schemas(answer.found, int(asked.get("schemas", SCHEMAS_SHOWN)))
                 told = {"tools": [_summarise(one, schemas.get(one.tool.name)) for one in answer.found]}
-                return _json_result(told | ({"late": answer.late} if answer.late else {}), structured)
+                return json_result(told | ({"late": answer.late} if answer.late else {}), structured)
             case DESCRIBE.name:
                 tool = self._discovery.describe(principal, asked["name"], "mcp", toolset)
                 related = self._discovery.related(principal, tool, toolset)
-                return _json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool, related), structured)
+                return json_result(_open(tool, asked["at"]) if "at" in asked else _describe(tool, related), structured)
             case READ.name:
                 select, offset = asked.get("select", ""), int(asked["offset"]) if "offset" in asked else None
                 return _told(
@@ -259,7 +259,8 @@ def _open(tool: Tool, place: str) -> dict[str, Any]:
     return {"name": tool.name, "at": place, "schema": shown}
 
 
-def _json_result(value: object, structured: Structured) -> CallResult:
+def json_result(value: object, structured: Structured) -> CallResult:
+    """A value as content, and as structured content where the era has it."""
     encoded = msgspec.json.encode(value)
     shown = UNSET if structured == "none" else Raw(encoded)
     return CallResult([{"type": "text", "text": encoded.decode()}], shown)
