@@ -25,6 +25,11 @@ pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
 NOON = datetime(2026, 5, 1, 12, 0, 30, tzinfo=UTC)
 END = "2026-06-01T00:00:00Z"
+PACKS = Path(__file__).parent.parent / "policies" / "packs"
+READS = """
+@id("reads")
+permit (principal, action in Action::"read", resource) when { context.in_scope };
+"""
 LOOK = step("all", "orders")
 __all__ = ["shop"]
 
@@ -110,6 +115,41 @@ async def test_what_changes_things_waits_for_a_yes_of_somebody_else(door: Door, 
     await until(door, token, one, clock, came("done"))
     assert shop.writes == ["make tea"]
     await change(door, owner, one, "approve", 409)
+
+
+async def test_what_a_pack_wants_a_yes_for_waits_in_each_run_unless_a_grant_covers_it(
+    tmp_path: Path, shop: Shop, clock: Clock
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "standing.cedar").write_text((PACKS / "standing-intents.cedar").read_text())
+    (folder / "reads.cedar").write_text(READS)
+    async with open_door(tmp_path, clock=clock, follow_s=0.02, policies_dir=str(folder)) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        token, owner = await door.key(), await door.key(DECIDE, subject="owner")
+        one = await add(door, token, hourly(TEA))
+        await change(door, owner, one, "approve")
+        clock.now = NOON.replace(hour=13)
+        told = await until(door, token, one, clock, came("running"))
+        path = f"/v1/intents/{told['past'][0]['intent']}"
+        for _ in range(200):
+            if (run := (await door.get(path, token)).json()).get("state") == "needs_approval":
+                break
+            await asyncio.sleep(0.02)
+        assert (run["state"], shop.writes) == ("needs_approval", [])
+        assert (await door.post(f"{path}/cancel", token)).status_code == 200
+        await until(door, token, one, clock, came("cancelled"))
+        me = (await door.get("/v1/me", token)).json()
+        holder = {"subject": me["subject"], "client": me["client"]}
+        terms = {
+            "uses_max": 5,
+            "expires_at": "2026-05-20T00:00:00Z",
+            "arguments": {"properties": {"item": {"const": "tea"}}},
+        }
+        assert (await door.post("/v1/grants", owner, {"for": holder, "tool": "make", **terms})).status_code == 201
+        clock.now = NOON.replace(hour=14)
+        await until(door, token, one, clock, came("done", "cancelled"))
+        assert shop.writes == ["make tea"]
 
 
 @pytest.mark.parametrize(("missed", "states"), [("skip", ["missed"] * 3), ("once", ["done", "missed", "missed"])])

@@ -290,7 +290,8 @@ class _Moving:
             )
             if upcoming is not None and upcoming >= one.terms.expires_at:
                 self._change(detail="Its time is over.")
-        looks = [self._now + timedelta(seconds=look_s)] if self._open else []
+        has_run = any(slot.state == "running" for slot in self._turn.slots.values())
+        looks = [self._now if has_run else self._now + timedelta(seconds=look_s)] if self._open else []
         if one.state == "active" and has_next and upcoming is not None:
             looks.append(fires_at(one, upcoming))
         self._change(due_at=min(looks) if looks else None, version=one.version + 1)
