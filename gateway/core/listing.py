@@ -52,8 +52,9 @@ def _searching(one: Wanted, connector: str, tools: Mapping[str, Tool]) -> Listin
     """The one tool of a connector that is searched with words and gives things that have a field of that name: a `sku`."""
     found = []
     for tool in tools.values():
-        is_search = any(set(each.words) & QUERIES for each in wanted_of(tool))
-        if tool.connector == connector and is_search and _reads_of_things(tool) and bytes(tool.outputs):
+        if tool.connector != connector or tool.effect != "read" or not bytes(tool.outputs):
+            continue
+        if any(set(each.words) & QUERIES for each in wanted_of(tool)) and _reads_of_things(tool):
             place, key = place_of(tool.output_schema), f"/{escape(one.name)}"
             noun = " ".join(one_of(split(tool.operation.path.rstrip("/").rpartition("/")[2].partition(":")[0])))
             found += [Listing(tool, at, key, noun) for at in _lists(place) if place.at(f"{at}/-{key}").schemas]
@@ -78,14 +79,12 @@ def _named(noun: tuple[str, ...], connector: str, tools: Mapping[str, Tool], key
     """The one tool of a connector that lists things of that name, with an `id` in each, or the `key`."""
     found = []
     for tool in tools.values():
-        if tool.connector != connector or not _reads_freely(tool) or not bytes(tool.outputs):
+        if tool.connector != connector or tool.effect != "read" or not bytes(tool.outputs):
             continue
-        words = split(
-            next((part for part in reversed(tool.operation.path.split("/")) if part and "{" not in part), "").partition(
-                ":"
-            )[0]
-        )
-        if not words or tuple(map(stem, one_of(words))) != tuple(map(stem, noun)):
+        steps = [part for part in tool.operation.path.split("/") if part and "{" not in part]
+        words = split(steps[-1].partition(":")[0]) if steps else ()
+        is_theirs = bool(words) and [stem(word) for word in one_of(words)] == [stem(word) for word in noun]
+        if not is_theirs or not _reads_freely(tool):
             continue
         place = place_of(tool.output_schema)
         for at, name in ((at, name) for at in _lists(place) for name in ("id", key)):

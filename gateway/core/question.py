@@ -41,6 +41,8 @@ from gateway.core.english import (
 from gateway.core.plan import Span
 
 CLAUSES_MAX = 12
+# So much of what stands behind a joint tells whether a wish begins there.
+LOOKED_CHARACTERS_MAX = 200
 ELLIPSIS_WORDS_MAX = 12
 COPULA_WITHIN = 4
 LEAD_WORDS_MAX = 6
@@ -286,7 +288,7 @@ def _clauses(text: str, start: int, end: int) -> Iterator[Clause]:
     for join in _JOINED.finditer(sentence):
         if join.start() < begin or any(left < join.start() < right for left, right in quoted):
             continue
-        before, rest = sentence[begin : join.start()], sentence[join.end() :]
+        before, rest = sentence[begin : join.start()], sentence[join.end() : join.end() + LOOKED_CHARACTERS_MAX]
         if read_mood(rest.rstrip("?!. ")).kind in {"neither", "refusal"} or _is_tag(rest) or _holds_on(before):
             continue
         cuts.append((begin, join.start()))

@@ -20,7 +20,7 @@ from gateway.core.plan import INTENT_CHARACTERS_MAX, STEPS_MAX, Literal, Plan, R
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
 from gateway.core.pointer import escape
-from gateway.core.question import Clause, read_clauses
+from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
 from gateway.core.said import Said, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
@@ -63,7 +63,10 @@ class GraphPlanner:
         looking = Looking(sight)
         steps: list[Step] = []
         because: list[str] = []
-        for number, clause in enumerate(read_clauses(text), 1):
+        clauses = read_clauses(text)
+        if clauses and words_of(text[clauses[-1].span.end :].strip(".!?; \n")):
+            return Impossible((), f"These are more than {CLAUSES_MAX} wishes; say fewer at a time.")
+        for number, clause in enumerate(clauses, 1):
             planned = await _Planning(said_of(text, clause, entities), sight, looking, f"s{number}").plan()
             if not isinstance(planned, _Steps):
                 return structs.replace(planned, because=(*because, *planned.because))

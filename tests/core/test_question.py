@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -351,3 +352,10 @@ def test_clauses_are_within_the_text_in_order_and_few(first: str, joint: str, se
     for one in clauses:
         told = one.mood.span
         assert told is None or one.span.start <= told.start < told.end <= one.span.end
+
+
+@pytest.mark.parametrize("text", ["x, " * 1_300, "lock it and " * 330, "x and " * 660, "Lock it. " * 440, "a" * 4_000])
+def test_a_long_text_is_read_in_no_time(text: str) -> None:
+    began = process_time()
+    read_clauses(text)
+    assert process_time() - began < 1

@@ -193,6 +193,22 @@ async def test_all_of_some_are_told_by_a_field_and_stay_a_list(ask: Asking) -> N
     assert (step.when.value, step.when.fits) == (Item("/room"), {"const": "living-room"})
 
 
+async def test_a_word_that_nothing_explains_stops_every_write(ask: Asking) -> None:
+    for word in ("garden", "purple", "zeppelin", "attic", "submarine"):
+        for text in (
+            f"Turn off the {word} lamp", f"Turn on the reading lamp of the {word}", f"Unlock the {word} door",
+            f"Set the heating in the {word} to 19", f"Delete the {word} event", f"Archive the {word} message",
+            f"Put two {word} into the basket", f"Lock the front door and turn off the {word} light",
+        ):  # fmt: skip
+            assert isinstance(await ask(text), Impossible), text
+
+
+async def test_more_wishes_than_are_read_are_refused_whole(ask: Asking) -> None:
+    planned = await ask("Lock the back door. " * 20)
+    assert isinstance(planned, Impossible)
+    assert "more than 12 wishes" in planned.reason
+
+
 async def test_only_what_the_caller_may_call_is_planned(tmp_path: Path) -> None:
     async with asking(tmp_path, only=":lights.read") as ask:
         assert isinstance(await ask("Turn off the reading lamp"), Impossible)
