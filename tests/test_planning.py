@@ -119,3 +119,20 @@ async def test_a_person_asks_in_the_terminal_at_a_gateway(
         assert "[verified]" in said
         code, said, wrong = await terminal.run("ask", "--yes", "turn off the garden lamp", **where)
         assert (code, "There is no light" in wrong) == (1, True), wrong
+
+
+async def test_a_person_asks_in_the_terminal_where_the_store_is(
+    household: Household, terminal: Terminal, tmp_path: Path
+) -> None:
+    async with open_door(tmp_path / ".factotum", secrets={SECRET_NAME: SECRET}) as door:
+        for name in NAMES:
+            await door.gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
+    secret = {"FACTOTUM_SECRET_DEMO_HOUSEHOLD": SECRET}
+    code, said, wrong = await terminal.run("ask", "--yes", "lights off in the living room", **secret)
+    assert code == 0, wrong
+    assert (
+        's1  home_set_light(light_id = item/id, on = false), for each of s1-list where {"const":"living-room"}' in said
+    )
+    assert {one.id for one in household.state.home.lights.values() if one.on} == {"light-4", "light-7"}
+    code, said, wrong = await terminal.run("ask", "--yes", "turn off the lamp in the living room", **secret)
+    assert (code, "Which light: Ceiling lamp, Reading lamp, Shelf strip?" in said) == (0, True), wrong
