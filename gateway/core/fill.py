@@ -71,6 +71,12 @@ _PHRASE_END = re.compile(
 
 
 _DESCRIBED = re.compile(r"\b(\d+(?:\.\d+)?)\s+(?:is|means|=)\s+(?:fully\s+|completely\s+|all\s+)?([a-z]+)")
+_BY = re.compile(r"\b(?:by|another|extra|additional)\s+(?:about\s+)?$", re.IGNORECASE)
+_THAN = re.compile(
+    r"\s+(?:more|less|warmer|cooler|colder|hotter|brighter|darker|dimmer|louder|quieter|higher|lower|later|earlier|longer"
+    r"|shorter|faster|slower|up|down)\b",
+    re.IGNORECASE,
+)
 _CLOCK = re.compile(r"\bhh:mm|\d\d:\d\d|24[- ]hour", re.IGNORECASE)
 
 
@@ -306,7 +312,7 @@ def _number_offers(
     is_whole = "number" not in one.kinds
     rivals = [other for other in every if other.kinds and other.kinds <= {"integer", "number"} and other is not one]
     for each in inside:
-        value = _converted(one, each)
+        value = None if _is_relative(text, each.span) else _converted(one, each)
         if value is None or (is_whole and value != int(value)):
             continue
         value = int(value) if is_whole or value == int(value) else value
@@ -314,7 +320,14 @@ def _number_offers(
             continue
         fitting = [other for other in rivals if _is_within(other.schema, value) and not set(other.words) & PAGING]
         yield Offer(one.name, value, _sure_of_number(one, each, fitting, text, within), each.span)
-    yield from _described_offers(one, text, within)
+    if not any(each.kind in {"number", "quantity"} for each in inside):
+        yield from _described_offers(one, text, within)
+
+
+def _is_relative(text: str, span: Span) -> bool:
+    """Whether it says by how much, and not how much: `by 10`, `two degrees warmer`. That is no value of anything."""
+    before, after = text[max(0, span.start - 20) : span.start], text[span.end : span.end + 20]
+    return bool(_BY.search(before) or _THAN.match(after))
 
 
 def _described_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:

@@ -189,6 +189,9 @@ def tool_with(*names: str) -> Tool:
         ("delivery", "Bring it on Saturday in the morning", {"day": "2026-03-07", "slot": "morning"}),
         ("text", "Remind me tomorrow at noon to call the bank", "call the bank"),
         ("text", "Remind me at ten to seven to call the bank", "call the bank"),
+        ("open_percent", "Open it by 10", "ask"),
+        ("open_percent", "Open it 10 percent more", "ask"),
+        ("open_percent", "Move it 20 percent lower", "ask"),
         ("seconds", "Set a timer for an hour and 30 minutes", 5400),
         ("price", "Pay €12.50", {"amount": "12.50", "currency": "EUR"}),
     ],
@@ -196,7 +199,8 @@ def tool_with(*names: str) -> Tool:
 def test_arguments_of_many_shapes_are_filled(name: str, text: str, expected: Any) -> None:
     tool = tool_with(name)
     filled = fill_arguments(tool, text, Span(0, len(text)), read_entities(text, NOW, "en"))
-    assert plain(filled.arguments[name]) == expected
+    told = plain(filled.arguments[name])
+    assert ("ask" if isinstance(told, Slot) else told) == expected
 
 
 def test_what_an_object_lacks_is_asked_and_what_it_has_stays() -> None:

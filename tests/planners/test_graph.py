@@ -122,6 +122,7 @@ REFUSED = {
     "Every weekday at 07:00, turn on the desk lamp": "again and again",
     "Don't turn off the desk lamp": "nothing to be done",
     "Delete everything": "no tool",
+    "Dim the desk lamp by 20 percent": "takes no “20 percent”",
     "Start the dishwasher": "dishwasher",
     "Set the living room to 45 degrees": "45 degrees",
     "": "1 to 4000 characters",
