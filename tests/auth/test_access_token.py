@@ -141,8 +141,8 @@ async def test_a_good_token_calls_a_tool_as_the_person_it_is_for(gateway: Trusti
 
 
 async def test_without_a_token_a_client_learns_where_to_get_one(gateway: Trusting) -> None:
-    for path, door in (("/v1/tools", "/v1"), ("/mcp", "/mcp")):
-        answer = await gateway.door.client.post(path) if door == "/mcp" else await gateway.door.client.get(path)
+    for path, door in (("/v1/tools", "/v1"), ("/mcp", "/mcp"), ("/a2a", "/a2a")):
+        answer = await gateway.door.client.post(path) if door != "/v1" else await gateway.door.client.get(path)
         assert answer.status_code == 401
         told = answer.headers["www-authenticate"]
         at = f"{PUBLIC}/.well-known/oauth-protected-resource{door}"
