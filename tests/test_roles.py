@@ -38,6 +38,7 @@ DOORS: dict[tuple[str, str], tuple[str, set[str]]] = {
     ("POST", "/v1/approvals/none/deny"): ("approvals.decide", {"approver", "owner"}),
     ("POST", "/v1/grants"): ("approvals.decide", {"approver", "owner"}),
     ("POST", "/v1/grants/none/approve"): ("approvals.decide", {"approver", "owner"}),
+    ("POST", "/v1/standing-intents/none/approve"): ("approvals.decide", {"approver", "owner"}),
     ("GET", "/v1/policies"): ("policies.read", {"viewer", "connector-developer", "policy-admin", "owner"}),
     ("POST", "/v1/policies:explain"): ("policies.read", {"viewer", "connector-developer", "policy-admin", "owner"}),
     ("POST", "/v1/policies:simulate"): ("policies.read", {"viewer", "connector-developer", "policy-admin", "owner"}),
