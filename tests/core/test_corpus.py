@@ -26,7 +26,7 @@ from gateway.core.pointer import escape
 from gateway.core.references import Documents
 from gateway.core.shelf import SCHEMA_BYTES_MAX
 from gateway.core.tool import TOOL_NAME_PATTERN
-from gateway.edge.mcp.tools import define
+from gateway.edge.mcp.lists import define
 
 CORPUS = Path(__file__).parents[3] / "shared" / "specs"
 BASE = "https://documents.example/"
