@@ -95,10 +95,11 @@ def _now() -> datetime:
 
 @asynccontextmanager
 async def open_gateway(
-    settings: Settings, secrets: Secrets, *, clock: Clock = _now, carries_out: bool = True
+    settings: Settings, secrets: Secrets, *, clock: Clock = _now, carries_out: bool = True, fires: bool = True
 ) -> AsyncIterator[Gateway]:
     """Open the store, take in every connector, and follow what other processes change. `clock` gives the time in UTC. Whoever stays
-    only for a moment does not carry out intents: it would cut off what it began.
+    only for a moment does not carry out intents: it would cut off what it began. Whoever does so for one of them alone `fires` no
+    standing ones.
 
     Raises StoreFailed, SettingsBroken, or BadRequest where the policies are broken.
     """
@@ -195,7 +196,9 @@ async def open_gateway(
             new_id=_new_id,
         )
         if carries_out:
-            _keep_running(opened, intents.keep_going(), standings.keep_going())
+            _keep_running(opened, intents.keep_going())
+        if carries_out and fires:
+            _keep_running(opened, standings.keep_going())
         planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         yield Gateway(
             settings=settings,

@@ -30,7 +30,9 @@ def settings_here(*, serves: bool = False) -> Settings:
 async def open_here(*, carries_out: bool = False) -> AsyncIterator[Gateway]:
     """The gateway of this directory. A command that waits for an intent carries out those that are due; no other does."""
     settings = settings_here()
-    async with open_gateway(settings, load_secrets(os.environ, settings), carries_out=carries_out) as gateway:
+    async with open_gateway(
+        settings, load_secrets(os.environ, settings), carries_out=carries_out, fires=False
+    ) as gateway:
         yield gateway
 
 
