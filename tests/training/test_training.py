@@ -69,7 +69,9 @@ def test_what_is_measured_by_is_never_trained_with(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["tools", "queries", "operations"])
-@pytest.mark.parametrize("content", [None, b"", b"nothing", gzip.compress(b'{"id": 1}\n'), gzip.compress(b"\xff")])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"nothing", gzip.compress(b'{"id": 1}\n', mtime=0), gzip.compress(b"\xff", mtime=0)]
+)
 def test_a_folder_that_holds_no_corpus_is_named(
     corpus: Path, tmp_path: Path, broken: str, content: bytes | None
 ) -> None:
