@@ -1,4 +1,4 @@
-"""Reranked: the best of the fused order, read one by one beside the query by a model, whose order then counts as theirs do.
+"""Reranked: the best of the fused order, read one by one beside the query by a model, whose order has votes then.
 
 Where the model is late, or fails, the order is the other ranker's, and the answer says so.
 """

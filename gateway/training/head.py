@@ -104,10 +104,8 @@ def _teach(taught: Taught, lessons: Sequence[int], recipe: HeadRecipe, checkpoin
         drawn = np.random.default_rng((recipe.pace.seed, step))
         batch = torch.tensor(drawn.choice(np.array(lessons), min(recipe.batch, len(lessons)), replace=False))
         others = torch.tensor(drawn.choice(len(tools), min(recipe.wrong, len(tools)), replace=False))
-        own = right[batch]
-        scores = torch.cat(
-            [(head(queries[batch]) * tools[own]).sum(1, keepdim=True), head(queries[batch]) @ tools[others].T], 1
-        )
+        own, turned = right[batch], head(queries[batch])
+        scores = torch.cat([(turned * tools[own]).sum(1, keepdim=True), turned @ tools[others].T], 1)
         same = torch.cat([torch.zeros(len(own), 1, dtype=torch.bool), own[:, None] == others[None]], 1)
         return functional.cross_entropy(
             scores.masked_fill(same, -torch.inf) / recipe.temperature, torch.zeros(len(own), dtype=torch.long)

@@ -56,5 +56,7 @@ async def test_they_work_without_any_setting_but_their_kind(opens: Callable[...,
     told = FusedRanker(device="cpu", deadline_s=30, reranker=LocalReranker(deadline_s=30))
     async with opens(ranker=told) as door:
         await door.add("lamps", LAMPS, backend.url)
-        found = (await door.post("/v1/tools:search", await door.key(), {"query": "make it brighter"})).json()
+        found = (await door.post("/v1/tools:search", await door.key(), {"query": "show me a lamp"})).json()
         assert found["late"] == []
+        assert found["tools"]
+        assert all("reranked" in one["places"] for one in found["tools"])
