@@ -15,7 +15,6 @@ from gateway.core.account import account
 from gateway.core.principal import Principal
 from gateway.edge.intents import (
     QUIET_S,
-    WAIT_S_MAX,
     IntentExplained,
     IntentList,
     IntentShown,
@@ -24,6 +23,7 @@ from gateway.edge.intents import (
     tell_event,
 )
 from gateway.edge.parts import Gateway
+from gateway.edge.wanted import WAIT_S_MAX
 from gateway.remote.gateway import segment
 
 INTENTS_SHOWN = 100

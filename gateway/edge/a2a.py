@@ -42,10 +42,9 @@ from gateway.edge.asgi import (
     send_reply,
     until_disconnect,
 )
-from gateway.edge.intents import QUIET_S, IntentBody, begin
-from gateway.edge.mcp.forms import read_form
-from gateway.edge.mcp.intents import read_plan
-from gateway.edge.mcp.message import (
+from gateway.edge.forms import read_form
+from gateway.edge.intents import QUIET_S
+from gateway.edge.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
@@ -61,6 +60,7 @@ from gateway.edge.mcp.message import (
 )
 from gateway.edge.parts import Gateway
 from gateway.edge.rejected import note_error
+from gateway.edge.wanted import IntentBody, begin, read_plan
 from gateway.errors import (
     ArgumentsInvalid,
     BadRequest,

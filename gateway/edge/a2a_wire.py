@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from gateway.core.account import account
 from gateway.core.run import Entry, Run, RunState
 from gateway.edge.intents import show_run
-from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.runs import Held
 
 PAGE_TASKS = 50

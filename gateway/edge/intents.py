@@ -14,45 +14,25 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from gateway.core.account import Sentence, account
 from gateway.core.flow import Flow
-from gateway.core.plan import INTENT_CHARACTERS_MAX, Budget, Leaf, Plan, Step, in_order, leaves
+from gateway.core.plan import Budget, Leaf, Step, in_order, leaves
 from gateway.core.planned import Planned, Ready
-from gateway.core.principal import Principal
 from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing
 from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
+from gateway.edge.wanted import WAIT_S_MAX, IntentBody, Locale, Words, begin
 from gateway.errors import BadRequest
-from gateway.intent import Intents
-from gateway.planning import Planning
 from gateway.runs import Held
 
 INTENTS_MAX = 500
-WAIT_S_MAX = 60.0
 QUIET_S = 15.0
 # Beyond that the results of calls are in the events alone.
 RESULTS_BYTES_MAX = 1 << 20
 COMMENT = b": still here\n\n"
 
-Words = Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
-LOCALE = "^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$"
-Locale = Annotated[str, Meta(pattern=LOCALE, max_length=35)]
-
 AnyRequest = Request[Any, Any, Any]
-
-
-class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is wanted: a typed `plan`, or the `intent` in words, spoken in a time `zone` (`Europe/Berlin`; UTC where it is not told)
-    and a `locale` (`en-GB`). `preview` makes the reads that it needs, and shows the writes. The answer comes once the
-    run waits for somebody or has ended, or after `wait_s`."""
-
-    plan: Plan | None = None
-    intent: Words = ""
-    zone: str = ""
-    locale: Locale = "en"
-    mode: Mode = "execute"
-    wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
 
 class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -236,25 +216,6 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         explain_intent,
         follow_intent,
     ]
-
-
-async def begin(
-    intents: Intents,
-    planning: Planning,
-    principal: Principal,
-    asked: IntentBody,
-    door: str,
-    key: str,
-    context: str = "",
-) -> Run:
-    """The run of a plan, or of words, at any door. Raises NotPlanned, and what `Intents.start` raises."""
-    plan = asked.plan
-    if plan is None:
-        known = await intents.begun(principal, key, asked.intent, asked.mode)
-        if known is not None:
-            return known
-        plan = await planning.planned(principal, asked.intent, door, zone=asked.zone, locale=asked.locale)
-    return await intents.start(principal, plan, asked.mode, door, key, context=context)
 
 
 def _last_seen(told: list[str]) -> int:

@@ -9,7 +9,7 @@ from gateway.core.approval import State
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
 from gateway.core.standing import NewStanding
-from gateway.edge import admin, approvals, grants, intents, me, policies, standing, tools, toolsets
+from gateway.edge import admin, approvals, grants, intents, me, policies, standing, tools, toolsets, wanted
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -111,7 +111,7 @@ _STRUCTS: tuple[Any, ...] = (
     grants.GrantShown,
     grants.Revocation,
     NewGrant,
-    intents.IntentBody,
+    wanted.IntentBody,
     intents.WordsBody,
     intents.PlannedShown,
     intents.InputsBody,

@@ -15,8 +15,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
 from gateway.core.seal import Seal
+from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.edge.mcp.intents import NO_MEANS, NOTHING, Carried, InputNeeded, Means, read_answer
-from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.tools import CallParams
 from gateway.errors import ApprovalNeeded
 

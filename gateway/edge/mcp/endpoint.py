@@ -24,26 +24,25 @@ from gateway.edge.asgi import (
     send_reply,
     until_disconnect,
 )
-from gateway.edge.mcp import legacy, modern
-from gateway.edge.mcp.elicit import OPENS_URLS, Elicitation, new_session
-from gateway.edge.mcp.legacy import Legacy
-from gateway.edge.mcp.listen import Listening
-from gateway.edge.mcp.lists import Asking
-from gateway.edge.mcp.message import (
+from gateway.edge.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     Fault,
     Message,
-    RequestMeta,
     check_body,
     decode_batch,
     decode_message,
-    decode_meta,
     encode_fault,
     encode_result,
     find_id,
 )
+from gateway.edge.mcp import legacy, modern
+from gateway.edge.mcp.elicit import OPENS_URLS, Elicitation, new_session
+from gateway.edge.mcp.legacy import Legacy
+from gateway.edge.mcp.listen import Listening
+from gateway.edge.mcp.lists import Asking
+from gateway.edge.mcp.meta import RequestMeta, decode_meta
 from gateway.edge.mcp.modern import Modern
 from gateway.edge.mcp.resources import Resources
 from gateway.edge.mcp.server import Server, no_server

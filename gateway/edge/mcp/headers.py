@@ -8,7 +8,7 @@ from litestar.types import HTTPScope
 from msgspec import Struct
 
 from gateway.edge.asgi import header_values
-from gateway.edge.mcp.message import Fault
+from gateway.edge.jsonrpc import Fault
 
 HEADER_MISMATCH = -32020
 

@@ -8,15 +8,16 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.core.account import account
-from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
+from gateway.core.plan import INTENT_CHARACTERS_MAX
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
 from gateway.core.run import MOVING, RunState
-from gateway.edge.intents import LOCALE, WAIT_S_MAX, IntentBody, begin, show_run
-from gateway.edge.mcp.forms import QUESTIONS_MAX, form_of, read_form
-from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.edge.forms import QUESTIONS_MAX, form_of, read_form
+from gateway.edge.intents import show_run
+from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import ANYTHING, READ_ONLY, Definition, schema_of, text
-from gateway.errors import ArgumentsInvalid, BadRequest
+from gateway.edge.wanted import LOCALE, WAIT_S_MAX, IntentBody, begin, read_plan
+from gateway.errors import ArgumentsInvalid
 from gateway.intent import Intents
 from gateway.planning import Planning
 from gateway.runs import Held, Runs
@@ -249,15 +250,6 @@ def require_nobody(held: Held, means: Means, wrong: str = "") -> None:
 def _wanted(asked: Mapping[str, Any]) -> IntentBody:
     plan = read_plan(asked["plan"]) if "plan" in asked else None
     return IntentBody(plan, **{name: asked[name] for name in ("intent", "zone", "locale", "mode") if name in asked})
-
-
-def read_plan(told: object) -> Plan:
-    """A plan that came as JSON. Raises BadRequest."""
-    try:
-        return msgspec.convert(told, Plan)
-    except msgspec.ValidationError as error:
-        # msgspec's text names the place and the type that was expected, and no value.
-        raise BadRequest(f"The plan does not fit: {error}.") from error
 
 
 def read_answer(responses: Mapping[str, Raw], name: str) -> _Answer | None:

@@ -6,10 +6,11 @@ import msgspec
 from msgspec import Raw, Struct, UnsetType
 
 from gateway.core.principal import Principal
+from gateway.edge.jsonrpc import METHOD_NOT_FOUND, Fault, Message, decode_params
 from gateway.edge.mcp.elicit import url_required
 from gateway.edge.mcp.intents import Means
 from gateway.edge.mcp.lists import Asking, ListParams
-from gateway.edge.mcp.message import METHOD_NOT_FOUND, Fault, Message, RequestMeta, decode_params
+from gateway.edge.mcp.meta import RequestMeta
 from gateway.edge.mcp.resources import ReadParams, Resources
 from gateway.edge.mcp.server import Server
 from gateway.edge.mcp.tools import CallParams, Structured, Toolbox

@@ -10,8 +10,8 @@ from msgspec import Raw, Struct, UnsetType, field
 
 from gateway.core.principal import Principal
 from gateway.discover import Discovery, View
+from gateway.edge.jsonrpc import INTERNAL_ERROR, Fault, Id, encode_result
 from gateway.edge.mcp.lists import Asking
-from gateway.edge.mcp.message import INTERNAL_ERROR, Fault, Id, encode_result
 from gateway.published import Published
 
 STREAMS_MAX = 1_000

@@ -18,7 +18,7 @@ from gateway.core.principal import Principal
 from gateway.core.tool import Tool
 from gateway.core.toolset import EVERYTHING, Filter
 from gateway.discover import INTENT_CHARACTERS_MAX, Discovery, View, put_first, say_missing
-from gateway.edge.mcp.message import INVALID_PARAMS, Fault
+from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import FRONT, READ, Definition
 
 LISTS_CACHED_MAX = 64

@@ -8,21 +8,21 @@ from litestar.types import HTTPScope
 from msgspec import UNSET, Raw
 
 from gateway.core.principal import Principal
-from gateway.edge.mcp.elicit import TASKS, Elicitation, is_declined, means_of
-from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
-from gateway.edge.mcp.intents import INTENT_NAMES, InputNeeded, Means, TaskBegun
-from gateway.edge.mcp.listen import ListenParams
-from gateway.edge.mcp.lists import Asking, ListParams
-from gateway.edge.mcp.message import (
+from gateway.edge.jsonrpc import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
     Fault,
     Message,
-    RequestMeta,
     decode_params,
 )
+from gateway.edge.mcp.elicit import TASKS, Elicitation, is_declined, means_of
+from gateway.edge.mcp.headers import HEADER_MISMATCH, check_routing, read_routing
+from gateway.edge.mcp.intents import INTENT_NAMES, InputNeeded, Means, TaskBegun
+from gateway.edge.mcp.listen import ListenParams
+from gateway.edge.mcp.lists import Asking, ListParams
+from gateway.edge.mcp.meta import RequestMeta
 from gateway.edge.mcp.resources import ReadParams, Resources
 from gateway.edge.mcp.server import Server
 from gateway.edge.mcp.tasks import TaskParams, Tasks, UpdateParams, task_of

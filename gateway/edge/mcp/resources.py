@@ -10,7 +10,7 @@ from gateway.core.media import essence
 from gateway.core.principal import Principal
 from gateway.core.response import whole_text
 from gateway.core.toolset import Filter
-from gateway.edge.mcp.message import Fault
+from gateway.edge.jsonrpc import Fault
 from gateway.errors import NotFound
 from gateway.results import Kept, KeptResults
 

@@ -12,9 +12,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.core.principal import Principal
-from gateway.edge.mcp.forms import read_form
+from gateway.edge.forms import read_form
+from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.edge.mcp.intents import ANSWERS, InputNeeded, IntentTools, Means, goes_on, read_answer, require_nobody
-from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.tools import json_result
 from gateway.errors import ArgumentsInvalid, Conflict, NotFound
 from gateway.runs import Held

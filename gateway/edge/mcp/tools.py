@@ -16,6 +16,7 @@ from gateway.core.result import Blob, Content, Media, Result, Text
 from gateway.core.tool import Tool
 from gateway.core.toolset import EVERYTHING, Filter, narrow
 from gateway.discover import Discovery, Found
+from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.edge.mcp.intents import (
     FULFIL,
     INTENT_NAMES,
@@ -28,7 +29,6 @@ from gateway.edge.mcp.intents import (
     Means,
 )
 from gateway.edge.mcp.lists import Asking, Lists
-from gateway.edge.mcp.message import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import DESCRIBE, FRONT, READ, SCHEMAS_SHOWN, SEARCH
 from gateway.edge.rejected import note_refusal
 from gateway.edge.related import show_related

@@ -1,12 +1,10 @@
-"""JSON-RPC 2.0 as MCP uses it: one message in, one answer out. Knows no method."""
+"""JSON-RPC 2.0 as MCP and A2A use it: one message in, one answer out. Knows no method."""
 
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
-
-from gateway.discover import INTENT_CHARACTERS_MAX
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -53,19 +51,6 @@ class Message(Struct, frozen=True):
         return "response" if self.result is not UNSET or self.error is not UNSET else "none"
 
 
-class RequestMeta(Struct, frozen=True):
-    """The `_meta` of a request. What the modern era requires is kept as it came, so that each era judges it."""
-
-    protocol_version: Raw | UnsetType = field(default=UNSET, name="io.modelcontextprotocol/protocolVersion")
-    client_capabilities: Raw | UnsetType = field(default=UNSET, name="io.modelcontextprotocol/clientCapabilities")
-    dry_run: bool = field(default=False, name="io.factotum/dryRun")
-    intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)] = field(default="", name="io.factotum/intent")
-
-
-class _AnyParams(Struct, frozen=True):
-    meta: Raw | UnsetType = field(default=UNSET, name="_meta")
-
-
 class _Identified(Struct, frozen=True):
     id: Id
 
@@ -90,8 +75,6 @@ class _Error(Struct, frozen=True):
 
 _messages = msgspec.json.Decoder(Message)
 _batches = msgspec.json.Decoder(list[Raw])
-_any_params = msgspec.json.Decoder(_AnyParams)
-_metas = msgspec.json.Decoder(RequestMeta)
 _identified = msgspec.json.Decoder(_Identified)
 
 
@@ -138,24 +121,6 @@ def decode_batch(body: bytes) -> list[Raw]:
         return _batches.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Fault(PARSE_ERROR, "The body is not JSON.") from error
-
-
-def decode_meta(params: Raw) -> RequestMeta:
-    """The `_meta` of any params. Raises Fault."""
-    try:
-        found = _any_params.decode(params).meta
-    except msgspec.DecodeError as error:
-        raise Fault(INVALID_REQUEST, "params must be an object.") from error
-    if found is UNSET:
-        return RequestMeta()
-    try:
-        return _metas.decode(found)
-    except msgspec.DecodeError as error:
-        raise Fault(
-            INVALID_PARAMS,
-            "params._meta must be an object; io.factotum/dryRun in it, true or false; io.factotum/intent, at most "
-            f"{INTENT_CHARACTERS_MAX} characters.",
-        ) from error
 
 
 def decode_params(decoder: msgspec.json.Decoder[_T], params: Raw, expected: str) -> _T:

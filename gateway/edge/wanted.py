@@ -1,0 +1,60 @@
+"""What is wanted, as every door takes it, a plan or words; and the run that comes of it. Knows no wire."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
+from gateway.core.principal import Principal
+from gateway.core.run import Mode, Run
+from gateway.errors import BadRequest
+from gateway.intent import Intents
+from gateway.planning import Planning
+
+WAIT_S_MAX = 60.0
+
+Words = Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
+LOCALE = "^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$"
+Locale = Annotated[str, Meta(pattern=LOCALE, max_length=35)]
+
+
+class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is wanted: a typed `plan`, or the `intent` in words, spoken in a time `zone` (`Europe/Berlin`; UTC where it is not told)
+    and a `locale` (`en-GB`). `preview` makes the reads that it needs, and shows the writes. The answer comes once the
+    run waits for somebody or has ended, or after `wait_s`."""
+
+    plan: Plan | None = None
+    intent: Words = ""
+    zone: str = ""
+    locale: Locale = "en"
+    mode: Mode = "execute"
+    wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
+
+
+async def begin(
+    intents: Intents,
+    planning: Planning,
+    principal: Principal,
+    asked: IntentBody,
+    door: str,
+    key: str,
+    context: str = "",
+) -> Run:
+    """The run of a plan, or of words, at any door. Raises NotPlanned, and what `Intents.start` raises."""
+    plan = asked.plan
+    if plan is None:
+        known = await intents.begun(principal, key, asked.intent, asked.mode)
+        if known is not None:
+            return known
+        plan = await planning.planned(principal, asked.intent, door, zone=asked.zone, locale=asked.locale)
+    return await intents.start(principal, plan, asked.mode, door, key, context=context)
+
+
+def read_plan(told: object) -> Plan:
+    """A plan that came as JSON. Raises BadRequest."""
+    try:
+        return msgspec.convert(told, Plan)
+    except msgspec.ValidationError as error:
+        # msgspec's text names the place and the type that was expected, and no value.
+        raise BadRequest(f"The plan does not fit: {error}.") from error
