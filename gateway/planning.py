@@ -12,9 +12,10 @@ from gateway.call import Asked, Calls
 from gateway.core.plan import Plan
 from gateway.core.planned import Impossible, Planned, Ready
 from gateway.core.principal import Principal
+from gateway.core.template import Template, tools_of
 from gateway.core.tool import Effect
 from gateway.core.toolset import narrow
-from gateway.discover import Discovery
+from gateway.discover import Discovery, View
 from gateway.errors import BadRequest, GatewayError, NotPlanned
 from gateway.planners.base import Planner, Sight, Unseen, Wish
 
@@ -47,7 +48,9 @@ class Planning:
         if not view.tools:
             return Impossible((), "There is no tool that you may call.")
         loose = frozenset(name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields)
-        sight = Sight(view.tools, self._search(principal, door), self._look(principal, text, door), loose)
+        sight = Sight(
+            view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
+        )
         return await self._planner.plan(Wish(text, moment, locale), sight)
 
     async def planned(self, principal: Principal, text: str, door: str, *, zone: str = "", locale: str = "en") -> Plan:
@@ -78,6 +81,16 @@ class Planning:
             return msgspec.json.decode(result.structured) if bytes(result.structured) else None
 
         return look
+
+
+def _templates_of(view: View) -> tuple[Template, ...]:
+    """Those of which the caller may use every tool, each a tool of the connector that has the template."""
+    return tuple(
+        template
+        for name, one in view.catalog.connectors.items()
+        for template in one.manifest.templates
+        if all(tool in view.tools and view.tools[tool].connector == name for tool in tools_of(template))
+    )
 
 
 def _zone_of(name: str) -> ZoneInfo:

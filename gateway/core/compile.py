@@ -35,6 +35,7 @@ from gateway.core.scope import Alternatives, scopes_of
 from gateway.core.servers import server_list, server_of
 from gateway.core.shelf import ROOT_BYTES_MAX
 from gateway.core.source import REPAIRS_MAX, Source
+from gateway.core.template_check import broken_templates
 from gateway.core.tool import Effect, Refusal, Repair, Tool
 from gateway.core.work import COPIED_A_STEP, WorkExceeded
 
@@ -98,8 +99,9 @@ def compile_document(
         except WorkExceeded as error:
             refusals.append(_too_costly(source, one.identity.method, one.identity.path, one.operation, error))
     made, twice = _without_doubles(made)
-    tools = _related(source, made, every)
+    related = _related(source, made, every)
     shelves = source.schemas.shelves()
+    tools = tuple(structs.replace(tool, shelves=shelves) for tool in related)
     told_answers = ((one.tool.name, one.at) for one in made)
     contract = _contract(source, told_answers) if manifest.answers == "strict" else b""
     info = source.root.value.get("info")
@@ -109,9 +111,15 @@ def compile_document(
         digest=digest,
         title=manifest.title or plain(told.get("title"), TITLE_CHARACTERS_MAX),
         version=plain(str(told.get("version", "")), TITLE_CHARACTERS_MAX),
-        tools=tuple(structs.replace(tool, shelves=shelves) for tool in tools),
+        tools=tools,
         refusals=(*refusals, *twice),
-        repairs=(*unapplied, *choice.repairs(), *source.repairs.values(), *_mended_references(documents)),
+        repairs=(
+            *unapplied,
+            *choice.repairs(),
+            *broken_templates(manifest, tools),
+            *source.repairs.values(),
+            *_mended_references(documents),
+        ),
         left_out=len(every) - len(wanted),
         contract=contract,
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from gateway.core.extension import SINKS_MAX, Role
+from gateway.core.template import TEMPLATES_MAX, Template
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{0,31}$", description="Lower-case letters, digits and dashes.")]
 Seconds = Annotated[float, Meta(gt=0, le=600)]
@@ -112,6 +113,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     `trusted_answers`: nobody but the organisation decides what stands in its answers, so that they may decide who gets something.
     `sinks` says by tool and argument what becomes of a value, as `x-factotum.sink` does; `none` is that it is no such one.
     `public` names tools that make public what they are given.
+    `templates` are sentences that people say to it, and the calls of its tools that they come to.
     """
 
     name: Name
@@ -138,6 +140,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     public: Words = ()
     secrets: Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=200)] = ()
     scopes: ScopeRules = ScopeRules()
+    templates: Annotated[tuple[Template, ...], Meta(max_length=TEMPLATES_MAX)] = ()
     limits: Limits = Limits()
 
     @property

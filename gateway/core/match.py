@@ -82,10 +82,12 @@ def match_things(things: Sequence[Thing], said: frozenset[str], plain: frozenset
 
 
 def labels_of(things: Sequence[Thing]) -> list[str]:
-    """What each is called; of several with one name, with the first value that tells them apart."""
+    """What each is called; of several with one name, or with none but its id, with the first value that tells them apart."""
     told = []
     for one in things:
-        same = [other for other in things if other is not one and other.label == one.label]
+        same = [
+            other for other in things if other is not one and (other.label == one.label or one.label == str(one.id))
+        ]
         values = ((place, value) for place, value in one.values.items() if isinstance(value, str) and value != one.id)
         apart = next((value for place, value in values if same and all(x.values.get(place) != value for x in same)), "")
         told.append(f"{one.label} ({str(apart)[:40]})" if apart else one.label)

@@ -11,14 +11,14 @@ from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from gateway.app import open_gateway
 from gateway.auth.api_key import ID_BYTES, SECRET_BYTES, new_key
 from gateway.core.catalog import all_scopes
 from gateway.core.principal import OPERATOR
-from gateway.demo.household import NAMES, Household, folder_of, open_household
-from gateway.demo.tour import take_tour
+from gateway.demo.household import NAMES, folder_of, open_household
+from gateway.demo.tour import Demo, take_tour
 from gateway.edge.parts import Gateway
 from gateway.errors import Conflict
 from gateway.fetch import Offered
@@ -40,17 +40,10 @@ PLANNER_PREFIX = "FACTOTUM_PLANNER__"
 KEY_DAYS = 1
 USER = "demo"
 OWN_SCOPES = frozenset({"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read"})
-
-
-class Demo(Struct, frozen=True):
-    """A running demo: where it is, a key that may do everything and one that may only look at lights, and the password of
-    somebody who may do everything too."""
-
-    url: str
-    key: str
-    weak_key: str
-    password: str
-    household: Household
+DECIDES = frozenset({"factotum:approvals.decide"})
+OWNERS = frozenset({"the owner"})
+# What cannot be undone, a payment say, waits for a yes.
+POLICY_PACKS = ("destructive-needs-approval",)
 
 
 async def run_demo(port: int, *, once: bool) -> int:
@@ -58,7 +51,7 @@ async def run_demo(port: int, *, once: bool) -> int:
     left_out = ("weather",) if once else ()
     async with open_demo(port, left_out=left_out) as demo:
         if once:
-            return await take_tour(demo.url, demo.key, demo.weak_key, demo.household)
+            return await take_tour(demo)
         _say(_welcome(demo))
         await _interrupted()
     _say("Stopped.")
@@ -83,6 +76,7 @@ async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterat
             connectors_dir=folder,
             store=SqliteStore(durability="process"),
             planner=_planner_of(os.environ, Path(folder)),
+            policy_packs=POLICY_PACKS,
         )
         secrets = Secrets({**load_secrets(os.environ, Settings()), SECRET_NAME: secret})
         async with (
@@ -95,9 +89,10 @@ async def open_demo(port: int, *, left_out: tuple[str, ...] = ()) -> AsyncIterat
             every = all_scopes(gateway.published.current.catalog) | OWN_SCOPES
             key = await make_key(gateway, "demo", every | {f"{name}:read" for name in left_out})
             weak_key = await make_key(gateway, "demo-lights", frozenset({"home:lights.read"}))
-            password = await add_user(gateway, every)
+            owner_key = await make_key(gateway, "demo-owner", DECIDES, OWNERS)
+            password = await add_user(gateway, every | DECIDES)
             async with serving(gateway, listening) as url:
-                yield Demo(url, key, weak_key, password, household)
+                yield Demo(url, key, weak_key, owner_key, password, household)
 
 
 def offer(name: str, base_url: str) -> Offered:
@@ -106,7 +101,7 @@ def offer(name: str, base_url: str) -> Offered:
     return Offered(structs.replace(manifest, base_url=base_url, enabled=True), folder=folder_of(name))
 
 
-async def make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
+async def make_key(gateway: Gateway, name: str, scopes: frozenset[str], groups: frozenset[str] = frozenset()) -> str:
     """A key of the demo's own: good for a day."""
     now = datetime.now(UTC)
     token, key = new_key(
@@ -114,7 +109,7 @@ async def make_key(gateway: Gateway, name: str, scopes: frozenset[str]) -> str:
         tenant="default",
         subject=name,
         scopes=scopes,
-        groups=frozenset(),
+        groups=groups,
         now=now,
         expires_at=now + timedelta(days=KEY_DAYS),
         random_bytes=os.urandom(ID_BYTES + SECRET_BYTES),
@@ -127,7 +122,7 @@ async def add_user(gateway: Gateway, scopes: frozenset[str]) -> str:
     """The password of somebody for MCP clients that send people to sign in."""
     password = os.urandom(8).hex()
     if gateway.authorization is not None:
-        await gateway.authorization.users.add(OPERATOR, USER, password, "default", scopes, frozenset())
+        await gateway.authorization.users.add(OPERATOR, USER, password, "default", scopes, OWNERS)
     return password
 
 
@@ -158,7 +153,7 @@ Factotum is running, with a household behind it: {", ".join(NAMES)}.
   key   {demo.key}
   user  {USER}, with the password {demo.password}
 
-Three things to try:
+Four things to try:
 
   1. Find a tool:
      {call} {demo.url}/v1/tools:search -d '{{"query": "turn off a light"}}'
@@ -168,6 +163,9 @@ Three things to try:
 
   3. Connect an MCP client (any will do) to {demo.url}/mcp, sign in as {USER} where it sends you (or give it that key as
      its bearer token), and ask: "Is the front door locked?"
+
+  4. Say what you want. It asks rather than guesses, and a payment waits for a yes at the page that it names:
+     {call} {demo.url}/v1/intents -d '{{"intent": "order the ingredients for Saturday'"'"'s dinner from the calendar"}}'
 
 What was done, and on whose behalf: {call} {demo.url}/v1/audit
 Ctrl-C stops it all and leaves nothing behind."""

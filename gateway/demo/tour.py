@@ -5,8 +5,10 @@ import sys
 from typing import Any
 
 import httpx
+from msgspec import Struct
 
 from gateway.demo.household import Household, document_of
+from gateway.demo.wishes import Speaker
 
 MCP_VERSION = "2026-07-28"
 TIMEOUT_S = 20.0
@@ -16,12 +18,27 @@ class _Astray(Exception):
     """A step did not go as it should."""
 
 
-async def take_tour(url: str, key: str, weak_key: str, household: Household) -> int:
+class Demo(Struct, frozen=True):
+    """A running demo: where it is, a key that may do everything, one that may only look at lights, and one of whoever gives a
+    yes to what waits for one; and the password of somebody who may do all of that."""
+
+    url: str
+    key: str
+    weak_key: str
+    owner_key: str
+    password: str
+    household: Household
+
+
+async def take_tour(demo: Demo) -> int:
     """0 where every step went as it should, else 1."""
-    async with httpx.AsyncClient(base_url=url, timeout=TIMEOUT_S) as client:
-        tour = _Tour(client, key, weak_key, household)
+    async with httpx.AsyncClient(base_url=demo.url, timeout=TIMEOUT_S) as client:
+        tour = _Tour(client, demo)
+        steps = (
+            tour.add, tour.search, tour.call, tour.preview, tour.denied, tour.audit, tour.evening, tour.door, tour.dinner,
+        )  # fmt: skip
         try:
-            for number, step in enumerate((tour.add, tour.search, tour.call, tour.preview, tour.denied, tour.audit), 1):
+            for number, step in enumerate(steps, 1):
                 _say(f"{number}. {await step()}")
         except (_Astray, httpx.HTTPError, LookupError) as error:
             _say(f"The tour went astray: {error}")
@@ -31,11 +48,12 @@ async def take_tour(url: str, key: str, weak_key: str, household: Household) -> 
 
 
 class _Tour:
-    def __init__(self, client: httpx.AsyncClient, key: str, weak_key: str, household: Household) -> None:
+    def __init__(self, client: httpx.AsyncClient, demo: Demo) -> None:
         self._client = client
-        self._key = key
-        self._weak_key = weak_key
-        self._household = household
+        self._key = demo.key
+        self._weak_key = demo.weak_key
+        self._household = demo.household
+        self._person = Speaker(client, demo.key, demo.owner_key)
 
     async def add(self) -> str:
         """A document, sent as text, becomes tools."""
@@ -85,6 +103,39 @@ class _Tour:
         for wanted in ("done home_set_light by demo", "denied home_set_light by demo-lights"):
             self._check(wanted in shown, f"the audit log has no line '{wanted}'")
         return "The audit log says:\n" + "\n".join(f"     {line}" for line in shown)
+
+    async def evening(self) -> str:
+        """Two commands in one sentence; which heating is meant was not said, so that it is asked."""
+        words = "turn off every light in the living room and set the heating to 19"
+        run = await self._person.say(words, {"thermostat": "living-room"})
+        home = self._household.state.home
+        lit = [one.name for one in home.lights.values() if one.room == "living-room" and one.on]
+        self._check(run["state"] == "done", f"“{words}” ended as {run['state']}: {run['detail']}")
+        self._check(not lit and home.thermostats["thermostat-1"].target_c == 19, f"these lights are on: {lit}")
+        return self._told(words)
+
+    async def door(self) -> str:
+        words = "is the front door locked?"
+        run = await self._person.say(words, {})
+        self._check(run["state"] == "done", f"“{words}” ended as {run['state']}: {run['detail']}")
+        return self._told(words) + "".join(f"\n     {one}" for one in await self._person.told(run))
+
+    async def dinner(self) -> str:
+        """What to order stands in the calendar; the day and the way to pay are asked, and paying waits for the owner."""
+        words = "order the ingredients for Saturday's dinner from the calendar"
+        run = await self._person.say(words, {"day": self._household.state.calendar.today.isoformat(), "pay": "card"})
+        self._check(run["state"] == "done", f"“{words}” ended as {run['state']}: {run['detail']}")
+        self._check(bool(self._person.approved), "it was paid without anybody's yes")
+        (order,) = self._household.state.groceries.orders.values()
+        self._check(order.state == "paid", f"the order is {order.state}")
+        bought = ", ".join(f"{one.quantity} {one.sku}" for one in order.items)
+        return f"{self._told(words)}\n     Ordered and paid: {bought}; {order.total.cents / 100:.2f} {order.total.currency}."
+
+    def _told(self, words: str) -> str:
+        person = self._person
+        asked = "".join(f"\n     It asked: {one}" for one in person.asked)
+        yes = f"\n     It waited for a yes, {len(person.approved)} times." if person.approved else ""
+        return f"Said: “{words}”.{asked}{yes}"
 
     async def _mcp(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
         meta = {

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gateway.core.planned import Planned
+from gateway.core.template import Template
 from gateway.core.tool import Effect, Tool
 
 # At most so many tools that fit a text best, of those of one of these effects, by their names.
@@ -34,12 +35,14 @@ class Wish(Struct, frozen=True):
 
 class Sight(Struct, frozen=True, eq=False):
     """What one caller may use: their tools by name, a search among them, and reads of them; without `look` nothing is read.
-    `loose` are the connectors whose answers may have what their documents do not declare."""
+    `loose` are the connectors whose answers may have what their documents do not declare, and `templates` are of connectors all of
+    whose tools in them the caller may use."""
 
     tools: Mapping[str, Tool]
     search: Search
     look: Look | None = None
     loose: frozenset[str] = frozenset()
+    templates: tuple[Template, ...] = ()
 
 
 class Planner(Protocol):

@@ -25,6 +25,7 @@ from gateway.core.reach import place_of
 from gateway.core.said import Said, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.planners.base import Sight, Wish
+from gateway.planners.templates import Templated, Templates
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of
 
 CANDIDATES_MAX = 50
@@ -67,7 +68,7 @@ class GraphPlanner:
         if clauses and words_of(text[clauses[-1].span.end :].strip(".!?; \n")):
             return Impossible((), f"These are more than {CLAUSES_MAX} wishes; say fewer at a time.")
         for number, clause in enumerate(clauses, 1):
-            planned = await _Planning(said_of(text, clause, entities), sight, looking, f"s{number}").plan()
+            planned = await _planned(said_of(text, clause, entities), wish.locale, sight, looking, f"s{number}")
             if not isinstance(planned, _Steps):
                 return structs.replace(planned, because=(*because, *planned.because))
             steps += planned.steps
@@ -88,6 +89,17 @@ class _Steps(Struct, frozen=True):
 
     steps: tuple[Step, ...]
     because: tuple[str, ...]
+
+
+async def _planned(said: Said, locale: str, sight: Sight, looking: Looking, name: str) -> _Steps | Asks | Impossible:
+    """One wish, by a connector's template where one knows it, else by the words of the tools."""
+    templated = await Templates(said, locale, sight, looking, name).plan()
+    if isinstance(templated, Templated):
+        return _Steps(templated.steps, (f"“{said.told}”: {said.clause.mood.reason}", *templated.because))
+    if isinstance(templated, Asks):
+        return templated
+    planned = await _Planning(said, sight, looking, name).plan()
+    return planned if templated is None or isinstance(planned, _Steps) else templated
 
 
 class _Try(Struct, frozen=True):

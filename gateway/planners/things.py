@@ -67,15 +67,19 @@ class Looking:
 
     async def things(self, listing: Listing, arguments: Mapping[str, Any]) -> list[Any]:
         """What a tool lists. Raises Unseen."""
-        name, key = listing.tool.name, f"{listing.tool.name} {sorted(arguments.items())}"
+        pages = {PAGES: LOOK_PAGES_MAX} if PAGES in listing.tool.options else {}
+        return list_at(await self.look(listing.tool.name, {**arguments, **pages}), listing.items)
+
+    async def look(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What a tool that reads answers. Raises Unseen."""
+        key = f"{name} {sorted(arguments.items())}"
         if self._sight.look is None:
             raise Unseen("nothing can be looked up here")
         if key not in self._seen:
             if len(self._seen) >= LOOKS_MAX:
                 raise Unseen(f"more than {LOOKS_MAX} lists would have to be read")
-            pages = {PAGES: LOOK_PAGES_MAX} if PAGES in listing.tool.options else {}
-            self._seen[key] = await self._sight.look(name, {**arguments, **pages})
-        return list_at(self._seen[key], listing.items)
+            self._seen[key] = await self._sight.look(name, arguments)
+        return self._seen[key]
 
 
 class Things:

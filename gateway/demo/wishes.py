@@ -1,0 +1,62 @@
+"""What a person says in the tour, in their own words, and how it goes on: what is asked is answered, what waits for a yes gets
+one from the owner, and what came of it is read back."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+WAIT_S = 20
+ROUNDS_MAX = 200
+PAUSE_S = 0.1
+
+
+class Speaker:
+    """Somebody with a key, before a gateway at which somebody else, the owner, may give a yes."""
+
+    def __init__(self, client: httpx.AsyncClient, key: str, owner_key: str) -> None:
+        self._client = client
+        self._key = key
+        self._owner_key = owner_key
+        self.asked: list[str] = []
+        self.approved: list[str] = []
+
+    async def say(self, words: str, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """The run that these words became, at rest. `answers` are by a word of the question. Raises httpx.HTTPStatusError."""
+        self.asked, self.approved = [], []
+        run = await self._send("POST", "/v1/intents", self._key, {"intent": words, "wait_s": WAIT_S})
+        for _ in range(ROUNDS_MAX):
+            match run["state"]:
+                case "needs_input":
+                    self.asked += [one["question"] for one in run["questions"]]
+                    values = {one["key"]: _answer(one, answers) for one in run["questions"]}
+                    body = {"values": values, "wait_s": WAIT_S}
+                    run = await self._send("POST", f"/v1/intents/{run['id']}/inputs", self._key, body)
+                case "needs_approval" if run["approval"]["id"] not in self.approved:
+                    self.approved.append(run["approval"]["id"])
+                    await self._send("POST", f"/v1/approvals/{self.approved[-1]}/approve", self._owner_key, {})
+                case "needs_approval" | "running" | "verifying":
+                    await asyncio.sleep(PAUSE_S)
+                    run = await self._send("GET", f"/v1/intents/{run['id']}", self._key)
+                case _:
+                    break
+        return run
+
+    async def told(self, run: Mapping[str, Any]) -> list[str]:
+        """The sentences of what came of it."""
+        told = await self._send("GET", f"/v1/intents/{run['id']}/explanation", self._key)
+        return [one["text"] for one in told["sentences"]]
+
+    async def _send(self, method: str, path: str, key: str, body: Any = None) -> dict[str, Any]:
+        answer = await self._client.request(method, path, json=body, headers={"authorization": f"Bearer {key}"})
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()
+        return told
+
+
+def _answer(question: Mapping[str, Any], answers: Mapping[str, Any]) -> Any:
+    """The answer that is meant for it; of choices the one that is called so."""
+    meant = next(answer for word, answer in answers.items() if word in question["question"])
+    choices = question["schema"].get("anyOf", ())
+    return next((one["const"] for one in choices if str(meant) in one["title"]), meant)
