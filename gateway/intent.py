@@ -24,7 +24,7 @@ from gateway.call import Asked, Calls
 from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
 from gateway.core.flow import Flow, Flows, contain, decide
 from gateway.core.look import Look, judge
-from gateway.core.next_move import Ask, Check, End, Make, Skip, look_after, next_move
+from gateway.core.next_move import Ask, Check, End, Make, Skip
 from gateway.core.plan import Plan
 from gateway.core.plan_check import PlanProblem, check_plan
 from gateway.core.policy_context import Source as PolicySource
@@ -51,7 +51,6 @@ from gateway.core.run import (
 )
 from gateway.core.run import Asked as AskedFor
 from gateway.core.standing import Standing
-from gateway.core.tool import Tool
 from gateway.discover import Discovery, View
 from gateway.errors import (
     AnswerInvalid,
@@ -107,6 +106,7 @@ class Intents:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._flowing: dict[str, tuple[View, Flows]] = {}
         self._wake = asyncio.Event()
+        self._is_full = False
 
     # What is asked of a run.
 
@@ -246,6 +246,7 @@ class Intents:
         except StoreFailed as error:
             log.warning("intents that are due could not be looked for", problem=error.detail)
             return
+        self._is_full = len(due) >= room
         for run_id in due:
             self._running[run_id] = asyncio.create_task(self._carry(run_id))
 
@@ -260,6 +261,8 @@ class Intents:
             self._runs.let_go(run_id)
             self._running.pop(run_id, None)
             self._flowing.pop(run_id, None)
+            if self._is_full:
+                self._wake.set()
 
     async def _go_on(self, held: Held) -> None:
         """To the end, or until somebody is waited for."""
@@ -283,7 +286,7 @@ class Intents:
 
     async def _move(self, held: Held) -> None:
         tools = self._discovery.view(held.run.principal).tools
-        move = next_move(held.run, held.progress, tools, self._settings.budget)
+        move = held.course.next(held.progress, tools, self._settings.budget)
         match move:
             case Ask(questions=questions):
                 await self._runs.write(held, AskedFor(questions))
@@ -296,13 +299,13 @@ class Intents:
             case Make() if held.run.mode == "preview" and move.tool.effect != "read":
                 await self._preview(held, move)
             case Make():
-                await self._make(held, move, tools)
+                await self._make(held, move)
             case Check():
                 await self._verify(held, move)
             case End(state=state, detail=detail, questions=questions):
                 await self._runs.write(held, Ended(state, detail[:DETAIL_CHARACTERS_MAX], questions))
 
-    async def _make(self, held: Held, move: Make, tools: Mapping[str, Tool]) -> None:
+    async def _make(self, held: Held, move: Make) -> None:
         """One call, and what came of it."""
         where, tool, digest = (move.step, move.iteration), move.tool, digest_of(move.arguments)
 
@@ -320,7 +323,7 @@ class Intents:
         called = _called(result, move, digest, perf_counter() - started)
         look = None
         if move.way == "do" and tool.effect != "read" and not called.is_error:
-            look = look_after(held.run, held.progress, tools, move, called)
+            look = held.course.look_after(held.progress, move, called)
         await self._runs.note(held, structs.replace(called, verify=look.tool.name) if look is not None else called)
 
     async def _preview(self, held: Held, move: Make) -> None:

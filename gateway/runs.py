@@ -1,12 +1,14 @@
 """Runs as they are kept: found for their owner, followed, and changed by one event at a time. Calls nothing; `intent` does."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
 from gateway.core.flow import Flow
+from gateway.core.next_move import Course
 from gateway.core.principal import Principal
 from gateway.core.run import (
     ENDED,
@@ -33,10 +35,11 @@ TRIES_MAX = 20
 
 
 class Held(Struct):
-    """A run as somebody knows it, and what its journal comes to."""
+    """A run as somebody knows it, what its journal comes to, and what comes next."""
 
     run: Run
     progress: Progress
+    course: Course
 
 
 class Overtaken(Conflict):
@@ -66,12 +69,12 @@ class Runs:
         # Those that this process carries out, and those of them that wait for somebody: these are not kept from others.
         self._carried: set[str] = set()
         self._resting: set[str] = set()
-        self._turn = asyncio.Event()
+        self._watches: dict[str, set[_Watch]] = {}
 
     async def begin(self, run: Run, flows: tuple[Flow, ...]) -> bool:
         """False where there is one of that id."""
         is_new = await self._store.write_run(None, run, [Entry(1, run.created_at, Received(flows))])
-        self._tell()
+        self._tell(run)
         return is_new
 
     async def count_open(self, principal: Principal, most: int) -> int:
@@ -108,33 +111,47 @@ class Runs:
         """What happened after an event, and what happens, to the end; None after `quiet_s` in which nothing did. Raises
         NotFound."""
         left_s = quiet_s
-        while not self._published.stopped:
-            turn = self._turn
-            run = await self.look_up(principal, run_id)
-            entries = await self._store.journal(run_id, after, PAGE_EVENTS)
-            for one in entries:
-                after = one.sequence
-                yield one
-            if run.state in ENDED and run.sequence <= after:
-                return
-            if not entries and not await _within(turn, self._look_s):
-                left_s -= self._look_s
-                if left_s <= 0:
-                    left_s = quiet_s
-                    yield None
+        with self._watch(run_id) as watch:
+            while not self._published.stopped:
+                watch.event.clear()
+                run = await self.look_up(principal, run_id)
+                entries = await self._store.journal(run_id, after, PAGE_EVENTS)
+                for one in entries:
+                    after = one.sequence
+                    yield one
+                if run.state in ENDED and run.sequence <= after:
+                    return
+                if not entries and not await watch.within(self._look_s):
+                    left_s -= self._look_s
+                    if left_s <= 0:
+                        left_s = quiet_s
+                        yield None
 
     async def wait(
         self, principal: Principal, run_id: str, seconds: float, states: Collection[RunState] = MOVING
     ) -> Held:
         """The run once it is in none of these states, or after so many seconds. Raises NotFound."""
         ends_at = asyncio.get_running_loop().time() + seconds
-        while True:
-            turn = self._turn
-            run = await self.look_up(principal, run_id)
-            left = ends_at - asyncio.get_running_loop().time()
-            if run.state not in states or left <= 0 or self._published.stopped:
-                return await self._replay(run)
-            await _within(turn, min(left, self._look_s))
+        with self._watch(run_id, states) as watch:
+            while True:
+                watch.event.clear()
+                run = await self.look_up(principal, run_id)
+                left = ends_at - asyncio.get_running_loop().time()
+                if run.state not in states or left <= 0 or self._published.stopped:
+                    return await self._replay(run)
+                await watch.within(min(left, self._look_s))
+
+    @contextmanager
+    def _watch(self, run_id: str, dull: Collection[RunState] = ()) -> Iterator["_Watch"]:
+        watch = _Watch(frozenset(dull))
+        watches = self._watches.setdefault(run_id, set())
+        watches.add(watch)
+        try:
+            yield watch
+        finally:
+            watches.discard(watch)
+            if not watches and self._watches.get(run_id) is watches:
+                del self._watches[run_id]
 
     async def load(self, run_id: str) -> Held | None:
         run = await self._store.find_run(run_id)
@@ -143,7 +160,7 @@ class Runs:
     async def _replay(self, run: Run) -> Held:
         entries = await self._store.journal(run.id, 0, JOURNAL_MAX)
         known = (one for one in entries if one.sequence <= run.sequence)
-        return Held(run, replay(run.plan, known, self._settings.budget))
+        return Held(run, replay(run.plan, known, self._settings.budget), Course(run.id, run.plan))
 
     async def write(self, held: Held, event: Event, principal: Principal | None = None) -> None:
         """One event more; from then on for this principal, where one is named. Raises Overtaken."""
@@ -165,7 +182,7 @@ class Runs:
         if not await self._store.write_run(held.run, after, [entry]):
             raise Overtaken
         held.run, held.progress = after, progress
-        self._tell()
+        self._tell(after)
 
     async def note(self, held: Held, event: Event) -> None:
         """What has happened is written down, whatever else has happened meanwhile."""
@@ -181,7 +198,7 @@ class Runs:
         """What it has come to by now."""
         fresh = await self.load(held.run.id)
         if fresh is not None:
-            held.run, held.progress = fresh.run, fresh.progress
+            held.run, held.progress, held.course = fresh.run, fresh.progress, fresh.course
 
     async def postpone(self, held: Held) -> None:
         """Nothing has happened: look at it again a little later."""
@@ -194,7 +211,7 @@ class Runs:
         now = self._clock()
         until = now + timedelta(seconds=self._settings.lease_s)
         due = await self._store.claim_runs(now, until, room, tuple(self._carried - self._resting))
-        fresh = [run.id for run in due if run.id not in self._carried]
+        fresh = [one for one in due if one not in self._carried]
         self._carried.update(fresh)
         return fresh
 
@@ -209,16 +226,24 @@ class Runs:
             return now if is_new else now + timedelta(seconds=self._settings.lease_s)
         return None
 
-    def _tell(self) -> None:
-        self._turn.set()
-        self._turn = asyncio.Event()
+    def _tell(self, run: Run) -> None:
+        for one in self._watches.get(run.id, ()):
+            if run.state not in one.dull:
+                one.event.set()
 
 
-async def _within(turn: asyncio.Event, seconds: float) -> bool:
-    """Whether it came in time."""
-    try:
-        async with asyncio.timeout(seconds):
-            await turn.wait()
-    except TimeoutError:
-        return False
-    return True
+class _Watch:
+    """Somebody who waits for what happens to a run; that it is still in one of the `dull` states wakes nobody."""
+
+    def __init__(self, dull: frozenset[RunState]) -> None:
+        self.dull = dull
+        self.event = asyncio.Event()
+
+    async def within(self, seconds: float) -> bool:
+        """Whether it came in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.event.wait()
+        except TimeoutError:
+            return False
+        return True

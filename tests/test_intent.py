@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from gateway.core.plan import STEPS_MAX
 from gateway.edge.approvals import DECIDE
 from gateway.serve import bind, serving_app, url_of
 from tests.conftest import Door
@@ -333,6 +334,20 @@ async def test_a_run_goes_on_with_the_scopes_of_whoever_answered_it_last(door: D
     wider = structs.replace(before.principal, scopes=before.principal.scopes | {"shop:more"})
     after = await door.gateway.intents.answer(wider, run["id"], {"tea/item": "green"})
     assert after.principal == wider
+
+
+async def test_a_plan_of_a_thousand_steps_of_which_each_needs_the_one_before_is_carried_out(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.orders = {1: {"id": 1, "item": "tea", "count": 1}}
+    chain = [step(f"s{n}", "order", id=ref(f"s{n - 1}", "/id")) for n in range(1, STEPS_MAX)]
+    body = {"plan": plan(step("s0", "order", id=literal(1)), *chain, budget={"calls_max": STEPS_MAX}), "wait_s": 60}
+    run = (await door.post("/v1/intents", token, body)).json()
+    assert (run["state"], run["spent"]["calls"]) == ("done", STEPS_MAX)
+    assert {one["calls"][0]["state"] for one in run["steps"]} == {"answered"}
+    one_more = plan(*chain, step("a", "orders"), step("b", "orders"), step("s0", "order", id=literal(1)))
+    refused = await door.post("/v1/intents", token, {"plan": one_more})
+    assert refused.json()["problems"][0]["detail"] == "a plan has 1 to 1000 steps; this one has 1002"
 
 
 # With a person's yes.

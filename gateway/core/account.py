@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from gateway.core.plan import Step
-from gateway.core.run import Answered, Ended, Entry, Progress, Run, Standing, Waiting, Way
+from gateway.core.run import Answered, Ended, Entry, Progress, Run, Standing, Waiting, Way, by_step
 
 Certainty = Literal["read", "verified", "accepted", "uncertain", "not done"]
 
@@ -26,9 +26,9 @@ def account(run: Run, progress: Progress, entries: Sequence[Entry]) -> tuple[Sen
 
 
 def _of_calls(run: Run, progress: Progress) -> Iterator[Sentence]:
+    places = by_step(progress)
     for step in run.plan.steps:
-        places = sorted(place for place in progress.calls if place[1] == step.name)
-        for way, _, index in places:
+        for way, _, index in places.get(step.name, ()):
             yield _sentence(step, way, index, progress.of(way, step.name, index))
 
 

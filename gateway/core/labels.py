@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.core import plan as plans
-from gateway.core.plan import MODEL, Default, Item, Leaf, Plan, Ref, Slot, Span, Step, leaves
+from gateway.core.plan import MODEL, Default, Item, Leaf, Plan, Ref, Slot, Span, Step, leaves, needed_by
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
 
@@ -73,9 +73,16 @@ class Labels:
 
     def answer(self, name: str) -> Label:
         """That of what a step answers: no better than what it was asked with, and from that too."""
-        if name not in self._answers:
-            self._answers[name] = Label("untrusted")  # So that a circle comes to an end.
-            self._answers[name] = self._answer(self._steps[name]) if name in self._steps else Label("untrusted")
+        waiting = [(name, False)]
+        while waiting:
+            one, has_all = waiting.pop()
+            step = self._steps.get(one)
+            if step is not None and has_all:
+                self._answers[one] = self._answer(step)
+            elif one not in self._answers:
+                self._answers[one] = Label("untrusted")  # So that a circle comes to an end.
+                if step is not None:
+                    waiting += [(one, True), *((before, False) for before in needed_by(step))]
         return self._answers[name]
 
     def asked_with(self, step: Step) -> Label:

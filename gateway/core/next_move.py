@@ -10,7 +10,21 @@ from gateway.core.constraint import read_constraints, within
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
 from gateway.core.idempotency import key_argument, key_of
 from gateway.core.look import Look, declared_look
-from gateway.core.plan import ITEMS_MAX, Budget, Default, Item, Leaf, Literal, Ref, Slot, Step, fill, in_order, leaves
+from gateway.core.plan import (
+    ITEMS_MAX,
+    Budget,
+    Default,
+    Item,
+    Leaf,
+    Literal,
+    Plan,
+    Ref,
+    Slot,
+    Step,
+    fill,
+    in_order,
+    leaves,
+)
 from gateway.core.reach import place_of
 from gateway.core.run import (
     BUDGET,
@@ -27,6 +41,8 @@ from gateway.core.tool import Tool
 
 SENDS_MAX = 3
 CHOICES_MAX = 50
+# Of answers that later steps refer to, as long as they are kept decoded.
+DECODED_BYTES_MAX = 4 << 20
 
 
 class Ask(Struct, frozen=True):
@@ -83,43 +99,67 @@ class _Instead(Exception):
 
 def next_move(run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> Move:
     """`tools` are those that the caller may call; `bound` is how far a budget can be raised."""
-    moves = _Moves(run, progress, tools, bound)
-    try:
-        return moves.undo() if progress.undoing else moves.do()
-    except _Instead as instead:
-        return instead.move
-
-
-def look_after(run: Run, progress: Progress, tools: Mapping[str, Tool], move: Make, called: Called) -> Look | None:
-    """What will show that a call took place, now that it was answered; None where nothing will."""
-    moves = _Moves(run, progress, tools, progress.budget)
-    return moves.look(moves.steps[move.step], move.iteration, move.tool, move.arguments, _decode(called))
+    return Course(run.id, run.plan).next(progress, tools, bound)
 
 
 class _Left(Exception):
     """It needs what a call that was left out would have answered: why that was."""
 
 
-class _Moves:
-    def __init__(self, run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> None:
-        self._run = run
-        self._progress = progress
-        self._tools = tools
-        self._bound = bound
-        self.steps = {step.name: step for step in run.plan.steps}
+class Course:
+    """The moves of one run while its journal grows, so that each takes no longer than the one before: steps that are done are not
+    looked at again.
+
+    INVARIANT: it gives what a new one would; a new one is made where the journal was read again, or the plan is another."""
+
+    def __init__(self, run_id: str, plan: Plan) -> None:
+        self._run_id = run_id
+        self._order = in_order(plan)
+        self.steps = {step.name: step for step in plan.steps}
+        self._at = 0
+        self._slots = [
+            (step, place, leaf)
+            for step in plan.steps
+            for place, leaf in leaves(step.arguments)
+            if isinstance(leaf, Slot)
+        ]
+        self._done: list[tuple[str, int]] | None = None
+        self._progress = Progress(plan.budget)
+        self._tools: Mapping[str, Tool] = {}
+        self._bound = plan.budget
         self._listed: dict[str, list[Any]] = {}
         self._answered: dict[str, Any] = {}
+        self._answered_bytes = 0
+
+    def next(self, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> Move:
+        """What comes next; arguments as of `next_move`."""
+        are_known, self._tools = tools is self._tools, tools
+        self._progress, self._bound = progress, bound
+        try:
+            if progress.undoing:
+                return self._undo()
+            for step in () if are_known else self._order:
+                self._tool(step.tool)
+            return self._do()
+        except _Instead as instead:
+            return instead.move
+
+    def look_after(self, progress: Progress, move: Make, called: Called) -> Look | None:
+        """What will show that a call took place, now that it was answered; None where nothing will."""
+        self._progress = progress
+        return self._look(self.steps[move.step], move.iteration, move.tool, move.arguments, _decode(called))
 
     # Forwards.
 
-    def do(self) -> Move:
+    def _do(self) -> Move:
         """The first thing that is not done yet, of the first step that is not done."""
         if questions := tuple(self._open_slots()):
             return Ask(questions)
-        for step in in_order(self._run.plan):
-            move = self._step(step)
+        while self._at < len(self._order):
+            move = self._step(self._order[self._at])
             if move is not None:
                 return move
+            self._at += 1
         return End("done")
 
     def _step(self, step: Step) -> Move | None:
@@ -160,7 +200,7 @@ class _Moves:
         if standing.verified is not None:
             return self._uncertain("do", step.name, index, standing.verified.detail)
         arguments = self._arguments(step, index, tool)
-        look = self.look(step, index, tool, arguments, _decode(called))
+        look = self._look(step, index, tool, arguments, _decode(called))
         if look is None:
             return self._uncertain("do", step.name, index, f"{called.verify} cannot be asked any more")
         return Check(step.name, index, look)
@@ -171,7 +211,7 @@ class _Moves:
         if key_argument(tool) in arguments and standing.sent < SENDS_MAX:
             return Make("do", step.name, index, tool, arguments)
         if standing.verified is None:
-            look = self.look(step, index, tool, arguments, None)
+            look = self._look(step, index, tool, arguments, None)
             if look is not None:
                 return Check(step.name, index, look)
         why = standing.verified.detail if standing.verified is not None else "nothing shows it"
@@ -183,7 +223,7 @@ class _Moves:
         schema = {"enum": ["happened", "again"]}
         return End("uncertain", told, (Question(settle_key(way, step, index), question, schema),))
 
-    def look(self, step: Step, index: int, tool: Tool, arguments: Mapping[str, object], own: Any) -> Look | None:
+    def _look(self, step: Step, index: int, tool: Tool, arguments: Mapping[str, object], own: Any) -> Look | None:
         """`own` is what the call answered, None where nobody knows."""
         if tool.effect == "read" or step.verify is None:
             return None
@@ -208,7 +248,7 @@ class _Moves:
         arguments = fill(step.arguments, lambda place, leaf: self._value(step, index, place, leaf))
         key = key_argument(tool)
         if key and key not in arguments:
-            arguments[key] = key_of(self._run.id, step.name, index, arguments)
+            arguments[key] = key_of(self._run_id, step.name, index, arguments)
         return arguments
 
     def _value(self, step: Step, index: int, place: str, leaf: Leaf) -> object:
@@ -241,12 +281,25 @@ class _Moves:
 
     def _answer(self, name: str) -> Any:
         """What a step answered, of one with `each` all its answers."""
-        step = self.steps[name]
         if name not in self._answered:
-            count = len(self._items(step)) if step.each is not None else 0
-            every = [self._one_answer(step, index, in_list=True) for index in range(count)]
-            self._answered[name] = every if step.each is not None else self._one_answer(step, 0)
+            step = self.steps[name]
+            indices = range(len(self._items(step))) if step.each is not None else [0]
+            every = [self._one_answer(step, index, in_list=step.each is not None) for index in indices]
+            self._make_room(sum(self._size(name, index) for index in indices))
+            self._answered[name] = every if step.each is not None else every[0]
         return self._answered[name]
+
+    def _size(self, name: str, index: int) -> int:
+        called = self._progress.of("do", name, index).called
+        return len(called.result) if called is not None else 0
+
+    def _make_room(self, size: int) -> None:
+        """Of what was decoded little is kept, so that many runs have room beside each other."""
+        self._answered_bytes += size
+        if self._answered_bytes > DECODED_BYTES_MAX:
+            self._answered.clear()
+            self._listed.clear()
+            self._answered_bytes = size
 
     def _one_answer(self, step: Step, index: int, *, in_list: bool = False) -> Any:
         standing = self._progress.of("do", step.name, index)
@@ -297,13 +350,12 @@ class _Moves:
 
     def _open_slots(self) -> Iterator[Question]:
         """What has to be asked and was not answered yet."""
-        for step in self._run.plan.steps:
-            tool = self._tool(step.tool)
-            for place, leaf in leaves(step.arguments):
-                key = f"{step.name}{place}"
-                if isinstance(leaf, Slot) and key not in self._progress.answers:
-                    asked = place_of(tool.input_schema).at(place)
-                    yield Question(key, leaf.question, leaf.schema if leaf.schema is not None else asked.schema)
+        self._slots = [one for one in self._slots if f"{one[0].name}{one[1]}" not in self._progress.answers]
+        for step, place, leaf in self._slots:
+            asked = place_of(self._tool(step.tool).input_schema).at(place)
+            yield Question(
+                f"{step.name}{place}", leaf.question, leaf.schema if leaf.schema is not None else asked.schema
+            )
 
     def _over_budget(self, tool: Tool) -> Move | None:
         """What to ask where the next call would be more than the run may use; the end where it cannot be raised."""
@@ -331,22 +383,24 @@ class _Moves:
 
     # Backwards.
 
-    def undo(self) -> Move:
+    def _undo(self) -> Move:
         """The last thing that was done and is not taken back yet."""
-        done = [
-            (standing.rows[-1], place, standing)
-            for place, standing in self._progress.calls.items()
-            if place[0] == "do" and (standing.sending is not None)
-        ]
-        left: list[str] = []
-        for _, (_, name, index), standing in sorted(done, key=lambda one: one[0], reverse=True):
-            move = self._take_back(self.steps[name], index, standing)
+        if self._done is None:
+            sent = [(one.rows[-1], place) for place, one in self._progress.calls.items() if one.sending is not None]
+            self._done = [(name, index) for _, (way, name, index) in sorted(sent) if way == "do"]
+        while self._done:
+            name, index = self._done[-1]
+            move = self._take_back(self.steps[name], index, self._progress.of("do", name, index))
             if move is not None:
                 return move
-            if self._stays(name, index, standing):
-                left.append(name)
+            self._done.pop()
+        left = [
+            name
+            for (way, name, index), one in self._progress.calls.items()
+            if way == "do" and one.sending is not None and self._stays(name, index, one)
+        ]
         if left:
-            return End("failed", f"Not everything was taken back: {', '.join(dict.fromkeys(left))}.")
+            return End("failed", f"Not everything was taken back: {', '.join(dict.fromkeys(reversed(left)))}.")
         return End("compensated")
 
     def _stays(self, name: str, index: int, standing: Standing) -> bool:
@@ -379,7 +433,7 @@ class _Moves:
             return Skip("undo", step.name, index, f"it is not known what {later.name} has to be called with")
         key = key_argument(later)
         if key and key not in found:
-            found[key] = key_of(self._run.id, f"undo {step.name}", index, found)
+            found[key] = key_of(self._run_id, f"undo {step.name}", index, found)
         return Make("undo", step.name, index, later, found)
 
     def _tool(self, name: str) -> Tool:

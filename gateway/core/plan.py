@@ -2,15 +2,16 @@
 order of the steps; knows no tool and no run. `core.plan_check` says whether a plan holds."""
 
 from collections.abc import Callable, Iterator, Mapping
+from heapq import heappop, heappush
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.core.pointer import escape
 
-STEPS_MAX = 50
+STEPS_MAX = 1_000
 NESTING_MAX = 32
-SOURCES_MAX = 2_000
+SOURCES_MAX = 20_000
 ITEMS_MAX = 100
 INTENT_CHARACTERS_MAX = 4_000
 CALLS_MAX = 10_000
@@ -150,16 +151,25 @@ class Circular(Exception):
 
 
 def in_order(plan: Plan) -> tuple[Step, ...]:
-    """The steps, each after all that it refers to. Raises Circular."""
+    """The steps, each after all that it refers to, and else as they are listed. Raises Circular."""
+    places = {step.name: place for place, step in enumerate(plan.steps)}
+    needs = [needed_by(step) & places.keys() for step in plan.steps]
+    needed: dict[str, list[int]] = {}
+    for place, names in enumerate(needs):
+        for name in names:
+            needed.setdefault(name, []).append(place)
+    lacks = [len(names) for names in needs]
+    ready = [place for place, count in enumerate(lacks) if not count]
     told: list[Step] = []
-    left = [(step, needed_by(step)) for step in plan.steps]
-    while left:
-        waiting = {step.name for step, _ in left}
-        ready = next((one for one in left if waiting.isdisjoint(one[1])), None)
-        if ready is None:
-            raise Circular(tuple(step.name for step, _ in left))
-        left.remove(ready)
-        told.append(ready[0])
+    while ready:
+        step = plan.steps[heappop(ready)]
+        told.append(step)
+        for place in needed.get(step.name, ()):
+            lacks[place] -= 1
+            if not lacks[place]:
+                heappush(ready, place)
+    if len(told) < len(plan.steps):
+        raise Circular(tuple(step.name for step, count in zip(plan.steps, lacks, strict=True) if count))
     return tuple(told)
 
 

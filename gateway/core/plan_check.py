@@ -1,6 +1,7 @@
 """Whether a plan holds, before anything is called: every tool, every argument, every reference. Values that are there are checked
 as a call checks them; for those that will come, their types are."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -69,17 +70,17 @@ def check_plan(plan: Plan, tools: Mapping[str, Tool], loose: Collection[str] = (
 
 def _steps_alone(plan: Plan) -> Iterator[PlanProblem]:
     """What can be told without any tool."""
-    names = [step.name for step in plan.steps]
+    names = Counter(step.name for step in plan.steps)
     count = sum(1 for step in plan.steps for one in _sources(step) for _ in leaves(one))
     if count > SOURCES_MAX:
         yield PlanProblem("", "", f"a plan has at most {SOURCES_MAX} sources of arguments; this one has {count}")
         return
     for step in plan.steps:
-        if names.count(step.name) > 1:
+        if names[step.name] > 1:
             yield PlanProblem(step.name, "", "two steps have this name")
         if any(nesting(one) > NESTING_MAX for one in _sources(step)):
             yield PlanProblem(step.name, "", f"its arguments nest deeper than {NESTING_MAX} levels")
-        for missing in sorted(needed_by(step) - set(names)):
+        for missing in sorted(needed_by(step) - names.keys()):
             yield PlanProblem(step.name, "", f"it refers to {missing}, and there is no such step")
 
 

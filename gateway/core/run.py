@@ -256,6 +256,14 @@ class Progress(Struct):
         return self.calls.get((way, step, iteration), Standing())
 
 
+def by_step(progress: Progress) -> dict[str, list[Place]]:
+    """The places of all calls, those of each step in order, the way there first."""
+    told: dict[str, list[Place]] = {}
+    for place in sorted(progress.calls):
+        told.setdefault(place[1], []).append(place)
+    return told
+
+
 def replay(plan: Plan, entries: Iterable[Entry], budget_max: Budget) -> Progress:
     """What the journal comes to."""
     progress = Progress(within(plan.budget, budget_max))

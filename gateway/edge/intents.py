@@ -1,6 +1,6 @@
 """REST for intents: start one, look at it, follow it, answer it, cancel it, take it back. Knows the wire; `intent` acts."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import Annotated, Any
@@ -14,9 +14,9 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from gateway.core.account import Sentence, account
 from gateway.core.flow import Flow
-from gateway.core.plan import Budget, Leaf, Step, in_order, leaves
+from gateway.core.plan import Budget, Leaf, in_order, leaves
 from gateway.core.planned import Planned, Ready
-from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing
+from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing, by_step
 from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
@@ -253,7 +253,7 @@ def show_run(held: Held, results_bytes_max: int = RESULTS_BYTES_MAX) -> IntentSh
     """A run as every door shows it; results of so many bytes at most in all."""
     run, progress = held.run, held.progress
     waiting = progress.waiting if run.state == "needs_approval" else None
-    few = _few_results(progress, results_bytes_max)
+    few, places = _few_results(progress, results_bytes_max), by_step(progress)
     return IntentShown(
         run.id,
         run.plan.intent,
@@ -273,7 +273,7 @@ def show_run(held: Held, results_bytes_max: int = RESULTS_BYTES_MAX) -> IntentSh
                 step.name,
                 step.tool,
                 tuple(ArgumentShown(place, leaf) for place, leaf in leaves(step.arguments)),
-                tuple(_calls(progress, step, few)),
+                tuple(_calls(progress, places.get(step.name, ()), few)),
             )
             for step in in_order(run.plan)
         ),
@@ -287,10 +287,10 @@ def _few_results(progress: Progress, bytes_max: int) -> frozenset[Place]:
     return frozenset(place for place, total in sums if total <= bytes_max)
 
 
-def _calls(progress: Progress, step: Step, few: frozenset[Place]) -> Iterator[CallShown]:
-    for way, _, index in sorted(place for place in progress.calls if place[:2] == ("do", step.name)):
-        standing, back = progress.of(way, step.name, index), progress.of("undo", step.name, index)
-        called, preview, is_few = standing.called, standing.previewed, (way, step.name, index) in few
+def _calls(progress: Progress, places: Sequence[Place], few: frozenset[Place]) -> Iterator[CallShown]:
+    for way, name, index in (place for place in places if place[0] == "do"):
+        standing, back = progress.of(way, name, index), progress.of("undo", name, index)
+        called, preview, is_few = standing.called, standing.previewed, (way, name, index) in few
         yield CallShown(
             iteration=index,
             state=_state(standing),

@@ -297,8 +297,8 @@ class RunStore(Protocol):
     async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         """The events after one, oldest first."""
 
-    async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[Run]:
-        """Those that are due, for whoever asks alone `until` then; those that it has already (`held`) until then too."""
+    async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[str]:
+        """The ids of those that are due, for whoever asks alone `until` then; those that it has already (`held`) until then too."""
 
 
 class StandingStore(Protocol):

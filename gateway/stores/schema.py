@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0012"
+SCHEMA = "0015"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -210,9 +210,17 @@ runs = sa.Table(
     sa.Column("sequence", sa.BigInteger, nullable=False),
     sa.Column("due_at", Instant),
     sa.Column("run", sa.LargeBinary, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False, server_default="0"),
     sa.Index("run_owner", "owner", "number"),
     sa.Index("run_due", "due_at"),
+    sa.Index("run_updated", "state", "updated_at"),
     sqlite_autoincrement=True,
+)
+run_plans = sa.Table(
+    "run_plan",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("plan", sa.LargeBinary, nullable=False),
 )
 run_entries = sa.Table(
     "run_entry",
@@ -244,6 +252,14 @@ standing_slots = sa.Table(
     sa.Column("is_open", sa.Boolean, nullable=False),
     sa.Column("slot", sa.LargeBinary, nullable=False),
     sa.Index("standing_slot_open", "intent", "is_open", "at"),
+)
+standing_deliveries = sa.Table(
+    "standing_delivery",
+    metadata,
+    sa.Column("intent", sa.Text, primary_key=True),
+    sa.Column("delivery", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index("standing_delivery_at", "intent", "at"),
 )
 
 

@@ -8,10 +8,13 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import structs
 
+from gateway.core.plan import Plan
 from gateway.core.principal import Owner
 from gateway.core.run import ENDED, Entry, Event, Run
-from gateway.stores.schema import run_entries, runs
-from gateway.stores.sql_lane import INTEGER_MAX, Row, SqlPart
+from gateway.stores.schema import microseconds, run_entries, run_plans, runs
+from gateway.stores.sql_lane import INTEGER_MAX, Prepared, Row, SqlPart
+
+_NO_PLAN = Plan("", ())
 
 
 class SqlRuns(SqlPart):
@@ -29,7 +32,7 @@ class SqlRuns(SqlPart):
     async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         return await self._reader.run(_journal, run_id, after, limit)
 
-    async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[Run]:
+    async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[str]:
         # Most looks find nothing, and need not wait for a writer.
         if not held and not await self._reader.run(_is_due, now):
             return ()
@@ -44,13 +47,28 @@ def _row_of(run: Run) -> dict[str, Any]:
         "state": run.state,
         "sequence": run.sequence,
         "due_at": run.due_at,
-        "run": msgspec.json.encode(run),
+        "updated_at": run.updated_at,
+        "run": msgspec.json.encode(structs.replace(run, plan=_NO_PLAN)),
     }
 
 
 def _to_run(row: Row) -> Run:
-    """When it is due is kept apart: it changes without anything having happened."""
-    return structs.replace(msgspec.json.decode(row.run, type=Run), due_at=row.due_at)
+    """When it is due is kept apart: it changes without anything having happened. So is its plan, which is long and stays."""
+    plan = msgspec.json.decode(row.plan, type=Plan)
+    return structs.replace(msgspec.json.decode(row.run, type=Run), due_at=row.due_at, plan=plan)
+
+
+# Every step of every run waits for these two.
+_APPEND = Prepared(run_entries.insert())
+_CHANGE = Prepared(
+    runs.update()
+    .where(
+        runs.c.id == sa.bindparam("its_id"),
+        runs.c.sequence == sa.bindparam("old_sequence"),
+        runs.c.state == sa.bindparam("old_state"),
+    )
+    .values({name: sa.bindparam(f"new_{name}") for name in ("state", "sequence", "due_at", "run", "updated_at")})
+)
 
 
 def _write(connection: sa.Connection, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
@@ -58,17 +76,23 @@ def _write(connection: sa.Connection, before: Run | None, after: Run, entries: S
         if connection.execute(sa.select(runs.c.id).where(runs.c.id == after.id)).first() is not None:
             return False
         connection.execute(runs.insert().values(_row_of(after)))
+        connection.execute(run_plans.insert().values(run=after.id, plan=msgspec.json.encode(after.plan)))
     else:
-        same = sa.and_(runs.c.id == before.id, runs.c.sequence == before.sequence, runs.c.state == before.state)
-        if connection.execute(runs.update().where(same).values(_row_of(after))).rowcount != 1:
+        row = _row_of(after)
+        due_at = microseconds(after.due_at) if after.due_at is not None else None
+        changed = after.state, after.sequence, due_at, row["run"], microseconds(after.updated_at)
+        if _CHANGE.run(connection, [(*changed, before.id, before.sequence, before.state)]) != 1:
             return False
-    for one in entries:
-        told = {"run": after.id, "sequence": one.sequence, "at": one.at, "event": msgspec.json.encode(one.event)}
-        connection.execute(run_entries.insert().values(told))
+        if after.plan is not before.plan:
+            its = run_plans.update().where(run_plans.c.run == after.id)
+            connection.execute(its.values(plan=msgspec.json.encode(after.plan)))
+    if entries:
+        rows = [(after.id, one.sequence, microseconds(one.at), msgspec.json.encode(one.event)) for one in entries]
+        _APPEND.run(connection, rows)
     return True
 
 
-_COLUMNS = sa.select(runs.c.run, runs.c.due_at)
+_COLUMNS = sa.select(runs.c.run, runs.c.due_at, run_plans.c.plan).join(run_plans, run_plans.c.run == runs.c.id)
 
 
 def _find(connection: sa.Connection, run_id: str) -> Run | None:
@@ -96,11 +120,11 @@ def _is_due(connection: sa.Connection, now: datetime) -> bool:
     return connection.execute(sa.select(runs.c.id).where(runs.c.due_at <= now).limit(1)).first() is not None
 
 
-def _claim(connection: sa.Connection, now: datetime, until: datetime, limit: int, held: tuple[str, ...]) -> list[Run]:
+def _claim(connection: sa.Connection, now: datetime, until: datetime, limit: int, held: tuple[str, ...]) -> list[str]:
     keeps = sa.and_(runs.c.id.in_(held), runs.c.due_at.is_not(None))
     connection.execute(runs.update().where(keeps).values(due_at=until))
-    query = _COLUMNS.where(runs.c.due_at <= now).order_by(runs.c.due_at).limit(limit)
-    found = [_to_run(row) for row in connection.execute(query.with_for_update(skip_locked=True))]
+    query = sa.select(runs.c.id).where(runs.c.due_at <= now).order_by(runs.c.due_at).limit(limit)
+    found = [row.id for row in connection.execute(query.with_for_update(skip_locked=True))]
     if found:
-        connection.execute(runs.update().where(runs.c.id.in_([one.id for one in found])).values(due_at=until))
-    return [structs.replace(one, due_at=until) for one in found]
+        connection.execute(runs.update().where(runs.c.id.in_(found)).values(due_at=until))
+    return found

@@ -239,6 +239,24 @@ def test_a_verification_reads_and_shows_what_its_answer_declares() -> None:
     assert problems(rename(Verify("person", {}))) == [("/id", "`verify`: required")]
 
 
+@given(st.lists(st.sets(st.integers(0, 7)), max_size=8))
+def test_the_next_step_is_the_first_that_is_listed_and_lacks_nothing(needs: list[set[int]]) -> None:
+    steps = [
+        Step(f"s{n}", "people", {f"a{one}": Ref(f"s{one}") for one in sorted(told)}) for n, told in enumerate(needs)
+    ]
+    names, left, told = {one.name for one in steps}, list(steps), []
+    while ready := [one for one in left if not ({f"s{n}" for n in needs[steps.index(one)]} & names)]:
+        told.append(ready[0])
+        left.remove(ready[0])
+        names.discard(ready[0].name)
+    if left:
+        with pytest.raises(Circular) as raised:
+            in_order(plan(*steps))
+        assert raised.value.steps == tuple(one.name for one in left)
+    else:
+        assert list(in_order(plan(*steps))) == told
+
+
 def test_names_are_given_once_and_there_are_not_too_many_steps() -> None:
     assert problems(PEOPLE, PEOPLE) == [("", "two steps have this name")] * 2
     many = [Step(f"s{index}", "people") for index in range(STEPS_MAX + 1)]

@@ -11,8 +11,8 @@ from msgspec import Raw
 from gateway.core.account import account
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
 from gateway.core.look import Look, judge
-from gateway.core.next_move import Ask, Check, End, Make, Move, Skip, next_move
-from gateway.core.plan import ITEMS_MAX, Budget, Item, Literal, Plan, Ref, Slot, Source, Step, When
+from gateway.core.next_move import Ask, Check, Course, End, Make, Move, Skip, next_move
+from gateway.core.plan import ITEMS_MAX, STEPS_MAX, Budget, Item, Literal, Plan, Ref, Slot, Source, Step, When
 from gateway.core.principal import Principal
 from gateway.core.reach import place_of
 from gateway.core.relation import Binding, Relation
@@ -35,6 +35,7 @@ from gateway.core.run import (
     read_settle,
     replay,
     settle_key,
+    take_in,
     within,
 )
 from gateway.core.tool import Tool
@@ -159,14 +160,46 @@ def test_a_question_has_the_definitions_of_its_schema_and_no_others() -> None:
     assert schema == {"$ref": "#/$defs/A", "$defs": {"A": definitions["A"], "B": definitions["B"]}}
 
 
+# However long a plan is.
+
+
+class Counting(Progress):
+    """Counts how often it is asked what became of a call."""
+
+    asked = 0
+
+    def of(self, way: Any, step: str, iteration: int) -> Any:
+        Counting.asked += 1
+        return super().of(way, step, iteration)
+
+
+def test_the_thousandth_step_takes_no_more_work_than_the_first() -> None:
+    steps = [ALL, *(Step(f"s{n}", "order", {"id": Ref("all", "/orders/0/id")}) for n in range(STEPS_MAX - 1))]
+    run, progress = a_run(*steps), Counting(BOUND)
+    course, counts = Course(run.id, run.plan), []
+    for number in range(STEPS_MAX):
+        Counting.asked = 0
+        found = course.next(progress, TOOLS, BOUND)
+        assert isinstance(found, Make)
+        assert found.step == steps[number].name
+        counts.append(Counting.asked)
+        answer = {"orders": [{"id": 7}]} if number == 0 else {}
+        take_in(progress, Entry(number + 2, NOON, called(found.step, answer, tool=found.tool.name)), BOUND)
+    assert course.next(progress, TOOLS, BOUND) == End("done")
+    assert max(counts[2:]) <= 2
+
+
 # No second write.
 
 
 def carried_out(run: Run, answer: Callable[[Make | Check], Any]) -> Iterator[Event]:
     """A whole journal, as the gateway writes it."""
     events: list[Event] = []
+    course = Course(run.id, run.plan)
     while True:
-        match found := move(run, *events):
+        found = move(run, *events)
+        assert course.next(after(run, *events), TOOLS, BOUND) == found, "what goes on gives what a new one would"
+        match found:
             case Make(tool=tool, step=step, iteration=iteration, way=way):
                 sent = [Sending(step, iteration, tool.name, "d", way)] if tool.effect != "read" else []
                 looked = "order" if tool.name == "make" and way == "do" else ""
@@ -228,7 +261,9 @@ def test_what_was_done_is_taken_back_in_reverse_and_what_cannot_be_is_named() ->
 
 def carried_out_back(run: Run, journal: list[Event]) -> Iterator[Event]:
     events: list[Event] = [Undoing()]
+    course = Course(run.id, run.plan)
     while not isinstance(found := move(run, *journal, *events), End):
+        assert course.next(after(run, *journal, *events), TOOLS, BOUND) == found
         match found:
             case Make(tool=tool, step=step, iteration=iteration):
                 fresh = [Sending(step, iteration, tool.name, "d", "undo"), called(step, None, 0, tool.name, way="undo")]

@@ -9,20 +9,26 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from gateway.core.audit import AuditEntry
+from gateway.core.plan import Plan, Step
+from gateway.core.principal import Principal
+from gateway.core.run import Run
 from gateway.errors import Conflict, StoreFailed
 from gateway.stores.base import Store
-from gateway.stores.schema import MIGRATIONS, SCHEMA, metadata
+from gateway.stores.schema import MIGRATIONS, SCHEMA, metadata, microseconds
 from gateway.stores.sql import open_memory, open_sql
 from gateway.stores.sqlite import open_sqlite_engines
 from tests.stores.conftest import EVERY_LINE, connector, key, line
@@ -257,6 +263,27 @@ def test_the_newest_migration_leaves_the_tables_that_the_queries_know(path: Path
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA]
+
+
+async def test_a_run_of_an_older_schema_is_as_it_was(path: Path) -> None:
+    at = datetime(2026, 8, 5, 12, tzinfo=UTC)
+    told = Run(
+        "r1", Principal("red", "ada", "k1"), Plan("tea", (Step("a", "look"),)), "execute", "rest", at, at, "done", 3
+    )
+    engine = sa.create_engine(f"sqlite:///{path}")
+    path.parent.mkdir()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0012")
+        row = ("r1", "red", b"[]", "done", 3, msgspec.json.encode(told))
+        names = "id, tenant, owner, state, sequence, run"
+        connection.exec_driver_sql(f"INSERT INTO run ({names}) VALUES (?, ?, ?, ?, ?, ?)", row)
+    engine.dispose()
+    async with opened(path) as store:
+        assert await store.find_run("r1") == told
+    assert sql(path, "SELECT updated_at FROM run") == [(microseconds(at),)]
 
 
 async def _open_and_close(path: Path, *lines: AuditEntry) -> None:

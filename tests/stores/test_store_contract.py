@@ -446,6 +446,14 @@ async def test_of_two_that_go_on_with_a_run_one_does_and_the_other_changes_nothi
     assert len(await store.journal("r1", 0, 10)) == 2
 
 
+async def test_a_run_may_have_another_plan_later(store: Store) -> None:
+    first = a_run(sequence=1)
+    later = structs.replace(a_run(sequence=2), plan=Plan("other", (Step("b", "look"),)))
+    assert await store.write_run(None, first, [entry(1)])
+    assert await store.write_run(first, later, [entry(2)])
+    assert await store.find_run("r1") == later
+
+
 async def test_runs_are_listed_for_their_owner_the_newest_first(store: Store) -> None:
     for name, state in (("r1", "done"), ("r2", "running"), ("r3", "needs_input")):
         await store.write_run(None, a_run(name, state=state), [])
@@ -461,11 +469,11 @@ async def test_a_run_that_is_due_is_claimed_by_one_alone_for_a_while(store: Stor
     await store.write_run(None, a_run("due", due_at=NOON), [])
     await store.write_run(None, a_run("waits"), [])
     claimed = await asyncio.gather(*(store.claim_runs(NOON, later, 10) for _ in range(3)))
-    assert [one.id for found in claimed for one in found] == ["due"]
+    assert [one for found in claimed for one in found] == ["due"]
     assert list(await store.claim_runs(later - timedelta(seconds=1), last, 10)) == []
     assert list(await store.claim_runs(NOON, last, 10, held=["due", "waits"])) == []
     assert list(await store.claim_runs(later, last, 10)) == []
-    assert [one.id for one in await store.claim_runs(last, last, 10)] == ["due"]
+    assert list(await store.claim_runs(last, last, 10)) == ["due"]
 
 
 # Standing intents
