@@ -66,6 +66,7 @@ from gateway.ingest import Ingestion, read_folder
 from gateway.intent import Intents
 from gateway.key_file import make_key_file
 from gateway.learning import Learning
+from gateway.memory import Memory
 from gateway.origin import find_origin, knows_origin, other_origins, require_origin
 from gateway.planner import open_planner
 from gateway.planning import Planning
@@ -171,6 +172,7 @@ async def open_gateway(
             clock=clock,
             new_id=_new_id,
         )
+        memory = Memory(store, audit, settings.memory, clock=clock, new_id=_new_id)
         runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock)
         intents = Intents(
             discovery,
@@ -208,6 +210,7 @@ async def open_gateway(
             intents=intents,
             standings=standings,
             planning=Planning(discovery, calls, planner, clock=clock),
+            memory=memory,
             runs=runs,
             results=results,
             approvals=approvals,

@@ -307,6 +307,13 @@ class StandingSettings(_Part, frozen=True):
     late_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
 
 
+class MemorySettings(_Part, frozen=True):
+    """What is remembered of one person: so many facts, and bytes of them as they are kept."""
+
+    facts_max: Annotated[int, Meta(ge=0, le=10_000)] = 200
+    bytes_max: Bytes = 128 << 10
+
+
 class ResultSettings(_Part, frozen=True):
     """Answers that were too long to give at once, and files, are kept in memory: `bytes_max` in all, each for `ttl_s`."""
 
@@ -347,6 +354,7 @@ class Settings(_Part, frozen=True):
     approvals: ApprovalSettings = ApprovalSettings()
     intents: IntentSettings = IntentSettings()
     standing: StandingSettings = StandingSettings()
+    memory: MemorySettings = MemorySettings()
     results: ResultSettings = ResultSettings()
     log: LogSettings = LogSettings()
 

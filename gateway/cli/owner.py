@@ -11,6 +11,7 @@ import msgspec
 from gateway.app import open_gateway
 from gateway.core.authorization import User
 from gateway.core.catalog import all_scopes
+from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.principal import DEFAULT_TENANT, OPERATOR, Principal
 from gateway.edge.parts import Gateway
 from gateway.errors import NotFound
@@ -41,7 +42,8 @@ async def operator(gateway: Gateway, tenant: str) -> Principal:
     known = await _tenants(gateway)
     if tenant not in known:
         raise NotFound(f"There is no tenant {tenant!r}; there are {', '.join(sorted(known))}.")
-    return msgspec.structs.replace(OPERATOR, tenant=tenant, scopes=all_scopes(gateway.published.of(tenant).catalog))
+    scopes = all_scopes(gateway.published.of(tenant).catalog) | {MEMORY_READ, MEMORY_WRITE}
+    return msgspec.structs.replace(OPERATOR, tenant=tenant, scopes=scopes)
 
 
 async def _tenants(gateway: Gateway) -> set[str]:

@@ -15,7 +15,22 @@ from gateway.settings import load_secrets
 from gateway.telemetry import set_up_logging
 
 # What can be asked of another gateway too.
-REMOTE = frozenset({"approvals", "ask", "call", "index", "intents", "search", "show", "standing", "tools", "whoami"})
+REMOTE = frozenset(
+    {
+        "approvals",
+        "ask",
+        "call",
+        "facts",
+        "index",
+        "intents",
+        "remember",
+        "search",
+        "show",
+        "standing",
+        "tools",
+        "whoami",
+    }
+)
 # What is told the gateway's URL as an argument, and so heeds no other.
 TOLD_WHERE = frozenset({"login", "logout", "token"})
 

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 # Tenant, issuer, subject and client.
 Owner = tuple[str, str, str, str]
+# Tenant, issuer and subject.
+Person = tuple[str, str, str]
 Method = Literal["api_key", "oauth", "local"]
 
 DEFAULT_TENANT = "default"
@@ -34,6 +36,11 @@ class Principal(Struct, frozen=True):
     def owner(self) -> Owner:
         """Who owns what a call leaves behind: the same person through the same client, vouched for by the same issuer."""
         return self.tenant, self.issuer, self.subject, self.client
+
+    @property
+    def person(self) -> Person:
+        """The person, through whichever client."""
+        return self.tenant, self.issuer, self.subject
 
 
 OPERATOR = Principal(tenant=DEFAULT_TENANT, subject="operator", client="cli", method="local")

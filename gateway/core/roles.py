@@ -15,6 +15,7 @@ import cedarpy
 from msgspec import Struct, structs
 
 from gateway.core.decision import Decision
+from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.policy_text import Policy, PolicyBroken, cedar_set, parse_policies
 from gateway.core.principal import DEFAULT_TENANT, Principal
 
@@ -78,7 +79,8 @@ def scope_of(action: AdminAction) -> str:
     return f"factotum:{action}"
 
 
-OWN_SCOPES = tuple(scope_of(one) for one in ADMIN_ACTIONS)
+# Those over what is remembered of oneself come from no role: a client has them where its person gave it them.
+OWN_SCOPES = (*(scope_of(one) for one in ADMIN_ACTIONS), MEMORY_READ, MEMORY_WRITE)
 
 
 def may_be_scope(name: str) -> bool:

@@ -6,10 +6,11 @@ import msgspec
 
 from gateway import __version__
 from gateway.core.approval import State
+from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
 from gateway.core.standing import NewStanding
-from gateway.edge import admin, approvals, grants, intents, me, policies, standing, tools, toolsets, wanted
+from gateway.edge import admin, approvals, grants, intents, me, memory, policies, standing, tools, toolsets, wanted
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -122,6 +123,10 @@ _STRUCTS: tuple[Any, ...] = (
     standing.StandingList,
     standing.StandingShown,
     standing.StandingSummary,
+    memory.NewFact,
+    memory.FactShown,
+    memory.FactList,
+    memory.Forgotten,
     policies.ExplainBody,
     policies.PoliciesShown,
     Explanation,
@@ -320,7 +325,7 @@ def _paths() -> Json:
         **_grant_paths(),
         **_intent_paths(),
         **_standing_paths(),
-        **_standing_paths(),
+        **_memory_paths(),
         "/v1/policies": {
             "get": _operation(
                 "showPolicies",
@@ -447,6 +452,30 @@ def _standing_paths() -> Json:
     }
 
 
+def _memory_paths() -> Json:
+    one = _parameter("name", "path", {"type": "string"}, "The fact's id.")
+    gone = {"200": _answer("How many went.", "Forgotten")}
+    return {
+        "/v1/memory": {
+            "get": _operation(
+                "listFacts",
+                "List what is remembered of you",
+                {"200": _answer("The oldest first.", "FactList")},
+                needs=MEMORY_READ,
+            ),
+            "post": _operation(
+                "remember",
+                "Have a fact remembered, in place of another about the same",
+                {"201": _answer("It is kept.", "FactShown")},
+                body="NewFact",
+                needs=MEMORY_WRITE,
+            ),
+            "delete": _operation("forgetAll", "Delete all that is remembered of you", gone, needs=MEMORY_WRITE),
+        },
+        "/v1/memory/{name}": {"delete": _operation("forget", "Delete one fact", gone, [one], needs=MEMORY_WRITE)},
+    }
+
+
 def _intent_paths() -> Json:
     one = _parameter("name", "path", {"type": "string"}, "The intent's id.")
     key = _parameter("Idempotency-Key", "header", {"type": "string"}, "The same key begins no second run.")
@@ -506,6 +535,7 @@ def _operation(
     *,
     body: str = "",
     scope: str = "",
+    needs: str = "",
 ) -> Json:
     told: Json = {
         "operationId": operation_id,
@@ -516,6 +546,8 @@ def _operation(
         told["parameters"] = parameters
     if scope:
         told["description"] = f"Needs the scope `{scope}`, or a role whose policy allows it."
+    if needs:
+        told["description"] = f"For a client with the scope `{needs}`, which no role gives."
     if body:
         told["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(body)}}}
     return told

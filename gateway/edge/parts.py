@@ -14,6 +14,7 @@ from gateway.edge.sign_in import SignInDesk
 from gateway.grants import Grants
 from gateway.ingest import Ingestion
 from gateway.intent import Intents
+from gateway.memory import Memory
 from gateway.planning import Planning
 from gateway.policies import PolicyDesk
 from gateway.policy_watch import PolicyWatch
@@ -37,6 +38,7 @@ class Gateway(Struct, frozen=True):
     intents: Intents
     standings: Standings
     planning: Planning
+    memory: Memory
     runs: Runs
     results: KeptResults
     approvals: Approvals

@@ -23,6 +23,7 @@ from gateway.edge.grants import grant_routes
 from gateway.edge.intents import intent_routes
 from gateway.edge.issuer_sign_in import IssuerDoor
 from gateway.edge.me import me_routes
+from gateway.edge.memory import memory_routes
 from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
 from gateway.edge.policies import policy_routes
@@ -133,6 +134,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *grant_routes(gateway),
             *intent_routes(gateway),
             *standing_routes(gateway),
+            *memory_routes(gateway),
             *policy_routes(gateway),
         ],
         exception_handlers={GatewayError: tell_error, HTTPException: tell_http_error, Exception: tell_nothing},

@@ -16,9 +16,10 @@ from gateway.core.audit_chain import AuditTail, Checkpoint, Link
 from gateway.core.authorization import Kept
 from gateway.core.diff import Change
 from gateway.core.event import Outgoing
+from gateway.core.fact import Fact
 from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
-from gateway.core.principal import Owner
+from gateway.core.principal import Owner, Person
 from gateway.core.run import Entry, Run
 from gateway.core.standing import Slot, Standing
 
@@ -320,6 +321,23 @@ class StandingStore(Protocol):
         """Its slots, or those that are open, the newest first."""
 
 
+class FactStore(Protocol):
+    """What people had the gateway remember. A fact never changes but for the counts of its use: another takes its place."""
+
+    async def put_fact(self, fact: Fact, facts_max: int, bytes_max: int) -> bool:
+        """Put one in place of what the person had that is about the same (`core.fact.about`). False, and nothing changed, where the
+        person would have more than so many facts, or bytes of them."""
+
+    async def facts(self, person: Person) -> Sequence[Fact]:
+        """All of one person, oldest first."""
+
+    async def drop_facts(self, person: Person, fact_id: str | None = None) -> int:
+        """Delete that one of a person, or all. Gives how many went."""
+
+    async def use_facts(self, person: Person, ids: Collection[str], at: datetime) -> None:
+        """Count one use of each of these that are there."""
+
+
 class Store(
     ConnectorStore,
     KeyStore,
@@ -332,6 +350,7 @@ class Store(
     OutboxStore,
     RunStore,
     StandingStore,
+    FactStore,
     Protocol,
 ):
     """All of them, as opened by `app.py`, which also closes it."""

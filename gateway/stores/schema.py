@@ -261,6 +261,19 @@ standing_deliveries = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Index("standing_delivery_at", "intent", "at"),
 )
+facts = sa.Table(
+    "fact",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("person", sa.LargeBinary, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("fact", sa.LargeBinary, nullable=False),
+    sa.Column("uses", sa.BigInteger, nullable=False),
+    sa.Column("used_at", Instant),
+    sa.Index("fact_person", "person", "about", unique=True),
+    sqlite_autoincrement=True,
+)
 
 
 def migrate(connection: sa.Connection) -> None:

@@ -12,6 +12,7 @@ from gateway.stores.sql_approvals import SqlApprovals
 from gateway.stores.sql_audit import SqlAudit
 from gateway.stores.sql_authorization import SqlAuthorization
 from gateway.stores.sql_connectors import SqlConnectors
+from gateway.stores.sql_facts import SqlFacts
 from gateway.stores.sql_grants import SqlGrants
 from gateway.stores.sql_keys import SqlKeys
 from gateway.stores.sql_lane import Lane
@@ -67,6 +68,7 @@ class SqlStore(
     SqlOutbox,
     SqlRuns,
     SqlStanding,
+    SqlFacts,
 ):
     """A Store. `open_sql` and `open_memory` open one; whoever opened it closes it."""
 

@@ -35,7 +35,9 @@ def open_sqlite_engines(
     _make_private(path)
     flush = {"process": "NORMAL", "power": "FULL"}[durability]  # https://www.sqlite.org/pragma.html#pragma_synchronous
     # A writer takes the lock when it begins: one that read first would fail where another wrote before it did.
-    writer = _engine(path, "BEGIN IMMEDIATE", (f"synchronous = {flush}", "foreign_keys = ON"), busy_timeout_s, 1)
+    # What is deleted is overwritten (https://www.sqlite.org/pragma.html#pragma_secure_delete).
+    pragmas = (f"synchronous = {flush}", "foreign_keys = ON", "secure_delete = ON")
+    writer = _engine(path, "BEGIN IMMEDIATE", pragmas, busy_timeout_s, 1)
     reader = _engine(path, "BEGIN", ("query_only = ON",), busy_timeout_s, readers_max)
     return writer, reader
 

@@ -17,6 +17,7 @@ from msgspec import Raw, structs
 
 from gateway.core.audit import AuditEntry
 from gateway.core.authorization import AuthorizationCode, Login, TokenFamily, User
+from gateway.core.fact import Alias, Fact, What
 from gateway.core.manifest import BearerAuth, Limits, Manifest
 from gateway.core.plan import Plan, Step
 from gateway.core.principal import Principal
@@ -526,3 +527,57 @@ async def test_standing_intents_are_found_for_their_tenant_their_owner_and_when_
     assert list(await store.standings("blue", 10)) == []
     assert [one.id for one in await store.due_standings(NOON + timedelta(hours=2), 10)] == ["s1", "s0"]
     assert [one.id for one in await store.due_standings(NOON, 10)] == ["s1"]
+
+
+# Facts
+
+
+DEN = Alias("den", "living room")
+
+
+def a_fact(name: str = "f1", what: What = DEN, **other: Any) -> Fact:
+    return Fact(name, **{"person": ("red", "", "ada"), "what": what, "said": "x", "client": "k1", "at": NOON, **other})
+
+
+async def test_facts_are_of_one_person_and_of_no_other(store: Store) -> None:
+    mine, other = a_fact(), a_fact("f2", person=("red", "", "bob"))
+    assert await store.put_fact(mine, 10, 10_000)
+    assert await store.put_fact(other, 10, 10_000)
+    assert [*await store.facts(mine.person)] == [mine]
+    assert [*await store.facts(("blue", "", "ada"))] == []
+    assert await store.drop_facts(mine.person, "f2") == 0
+    assert [*await store.facts(other.person)] == [other]
+
+
+async def test_a_fact_takes_the_place_of_one_about_the_same(store: Store) -> None:
+    assert await store.put_fact(a_fact(), 1, 10_000)
+    assert await store.put_fact(fresh := a_fact("f2", Alias("den", "study")), 1, 10_000)
+    assert [*await store.facts(fresh.person)] == [fresh]
+
+
+async def test_a_person_has_so_many_facts_and_bytes_of_them(store: Store) -> None:
+    assert await store.put_fact(a_fact(), 1, 10_000)
+    assert not await store.put_fact(a_fact("f2", Alias("lair", "study")), 1, 10_000)
+    assert not await store.put_fact(a_fact("f2", Alias("lair", "study" * 20)), 10, 300)
+    assert await store.put_fact(a_fact("f3", Alias("lair", "study"), person=("red", "", "bob")), 1, 10_000)
+    assert [one.id for one in await store.facts(a_fact().person)] == ["f1"]
+
+
+async def test_uses_of_facts_are_counted(store: Store) -> None:
+    kept = a_fact()
+    await store.put_fact(kept, 10, 10_000)
+    await store.use_facts(kept.person, ["f1", "other"], NOON)
+    await store.use_facts(("red", "", "bob"), ["f1"], NOON)
+    await store.use_facts(kept.person, ["f1"], NOON + timedelta(hours=1))
+    (used,) = await store.facts(kept.person)
+    assert (used.uses, used.used_at, used.what) == (2, NOON + timedelta(hours=1), kept.what)
+
+
+async def test_facts_are_deleted_one_by_one_or_all(store: Store) -> None:
+    for number in range(4):
+        await store.put_fact(a_fact(f"f{number}", Alias(f"den {number}", "x")), 10, 10_000)
+    person = a_fact().person
+    assert (await store.drop_facts(person, "f1"), await store.drop_facts(person, "f1")) == (1, 0)
+    assert [one.id for one in await store.facts(person)] == ["f0", "f2", "f3"]
+    assert await store.drop_facts(person) == 3
+    assert [*await store.facts(person)] == []

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0012"
+down_revision = "0013"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
