@@ -51,7 +51,7 @@ class Planning:
         sight = Sight(
             view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
         )
-        return await self._planner.plan(Wish(text, moment, locale), sight)
+        return await self._planner.plan(Wish(text, moment, locale, zone), sight)
 
     async def planned(self, principal: Principal, text: str, door: str, *, zone: str = "", locale: str = "en") -> Plan:
         """The plan that comes of them. Raises NotPlanned where none does, and what `plan` raises."""

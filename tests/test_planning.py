@@ -11,7 +11,10 @@ from gateway.core.principal import OPERATOR
 from gateway.demo.household import NAMES, Household, open_household
 from gateway.demo.run import SECRET_NAME, offer
 from tests.conftest import Door, open_door
+from tests.edge.test_a2a import agent, task
+from tests.edge.test_mcp_approvals import client
 from tests.edge.test_mcp_clients import served
+from tests.edge.test_mcp_intents import call
 from tests.remote.test_login import Terminal, terminal
 
 __all__ = ["terminal"]  # A fixture.
@@ -61,7 +64,35 @@ async def test_a_question_reads_and_turns_nothing_off(door: Door, token: str, ho
     body = {"intent": "Did you turn off the lights?", "wait_s": 20}
     shown = (await door.post("/v1/intents", token, body)).json()
     assert (shown["state"], [one["tool"] for one in shown["steps"]]) == ("done", ["home_list_lights"])
+    assert "“Reading lamp”" in shown["answers"][0]["text"]
     assert household.state.home.lights["light-1"].on is True
+
+
+async def test_a_question_is_answered_in_a_sentence_with_what_it_was_read_from(door: Door, token: str) -> None:
+    shown = (await door.post("/v1/intents", token, {"intent": "Is the back door locked?", "wait_s": 20})).json()
+    (answer,) = shown["answers"]
+    assert (answer["text"], answer["certainty"]) == ("The back door is not locked.", "read")
+    told = (await door.get(f"/v1/intents/{shown['id']}/explanation", token)).json()
+    assert told["sentences"][0] == answer
+    events = (await door.get(f"/v1/intents/{shown['id']}/events", token)).text
+    assert [f"id: {row}\nevent: called\n" in events for row in answer["rows"]] == [True]
+    assert answer["tools"] == [one["tool"] for one in shown["steps"]]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_question_is_answered_over_mcp(door: Door, token: str, mode: str) -> None:
+    async with served(door) as url, client(url, token, mode, None) as one:
+        told = await call(one, "fulfil_intent", intent="Is the front door locked?")
+        assert (told["sentences"][0]["text"], told["sentences"][0]["certainty"]) == (
+            "The front door is locked.",
+            "read",
+        )
+
+
+async def test_a_question_is_answered_over_a2a(door: Door, token: str) -> None:
+    async with agent(door, token) as one:
+        done = await task(one, "Is the front door locked?")
+        assert done.artifacts[1].parts[0].text == "The front door is locked."
 
 
 async def test_what_is_not_sure_is_asked_with_its_choices_and_the_answer_goes_on(
@@ -107,7 +138,7 @@ async def test_a_person_asks_in_the_terminal_at_a_gateway(
         await terminal.run("login", at, "--key", said=token + "\n")
         where = {"FACTOTUM_GATEWAY": at}
         code, said, wrong = await terminal.run("ask", "is", "the", "front", "door", "locked?", **where)
-        assert (code, '"locked": true' in said) == (0, True), wrong
+        assert (code, "The front door is locked. (home_get_lock, read)" in said) == (0, True), wrong
         code, said, wrong = await terminal.run("ask", "turn off the reading lamp", **where)
         assert (code, "--yes says that it may" in wrong) == (1, True), wrong
         assert household.state.home.lights["light-2"].on is True

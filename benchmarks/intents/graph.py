@@ -1,6 +1,6 @@
 """The runner that plans without a model: a gateway before the house, its graph planner, and its runs.
 
-An answer is what the reads of a run gave, and the sentences of its account: nothing is made of them.
+An answer is the sentences of its account: what was asked, answered, and what became of each call.
 """
 
 import tempfile
@@ -91,10 +91,7 @@ async def _see_through(gateway: Gateway, task: Task, run_id: str) -> Happened:
             break
     entries = await gateway.runs.journal(task.principal, run_id)
     sentences = [one.text for one in account(held.run, held.progress, entries)]
-    results = [
-        bytes(one.called.result).decode() for one in held.progress.calls.values() if one.called and not one.sending
-    ]
-    return Happened(held.run.state, "\n".join([*results, *sentences]))
+    return Happened(held.run.state, "\n".join(sentences))
 
 
 def _tool(held: Held, step: str) -> str:

@@ -8,16 +8,17 @@ from typing import Any, Protocol
 import msgspec
 import rich_click as click
 
-from gateway.cli.intents import print_intent, waiting
+from gateway.cli.intents import print_answers, print_intent, waiting
 from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out
 from gateway.cli.tools import of_tenant, remote_of
-from gateway.core.account import Sentence, account
+from gateway.core.account import account
 from gateway.core.plan import Default, Item, Leaf, Literal, Plan, Ref, Slot, leaves
 from gateway.core.planned import Asks, Impossible
 from gateway.core.principal import Principal
 from gateway.core.run import Mode, Question
+from gateway.core.tell import Sentence
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest
@@ -146,13 +147,18 @@ async def _carry_out(asking: Asking, plan: Plan, mode: Mode, wait: float) -> Non
             break
         values = {one.key: _prompt(one) for one in shown.questions}
         shown = await asking.answer(shown.id, values, wait)
+    sentences = await asking.explain(shown.id)
+    print_answers(sentences)
+    if shown.state == "done" and all(one.tools or one.certainty == "read" for one in sentences) and shown.answers:
+        return
     print_intent(shown)
-    for step in shown.steps:
+    for step in shown.steps if not shown.answers else ():
         for call in step.calls:
             if call.state == "answered" and call.result:
                 out.print(msgspec.json.format(bytes(call.result), indent=2).decode()[:RESULT_CHARACTERS_MAX])
-    for sentence in await asking.explain(shown.id):
-        out.print(f"{sentence.text}  [{sentence.certainty}]")
+    for sentence in sentences:
+        if not sentence.tools:
+            out.print(f"{sentence.text}  [{sentence.certainty}]")
 
 
 def _prompt(question: Question) -> Any:

@@ -1,6 +1,6 @@
 """Intents: list them, look at one, answer what it asks, cancel it, take it back, have it told, follow it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -13,6 +13,7 @@ from gateway.cli.terminal import asynchronous, out, table
 from gateway.cli.tools import json_object, of_tenant, remote_of
 from gateway.core.account import account
 from gateway.core.principal import Principal
+from gateway.core.tell import Sentence
 from gateway.edge.intents import (
     QUIET_S,
     IntentExplained,
@@ -152,7 +153,8 @@ async def explain_intent(intent: str, as_json: bool, tenant: str) -> None:
         _print_json(told)
         return
     for one in told.sentences:
-        out.print(f"{one.text}  [{one.certainty}; {', '.join(map(str, one.rows))}]")
+        tools = f"{', '.join(one.tools)}; " if one.tools else ""
+        out.print(f"{one.text}  [{tools}{one.certainty}; {', '.join(map(str, one.rows))}]")
     out.print(f"It is {told.state}.")
 
 
@@ -186,6 +188,13 @@ def _print_event(number: int, kind: str, data: bytes) -> None:
 
 def _print_json(told: Struct) -> None:
     out.print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+def print_answers(sentences: Iterable[Sentence]) -> None:
+    """What was asked, with the tools that it was read with."""
+    for one in sentences:
+        if one.tools:
+            out.print(f"{one.text} ({', '.join(one.tools)}, {one.certainty})")
 
 
 def print_intent(shown: IntentShown) -> None:

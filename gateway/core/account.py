@@ -1,28 +1,16 @@
 """What a run tells the person: sentences, each with the rows of the journal that it comes from."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
-
-from msgspec import Struct
 
 from gateway.core.plan import Step
 from gateway.core.run import Answered, Ended, Entry, Progress, Run, Standing, Waiting, Way, by_step
-
-Certainty = Literal["read", "verified", "accepted", "uncertain", "not done"]
-
-
-class Sentence(Struct, frozen=True):
-    """`certainty`: it was read; a look shows it; the backend said that it took it, and nothing shows it; nobody knows whether
-    it happened; it did not happen."""
-
-    text: str
-    certainty: Certainty
-    rows: tuple[int, ...]
+from gateway.core.tell import Certainty, Sentence, tell
 
 
 def account(run: Run, progress: Progress, entries: Sequence[Entry]) -> tuple[Sentence, ...]:
-    """Of every call that was made or left out, in the order of the plan, and of what the run waits for or came to."""
-    return (*_of_calls(run, progress), *_of_the_end(entries))
+    """What was asked, answered; then of every call that was made or left out, in the order of the plan, and of what the run waits
+    for or came to."""
+    return (*tell(run, progress), *_of_calls(run, progress), *_of_the_end(entries))
 
 
 def _of_calls(run: Run, progress: Progress) -> Iterator[Sentence]:

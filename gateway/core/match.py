@@ -50,7 +50,7 @@ def read_things(listed: Iterable[Any], key: str, more: Mapping[Any, frozenset[st
     these has its words too."""
     found = []
     for one in listed:
-        values = dict(_values(one))
+        values = dict(values_of(one))
         identity = values.get(key)
         if identity is None:
             continue
@@ -119,7 +119,7 @@ def _is_same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _values(one: Any) -> Iterator[tuple[str, Any]]:
+def values_of(one: Any) -> Iterator[tuple[str, Any]]:
     """The plain values in it by pointer, within bounds; none within lists but texts."""
     waiting: list[tuple[str, Any, int]] = [("", one, 0)]
     count = 0

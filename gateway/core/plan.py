@@ -4,6 +4,7 @@ order of the steps; knows no tool and no run. `core.plan_check` says whether a p
 from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Annotated, Any, TypeAlias
+from typing import Literal as OneOf
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -14,6 +15,7 @@ NESTING_MAX = 32
 SOURCES_MAX = 20_000
 ITEMS_MAX = 100
 INTENT_CHARACTERS_MAX = 4_000
+ANSWERS_MAX = 20
 CALLS_MAX = 10_000
 BYTES_MAX = 1 << 30
 MODEL = "model"
@@ -22,6 +24,7 @@ WALL_S_MAX = 86_400.0
 StepName = Annotated[str, Meta(pattern="^[a-zA-Z][a-zA-Z0-9_-]{0,63}$")]
 Pointer = Annotated[str, Meta(pattern="^($|/)", max_length=500, description="A JSON Pointer (RFC 6901).")]
 Words = Annotated[str, Meta(max_length=1_000)]
+Saying = Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -124,6 +127,64 @@ class Step(_Part, frozen=True):
         return self.verify if isinstance(self.verify, Verify) else None
 
 
+class Fits(_Part, frozen=True):
+    """What stands at a place in an item `fits`, in the JSON Schema of grants."""
+
+    pointer: Pointer
+    fits: dict[str, Any]
+
+
+class Pick(_Part, frozen=True, tag_field="kind", tag="pick"):
+    """What stands at `pointer` in one item of a list that a step answered: of those that fit `where`, the one whose `by` is the
+    `least`, the `greatest`, or the `next`, which is the least that is not before the run began; without `by` the first."""
+
+    step: StepName
+    items: Pointer = ""
+    pointer: Pointer = ""
+    where: tuple[Fits, ...] = ()
+    by: Pointer | None = None
+    order: OneOf["least", "greatest", "next"] = "least"
+
+
+class Holds(_Part, frozen=True, tag_field="kind", tag="holds"):
+    """Whether what stands there `fits`: `yes` is said where it does, and else `no`."""
+
+    value: Ref | Pick
+    fits: dict[str, Any]
+    yes: Saying
+    no: Saying
+
+
+class Tells(_Part, frozen=True, tag_field="kind", tag="tells"):
+    """What stands there, behind what it is called; of an object what it `shows` alone, where that is told."""
+
+    value: Ref | Pick
+    says: Saying
+    shows: tuple[Pointer, ...] = ()
+
+
+class Counts(_Part, frozen=True, tag_field="kind", tag="counts"):
+    """How many items of a list fit `where`, behind what they are called."""
+
+    items: Ref
+    says: Saying
+    where: tuple[Fits, ...] = ()
+
+
+class Lists(_Part, frozen=True, tag_field="kind", tag="lists"):
+    """The items of a list that fit `where`, each by what it `shows`, behind what they are called; or what is said where there
+    are `none`."""
+
+    items: Ref
+    says: Saying
+    none: Saying
+    where: tuple[Fits, ...] = ()
+    shows: tuple[Pointer, ...] = ()
+
+
+Answer: TypeAlias = Holds | Tells | Counts | Lists
+
+
 class Budget(_Part, frozen=True):
     """What a run may use before it asks: calls and writes by number, bytes of requests and answers, seconds of calls."""
 
@@ -135,11 +196,14 @@ class Budget(_Part, frozen=True):
 
 class Plan(_Part, frozen=True):
     """`intent` is what the person wants, in their own words. Steps are carried out one at a time, in the order in which they
-    stand here as far as each has what it refers to."""
+    stand here as far as each has what it refers to. `answers` are what the person asked, answered by what the steps read; `zone`
+    is the time zone in which times are told, "" where they are told as they stand."""
 
     intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
     steps: tuple[Step, ...]
     budget: Budget = Budget()
+    answers: tuple[Answer, ...] = ()
+    zone: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Circular(Exception):

@@ -36,6 +36,7 @@ from gateway.core.plan import (
     nesting,
 )
 from gateway.core.reach import ALL, NUMBERS, Kinds, Place, misfit, place_of
+from gateway.core.tell_check import answer_problems, read_from, shape_problems
 from gateway.core.tool import Tool
 
 PLAN_PROBLEMS_MAX = 50
@@ -65,7 +66,8 @@ def check_plan(plan: Plan, tools: Mapping[str, Tool], loose: Collection[str] = (
         told = f"these steps wait for each other, or for one that does: {', '.join(error.steps)}"
         return (PlanProblem(error.steps[0], "", told),)
     checking = _Checking(plan, tools, loose)
-    return tuple(problem for step in steps for problem in checking.problems(step))[:PLAN_PROBLEMS_MAX]
+    problems = (*(problem for step in steps for problem in checking.problems(step)), *checking.answers())
+    return problems[:PLAN_PROBLEMS_MAX]
 
 
 def _steps_alone(plan: Plan) -> Iterator[PlanProblem]:
@@ -75,6 +77,7 @@ def _steps_alone(plan: Plan) -> Iterator[PlanProblem]:
     if count > SOURCES_MAX:
         yield PlanProblem("", "", f"a plan has at most {SOURCES_MAX} sources of arguments; this one has {count}")
         return
+    yield from (PlanProblem(name, "", detail) for name, detail in shape_problems(plan))
     for step in plan.steps:
         if names[step.name] > 1:
             yield PlanProblem(step.name, "", "two steps have this name")
@@ -117,6 +120,17 @@ class _Checking:
         if step.told_verify is not None:
             for place, detail in self._verify(step, tool, step.told_verify, items):
                 yield PlanProblem(step.name, place, f"`verify`: {detail}")
+
+    def answers(self) -> Iterator[PlanProblem]:
+        """What is wrong with what the plan answers."""
+        for answer in self._plan.answers:
+            step = self._steps[read_from(answer)]
+            if step.tool in self._tools:
+                for detail in answer_problems(answer, self._referred):
+                    yield PlanProblem(step.name, "", f"an answer: {detail}")
+
+    def _referred(self, leaf: Ref) -> tuple[Place, tuple[str, ...]]:
+        return self._found(leaf, Step("", ""), NOWHERE)
 
     def _verify(self, step: Step, tool: Tool, verify: Verify, items: Place) -> Iterator[tuple[str, str]]:
         look = self._tools.get(verify.tool)

@@ -12,11 +12,12 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from gateway.core.account import Sentence, account
+from gateway.core.account import account
 from gateway.core.flow import Flow
 from gateway.core.plan import Budget, Leaf, in_order, leaves
 from gateway.core.planned import Planned, Ready
 from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing, by_step
+from gateway.core.tell import Sentence, tell
 from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
@@ -111,9 +112,11 @@ class IntentList(Struct, frozen=True):
 
 
 class IntentShown(IntentSummary, frozen=True):
-    """`sequence` is that of the last event. `questions` are what is asked now. `flows` are those of the plan that harm, so that
+    """`answers` are what was asked, as far as it has been read. `sequence` is that of the last event. `questions` are what is asked
+    now. `flows` are those of the plan that harm, so that
     their calls need a person's yes. `steps` are in the order in which they are carried out."""
 
+    answers: tuple[Sentence, ...]
     sequence: int
     detail: str
     questions: tuple[Question, ...]
@@ -261,6 +264,7 @@ def show_run(held: Held, results_bytes_max: int = RESULTS_BYTES_MAX) -> IntentSh
         run.state,
         run.created_at,
         run.updated_at,
+        answers=tell(run, progress),
         sequence=run.sequence,
         detail=progress.detail,
         questions=progress.questions,

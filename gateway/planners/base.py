@@ -25,12 +25,13 @@ class Unseen(Exception):
 
 
 class Wish(Struct, frozen=True):
-    """What a person says, when (with the zone in which they speak), and in which language and country (`en-GB`; `en` where the
-    country is not known)."""
+    """What a person says, when (with the zone in which they speak, and its name where it has one), and in which language and
+    country (`en-GB`; `en` where the country is not known)."""
 
     text: str
     now: datetime
     locale: str = "en"
+    zone: str = ""
 
 
 class Sight(Struct, frozen=True, eq=False):

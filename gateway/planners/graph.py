@@ -16,7 +16,19 @@ from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
 from gateway.core.fill import Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
-from gateway.core.plan import INTENT_CHARACTERS_MAX, STEPS_MAX, Literal, Plan, Ref, Slot, Source, Span, Step
+from gateway.core.plan import (
+    ANSWERS_MAX,
+    INTENT_CHARACTERS_MAX,
+    STEPS_MAX,
+    Answer,
+    Literal,
+    Plan,
+    Ref,
+    Slot,
+    Source,
+    Span,
+    Step,
+)
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
 from gateway.core.pointer import escape
@@ -25,6 +37,7 @@ from gateway.core.reach import place_of
 from gateway.core.said import Said, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.planners.base import Sight, Wish
+from gateway.planners.replying import Replying
 from gateway.planners.templates import Templated, Templates
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of
 
@@ -63,6 +76,7 @@ class GraphPlanner:
             return barred
         looking = Looking(sight)
         steps: list[Step] = []
+        answers: list[Answer] = []
         because: list[str] = []
         clauses = read_clauses(text)
         if clauses and words_of(text[clauses[-1].span.end :].strip(".!?; \n")):
@@ -72,10 +86,11 @@ class GraphPlanner:
             if not isinstance(planned, _Steps):
                 return structs.replace(planned, because=(*because, *planned.because))
             steps += planned.steps
+            answers += planned.answers
             because += planned.because
         if not steps or len(steps) > STEPS_MAX:
             return Impossible(tuple(because), "There is nothing in it that I could do.")
-        plan = Plan(text, tuple(steps))
+        plan = Plan(text, tuple(steps), answers=tuple(answers[:ANSWERS_MAX]), zone=wish.zone)
         problems = check_plan(plan, sight.tools, sight.loose)
         if problems:
             return Impossible(
@@ -85,10 +100,11 @@ class GraphPlanner:
 
 
 class _Steps(Struct, frozen=True):
-    """What one wish comes to."""
+    """What one wish comes to, and what is told of what was read."""
 
     steps: tuple[Step, ...]
     because: tuple[str, ...]
+    answers: tuple[Answer, ...] = ()
 
 
 async def _planned(said: Said, locale: str, sight: Sight, looking: Looking, name: str) -> _Steps | Asks | Impossible:
@@ -120,6 +136,7 @@ class _Planning:
         self._said = said
         self._sight = sight
         self._things = Things(said, sight, looking, name)
+        self._replying = Replying(said, sight, looking)
         self._name = name
 
     @property
@@ -150,7 +167,10 @@ class _Planning:
         if rivals and self._said.writes:
             choices = tuple(Choice(one.tool.name, one.tool.title) for one in (best, *rivals))
             return Asks(because, f"Which of these is meant by “{self._said.told}”?", choices)
-        return _Steps(best.steps, (*because, *best.because))
+        if self._said.writes:
+            return _Steps(best.steps, (*because, *best.because))
+        steps, answers = await self._replying.reply(best.steps, best.tool)
+        return _Steps(steps, (*because, *best.because), answers)
 
     def _nothing(self, tried: Sequence[_Try], because: tuple[str, ...]) -> Impossible:
         if tried:

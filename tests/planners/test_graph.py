@@ -10,6 +10,7 @@ import pytest
 
 from gateway.app import open_gateway
 from gateway.core.catalog import all_scopes
+from gateway.core.option import PAGES
 from gateway.core.plan import Item, Literal, Plan, Slot, Span
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Impossible, Planned, Ready
@@ -68,7 +69,7 @@ def told(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
                     values[name] = "?"
                 case Item():
                     values[name] = "*"
-                case Literal(value=value):
+                case Literal(value=value) if name != PAGES:
                     values[name] = value
         steps.append((step.tool, values))
     return steps

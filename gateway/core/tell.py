@@ -1,0 +1,197 @@
+"""What a person asked, answered by what a run has read: a function of its plan and its journal. Asks nobody anything."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from gateway.core.constraint import read_constraints, within
+from gateway.core.found import value_at
+from gateway.core.noun import split
+from gateway.core.paging import MEANINGS
+from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Pick, Ref, Tells
+from gateway.core.prose import cut
+from gateway.core.run import Progress, Run, Standing
+from gateway.core.spoken import in_zone, say_thing, say_things, say_value
+
+SENTENCE_CHARACTERS_MAX = 2_000
+
+Certainty = Literal["read", "verified", "accepted", "uncertain", "not done"]
+
+
+class Sentence(Struct, frozen=True, omit_defaults=True):
+    """`certainty`: it was read; a look shows it; the backend said that it took it, and nothing shows it; nobody knows whether
+    it happened; it did not happen. `tools` are those that an answer was read with."""
+
+    text: str
+    certainty: Certainty
+    rows: tuple[int, ...]
+    tools: tuple[str, ...] = ()
+
+
+class _Unread(Exception):
+    """It was not read, or not yet."""
+
+
+def tell(run: Run, progress: Progress) -> tuple[Sentence, ...]:
+    """A sentence for each answer of the plan whose steps have been read."""
+    telling = _Telling(run, progress)
+    return tuple(sentence for one in run.plan.answers for sentence in telling.sentence(one))
+
+
+class _Telling:
+    def __init__(self, run: Run, progress: Progress) -> None:
+        self._run = run
+        self._progress = progress
+        self._zone = run.plan.zone
+        self._steps = {step.name: step for step in run.plan.steps}
+
+    def sentence(self, answer: Answer) -> Iterator[Sentence]:
+        """One; none where what it is about was not read."""
+        source = answer.items if isinstance(answer, Counts | Lists) else answer.value
+        calls = self._calls(source.step)
+        if not calls or any(one.called is None or one.called.is_error for one in calls):
+            return
+        rows = tuple(row for one in calls for row in one.rows)
+        tools = tuple(dict.fromkeys(one.called.tool for one in calls if one.called is not None))
+        try:
+            if any(one.called.truncated for one in calls if one.called is not None):
+                raise _Unread("the answer is too long")
+            text = self._say(answer)
+        except _Unread as error:
+            said = answer.yes.rstrip(".") if isinstance(answer, Holds) else answer.says
+            yield Sentence(f"{said}: that is not known, for {error}.", "not done", rows, tools)
+            return
+        yield Sentence(cut(text, SENTENCE_CHARACTERS_MAX), "read", rows, tools)
+
+    def _say(self, answer: Answer) -> str:
+        match answer:
+            case Holds(value=source, fits=fits, yes=yes, no=no):
+                return yes if fits_schema(fits, self._value(source)) else no
+            case Tells(value=source, says=says, shows=shows):
+                value = self._value(source)
+                told = say_thing(value, shows, self._zone) if shows else say_value(value, source.pointer, self._zone)
+                return f"{says}: {told}."
+            case Counts(items=items, where=where, says=says):
+                most = "at least " if has_more(self._answer(items.step), self._list(items)) else ""
+                return f"{says}: {most}{len(fitting(self._list(items), where))}."
+            case Lists(items=items, where=where, shows=shows, says=says, none=none):
+                things = fitting(self._list(items), where)
+                return f"{says}: {say_things(things, shows, self._zone)}." if things else none
+
+    def _value(self, source: Ref | Pick) -> Any:
+        if isinstance(source, Ref):
+            return self._found(self._answer(source.step), source.pointer)
+        items = self._list(Ref(source.step, source.items))
+        one = pick(items, source, in_zone(self._run.created_at, self._zone))
+        if one is None:
+            raise _Unread("there is none")
+        return self._found(one, source.pointer)
+
+    def _list(self, source: Ref) -> list[Any]:
+        found = self._found(self._answer(source.step), source.pointer)
+        if not isinstance(found, list):
+            raise _Unread(f"{self._steps[source.step].tool} gave no list")
+        return found
+
+    def _found(self, root: Any, pointer: str) -> Any:
+        try:
+            return value_at(root, pointer)
+        except LookupError as error:
+            raise _Unread("the answer does not have it") from error
+
+    def _answer(self, name: str) -> Any:
+        told = [msgspec.json.decode(one.called.result) for one in self._calls(name) if one.called is not None]
+        return told if self._steps[name].each is not None else told[0]
+
+    def _calls(self, name: str) -> list[Standing]:
+        """The calls of a step, but for those that were left out."""
+        places = sorted(place for place in self._progress.calls if place[:2] == ("do", name))
+        every = [self._progress.calls[place] for place in places]
+        return [one for one in every if one.skipped is None]
+
+
+def has_more(answer: Any, items: Sequence[Any]) -> bool:
+    """Whether an answer says that there are more items than it has: a next page, or a larger total."""
+    if not isinstance(answer, dict):
+        return False
+    fields = {
+        **answer,
+        **{name: one for inner in answer.values() if isinstance(inner, dict) for name, one in inner.items()},
+    }
+    for name, value in fields.items():
+        words = "_".join(split(str(name)))
+        meaning = next((one for one, (names, _) in MEANINGS.items() if words in names), None)
+        is_next = meaning in ("cursor", "url") and isinstance(value, str) and value != ""
+        is_larger = meaning == "total" and isinstance(value, int) and value > len(items)
+        if is_next or is_larger or (meaning == "more" and value is True):
+            return True
+    return False
+
+
+def fitting(items: Sequence[Any], where: Sequence[Fits]) -> list[Any]:
+    """The items in which all of it holds; what is not there fits nothing."""
+    return [one for one in items if all(_fits(one, each) for each in where)]
+
+
+def pick(items: Sequence[Any], told: Pick, now: datetime) -> Any:
+    """The item that is meant, None where there is none. What is not there, or cannot be compared, is passed over."""
+    kept = fitting(items, told.where)
+    if told.by is None:
+        return kept[0] if kept else None
+    ranked = [(key, one) for one in kept if (key := _key(one, told.by, now)) is not None]
+    if told.order == "next":
+        ranked = [pair for pair in ranked if pair[0][0] == "time" and pair[0][1] >= now.timestamp()]
+    if len({key[0] for key, _ in ranked}) != 1:
+        return None
+    chosen = max if told.order == "greatest" else min
+    return chosen(ranked, key=lambda pair: pair[0])[1]
+
+
+def fits_schema(fits: dict[str, Any], value: Any) -> bool:
+    """Whether a value fits a JSON Schema of grants, which a checked plan has alone."""
+    constraints = read_constraints({"properties": {"value": fits}, "required": ["value"]})
+    return within(constraints, {"value": value})
+
+
+def _fits(item: Any, one: Fits) -> bool:
+    try:
+        return fits_schema(one.fits, value_at(item, one.pointer))
+    except LookupError:
+        return False
+
+
+def _key(item: Any, pointer: str, now: datetime) -> tuple[str, Any] | None:
+    """What an item is compared by: numbers, times, else texts. A time without an offset is one of the zone of `now`."""
+    try:
+        value = value_at(item, pointer)
+    except LookupError:
+        return None
+    match value:
+        case bool():
+            return None
+        case int() | float():
+            return "number", float(value)
+        case str():
+            return _moment(value, now) or _number(value) or ("text", value)
+        case _:
+            return None
+
+
+def _number(text: str) -> tuple[str, Any] | None:
+    try:
+        return ("number", float(text)) if len(text) <= 30 else None
+    except ValueError:
+        return None
+
+
+def _moment(text: str, now: datetime) -> tuple[str, Any] | None:
+    try:
+        found = datetime.fromisoformat(text) if text[:4].isdigit() and "-" in text else None
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    return "time", (found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo)).timestamp()
