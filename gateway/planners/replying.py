@@ -142,7 +142,7 @@ class Replying:
                 called = f"“{self._said.told.strip()[:200]}”"
                 others = (*where, Fits(field.pointer, {"not": fits}))
                 shown = tuple(_shows(of.fields, None, (field,)))
-                return Lists(items, f"{called} No, not of", f"{called} Yes, of all of them.", others, shown)
+                return Lists(items, f"{called} No, not so", f"{called} Yes, all of them.", others, shown)
             if not _is_asked_for(field, step):
                 where = (*where, Fits(field.pointer, fits))
         elif is_one and asked.kind == "what":

@@ -88,7 +88,7 @@ PLANS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "Dim the desk lamp to 20 percent": [("home_set_light", {"brightness": 20, "light_id": "light-7"})],
     "Is the front door locked?": [("home_get_lock", {"lock_id": "front-door"})],
     "Which lights are on?": [("home_list_lights", {"on": True})],
-    "Did you turn off the lights?": [("home_list_lights", {"on": False})],
+    "Did you turn off the lights?": [("home_list_lights", {})],
     "Lock the back door": [("home_lock_door", {"lock_id": "back-door"})],
     "Unlock the front door": [("home_unlock_door", {"lock_id": "front-door"})],
     "Set the heating in the bedroom to 19": [("home_set_thermostat", {"target_c": 19, "thermostat_id": "thermostat-2"})],

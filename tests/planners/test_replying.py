@@ -1,0 +1,100 @@
+"""What questions of words are answered with, before the household: the sentence that a person reads."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from gateway.core.asked import read_asked, said_so, topic
+from gateway.core.planned import Ready
+from gateway.core.tell import tell
+from tests.planners.test_graph import Asking, asking
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def ask(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Asking]:
+    async with asking(tmp_path) as one:
+        yield one
+
+
+async def answers(ask: Asking, text: str) -> str:
+    """The words are planned, carried out, and the answers said."""
+    planned = await ask(text)
+    assert isinstance(planned, Ready), planned
+    me = structs.replace(ask.principal, method="local")
+    run = await ask.gateway.intents.start(me, planned.plan, "execute", "rest")
+    held = await ask.gateway.runs.wait(me, run.id, 20)
+    assert held.run.state == "done"
+    return " ".join(one.text for one in tell(held.run, held.progress))
+
+
+SAID = {
+    "Is the front door locked?": "The front door is locked.",
+    "is the back door unlocked": "The back door is unlocked.",
+    "Can you tell me if the back door is locked?": "The back door is not locked.",
+    "Are all doors locked?": "“Are all doors locked?” No, not so: “Back door” (not locked).",
+    "Did you turn off the lights?": "“Did you turn off the lights?” No, not so: “Ceiling lamp” (on); “Reading lamp” (on); "
+    "“Kitchen spots” (on); “Desk lamp” (on).",
+    "What is my first meeting tomorrow?": "Your first meeting tomorrow: “Review with Jonas” (start Thursday, 5 March 2026, "
+    "10:00).",
+}  # fmt: skip
+
+
+async def test_a_question_is_answered_as_people_answer_it(ask: Asking) -> None:
+    for text, said in SAID.items():
+        assert await answers(ask, text) == said
+
+
+@pytest.mark.parametrize(
+    ("clause", "said"),
+    [
+        ("What's my next meeting?", "Your next meeting"),
+        ("Please tell me the weather in Rome.", "The weather in Rome"),
+        ("when is Mira's birthday", "Mira's birthday"),
+        ("Which lights are on?", "Lights are on"),
+        ("Where are our keys?", "Your keys"),
+        ("?", "?"),
+    ],
+)
+def test_an_answer_is_called_by_what_was_asked(clause: str, said: str) -> None:
+    assert (topic(clause) or "?") == said
+
+
+@pytest.mark.parametrize(
+    ("clause", "states", "said"),
+    [
+        ("Is the front door locked?", ("locked",), ("The front door is locked.", "The front door is not locked.")),
+        ("tell me if my lamp is on", ("on",), ("Your lamp is on.", "Your lamp is not on.")),
+        ("Isn't it closed?", ("closed",), ("It is closed.", "It is not closed.")),
+        ("Am I late?", ("late",), None),
+        ("Did you lock it?", ("lock",), None),
+        ("Is it?", ("locked",), None),
+        ("", (), None),
+    ],
+)
+def test_a_question_whether_becomes_what_is_so_and_what_is_not(
+    clause: str, states: tuple[str, ...], said: tuple[str, str] | None
+) -> None:
+    assert said_so(clause, states) == said
+
+
+@pytest.mark.parametrize(
+    ("clause", "kind", "order"),
+    [
+        ("How many lights are on?", "count", None),
+        ("What is the cheapest rice?", "what", "least"),
+        ("my most expensive order", "what", "greatest"),
+        ("What do I have next week?", "what", None),
+        ("What is next?", "what", "next"),
+        ("Do I have mail?", "whether", None),
+        ("Let me know whether it is on", "whether", None),
+        ("the last message from Anna", "what", "greatest"),
+        ("", "what", None),
+    ],
+)
+def test_what_is_asked_is_read_from_the_words(clause: str, kind: str, order: str | None) -> None:
+    asked = read_asked(clause)
+    assert (asked.kind, asked.order) == (kind, order)
