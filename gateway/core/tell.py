@@ -13,7 +13,7 @@ from gateway.core.noun import split
 from gateway.core.paging import MEANINGS
 from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Pick, Ref, Tells
 from gateway.core.prose import cut
-from gateway.core.run import Progress, Run, Standing
+from gateway.core.run import Progress, Run, Standing, by_step
 from gateway.core.spoken import in_zone, say_thing, say_things, say_value
 
 SENTENCE_CHARACTERS_MAX = 2_000
@@ -37,6 +37,8 @@ class _Unread(Exception):
 
 def tell(run: Run, progress: Progress) -> tuple[Sentence, ...]:
     """A sentence for each answer of the plan whose steps have been read."""
+    if not run.plan.answers:
+        return ()
     telling = _Telling(run, progress)
     return tuple(sentence for one in run.plan.answers for sentence in telling.sentence(one))
 
@@ -47,6 +49,7 @@ class _Telling:
         self._progress = progress
         self._zone = run.plan.zone
         self._steps = {step.name: step for step in run.plan.steps}
+        self._places = by_step(progress)
 
     def sentence(self, answer: Answer) -> Iterator[Sentence]:
         """One; none where what it is about was not read."""
@@ -108,7 +111,7 @@ class _Telling:
 
     def _calls(self, name: str) -> list[Standing]:
         """The calls of a step, but for those that were left out."""
-        places = sorted(place for place in self._progress.calls if place[:2] == ("do", name))
+        places = [place for place in self._places.get(name, ()) if place[0] == "do"]
         every = [self._progress.calls[place] for place in places]
         return [one for one in every if one.skipped is None]
 
