@@ -76,6 +76,7 @@ from gateway.policy_watch import PolicyWatch
 from gateway.published import Edition, Published
 from gateway.quotas import Quotas
 from gateway.ranking import heads_of, open_ranker
+from gateway.recipes import Recipes
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.runs import Runs
@@ -174,11 +175,13 @@ async def open_gateway(
         )
         memory = Memory(store, audit, settings.memory, clock=clock, new_id=_new_id)
         runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock)
+        recipes = Recipes(discovery, runs, store, audit, settings.intents, clock=clock, new_id=_new_id)
         intents = Intents(
             discovery,
             calls,
             approvals,
             runs,
+            recipes,
             store,
             settings.intents,
             look_s=every_s,
@@ -209,8 +212,9 @@ async def open_gateway(
             calls=calls,
             intents=intents,
             standings=standings,
-            planning=Planning(discovery, calls, planner, clock=clock),
             memory=memory,
+            recipes=recipes,
+            planning=Planning(discovery, calls, planner, recipes, clock=clock),
             runs=runs,
             results=results,
             approvals=approvals,

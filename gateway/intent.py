@@ -68,6 +68,7 @@ from gateway.errors import (
     UpstreamFailed,
     code_of,
 )
+from gateway.recipes import Recipes
 from gateway.runs import TRIES_MAX, Held, Overtaken, Runs
 from gateway.settings import IntentSettings
 from gateway.stores.base import KeyStore
@@ -87,6 +88,7 @@ class Intents:
         calls: Calls,
         approvals: Approvals,
         runs: Runs,
+        recipes: Recipes,
         keys: KeyStore,
         settings: IntentSettings,
         *,
@@ -98,6 +100,7 @@ class Intents:
         self._calls = calls
         self._approvals = approvals
         self._runs = runs
+        self._recipes = recipes
         self._keys = keys
         self._settings = settings
         self._look_s = look_s
@@ -135,7 +138,9 @@ class Intents:
     async def _begin(self, fresh: Run) -> Run:
         known = await self._runs.known(fresh.id)
         if known is None:
-            flows = await self.check(fresh.principal, fresh.plan)
+            vouched = await self._recipes.vouched(fresh.principal, fresh.plan)
+            flows = await self._check(fresh.principal, fresh.plan, vouched)
+            fresh = structs.replace(fresh, vouched=vouched)
             if await self._runs.begin(fresh, flows):
                 self._wake.set()
                 return fresh
@@ -144,12 +149,15 @@ class Intents:
 
     async def check(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
         """The flows that a person has to say yes to. Raises PlanInvalid, or Forbidden where too many are open."""
+        return await self._check(principal, plan, await self._recipes.vouched(principal, plan))
+
+    async def _check(self, principal: Principal, plan: Plan, vouched: tuple[str, ...]) -> tuple[Flow, ...]:
         view = self._discovery.view(principal)
         loose = [name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields]
         problems = await asyncio.to_thread(check_plan, plan, view.tools, loose)
         if problems:
             raise PlanInvalid(problems)
-        flows = await asyncio.to_thread(self._flows(principal, plan, view).all)
+        flows = await asyncio.to_thread(self._flows(principal, plan, view, vouched).all)
         if flows and self._settings.harmful_flows == "deny":
             raise PlanInvalid(tuple(PlanProblem(one.step, one.argument, one.detail) for one in flows))
         most = self._settings.open_max
@@ -157,21 +165,26 @@ class Intents:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
         return flows
 
-    def flows_of(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
-        """The flows of a plan that held once, as its tools are now."""
-        return self._flows(principal, plan, self._discovery.view(principal)).all()
+    async def flows_of(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
+        """The flows of a plan that held once, as its tools and the recipe that it is from are now."""
+        try:
+            vouched = await self._recipes.vouched(principal, plan)
+        except GatewayError:
+            vouched = ()
+        return await asyncio.to_thread(self._flows(principal, plan, self._discovery.view(principal), vouched).all)
 
-    def _flows(self, principal: Principal, plan: Plan, view: View) -> Flows:
-        is_person = principal.client in self._settings.person_clients and not principal.actors
+    def _flows(self, principal: Principal, plan: Plan, view: View, vouched: tuple[str, ...]) -> Flows:
         manifests = (one.manifest for one in view.catalog.connectors.values())
-        return Flows(plan, view.tools, contain(manifests, self._settings.flow_rules, is_person=is_person))
+        is_person = self._settings.is_person(principal)
+        told = contain(manifests, self._settings.flow_rules, is_person=is_person, vouched=vouched)
+        return Flows(plan, view.tools, told)
 
     def _flows_now(self, run: Run) -> Flows:
         """Those of a run that is carried out, as the tools and manifests are now."""
         view = self._discovery.view(run.principal)
         known = self._flowing.get(run.id)
         if known is None or known[0] is not view:
-            known = self._flowing[run.id] = view, self._flows(run.principal, run.plan, view)
+            known = self._flowing[run.id] = view, self._flows(run.principal, run.plan, view, run.vouched)
         return known[1]
 
     async def answer(self, principal: Principal, run_id: str, values: Mapping[str, Any]) -> Run:

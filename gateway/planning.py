@@ -18,15 +18,25 @@ from gateway.core.toolset import narrow
 from gateway.discover import Discovery, View
 from gateway.errors import BadRequest, GatewayError, NotPlanned
 from gateway.planners.base import Planner, Sight, Unseen, Wish
+from gateway.recipes import Recipes
 
 
 class Planning:
     """Makes plans. `clock` tells the time with a zone."""
 
-    def __init__(self, discovery: Discovery, calls: Calls, planner: Planner, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        discovery: Discovery,
+        calls: Calls,
+        planner: Planner,
+        recipes: Recipes,
+        *,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._discovery = discovery
         self._calls = calls
         self._planner = planner
+        self._recipes = recipes
         self._clock = clock
 
     async def plan(
@@ -59,6 +69,10 @@ class Planning:
         if not isinstance(planned, Ready):
             raise NotPlanned(planned)
         return planned.plan
+
+    async def of_recipe(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
+        """The plan of a recipe. Raises what `Recipes.plan` raises."""
+        return await self._recipes.plan(principal, name, arguments)
 
     def _search(self, principal: Principal, door: str) -> Callable[[str, int, frozenset[Effect]], Any]:
         async def search(text: str, limit: int, effects: frozenset[Effect]) -> Sequence[str]:

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from gateway.core.flow import FlowRule, Verdict
 from gateway.core.issuer import Issuer
 from gateway.core.plan import BYTES_MAX, CALLS_MAX, WALL_S_MAX, Budget
+from gateway.core.principal import Principal
 from gateway.core.quota import Quota
 from gateway.core.tenancy import TenantPowers
 from gateway.core.toolset import NAME_PATTERN, Toolset
@@ -291,6 +292,10 @@ class IntentSettings(_Part, frozen=True):
     harmful_flows: Verdict = "needs_approval"
     flow_rules: Annotated[tuple[FlowRule, ...], Meta(max_length=1_000)] = ()
     person_clients: tuple[str, ...] = ()
+
+    def is_person(self, principal: Principal) -> bool:
+        """Whether a person acts there with their own hands, for nobody else."""
+        return principal.client in self.person_clients and not principal.actors
 
     @property
     def budget(self) -> Budget:

@@ -178,7 +178,7 @@ class Standings:
         while at is not None and at < one.terms.expires_at and len(upcoming) < UPCOMING_SHOWN:
             upcoming.append(at)
             at = next_after(one.terms.trigger, one.created_at, at)
-        flows = await asyncio.to_thread(self._intents.flows_of, one.principal, one.plan)
+        flows = await self._intents.flows_of(one.principal, one.plan)
         return Told(one, tuple(await self._store.slots(one.id, SLOTS_SHOWN)), tuple(upcoming), flows)
 
     async def approve(self, by: Principal, standing_id: str) -> Standing:

@@ -38,7 +38,9 @@ class Asking(Protocol):
     async def explain(self, intent: str) -> tuple[Sentence, ...]: ...
 
 
-class _Here:
+class Here:
+    """The gateway of this directory."""
+
     def __init__(self, gateway: Gateway, me: Principal) -> None:
         self._gateway, self._me = gateway, me
 
@@ -59,7 +61,9 @@ class _Here:
         return account(held.run, held.progress, await self._gateway.runs.journal(self._me, intent))
 
 
-class _There:
+class There:
+    """Another gateway."""
+
     def __init__(self, remote: RemoteGateway) -> None:
         self._remote = remote
 
@@ -96,17 +100,22 @@ async def ask(
     async with AsyncExitStack() as opened:
         remote = remote_of(tenant)
         if remote is not None:
-            asking: Asking = _There(remote)
+            asking: Asking = There(remote)
         else:
             gateway = await opened.enter_async_context(open_here(carries_out=True))
-            asking = _Here(gateway, await operator(gateway, tenant))
+            asking = Here(gateway, await operator(gateway, tenant))
         shown = await asking.plan(" ".join(words), zone, locale)
         plan = _print_planned(shown)
         if shown.writes and not (yes or preview):
-            if not sys.stdin.isatty():
-                raise BadRequest("Nothing was done: it would change something, and --yes says that it may.")
-            click.confirm("Shall this be done?", abort=True)
-        await _carry_out(asking, plan, "preview" if preview else "execute", wait)
+            confirm()
+        await carry_on(asking, await asking.start(plan, "preview" if preview else "execute", wait), wait)
+
+
+def confirm() -> None:
+    """Go on where the person says so. Raises BadRequest where there is none."""
+    if not sys.stdin.isatty():
+        raise BadRequest("Nothing was done: it would change something, and --yes says that it may.")
+    click.confirm("Shall this be done?", abort=True)
 
 
 def _print_planned(shown: PlannedShown) -> Plan:
@@ -119,12 +128,17 @@ def _print_planned(shown: PlannedShown) -> Plan:
             raise BadRequest(" ".join([question, *(f"- {one.label} ({one.value})" for one in choices)]))
         case Impossible(reason=reason):
             raise BadRequest(reason)
-    for step in planned.plan.steps:
+    print_plan(planned.plan)
+    return planned.plan
+
+
+def print_plan(plan: Plan) -> None:
+    """Its steps, and where each argument is from."""
+    for step in plan.steps:
         told = ", ".join(f"{place[1:]} = {_say(leaf)}" for place, leaf in leaves(step.arguments))
         each = f", for each of {step.each.step}" if step.each is not None else ""
         where = f" where {msgspec.json.encode(step.when.fits).decode()}" if step.when is not None else ""
         out.print(f"  {step.name}  {step.tool}({told}){each}{where}")
-    return planned.plan
 
 
 def _say(leaf: Leaf) -> str:
@@ -139,9 +153,8 @@ def _say(leaf: Leaf) -> str:
             return msgspec.json.encode(value).decode()
 
 
-async def _carry_out(asking: Asking, plan: Plan, mode: Mode, wait: float) -> None:
+async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
     """To its end, or until somebody else is waited for."""
-    shown = await asking.start(plan, mode, wait)
     for _ in range(ANSWERS_MAX):
         if shown.state != "needs_input" or not sys.stdin.isatty():
             break

@@ -23,6 +23,7 @@ REMOTE = frozenset(
         "facts",
         "index",
         "intents",
+        "recipes",
         "remember",
         "search",
         "show",

@@ -65,11 +65,17 @@ class Judged(Struct, frozen=True):
     flows: tuple[Flow, ...]
 
 
-def contain(manifests: Iterable[Manifest], rules: tuple[FlowRule, ...], *, is_person: bool) -> Containment:
-    """What these connectors and rules say. `is_person`: a person wrote the plan."""
+def contain(
+    manifests: Iterable[Manifest],
+    rules: tuple[FlowRule, ...],
+    *,
+    is_person: bool,
+    vouched: Iterable[str] = (),
+) -> Containment:
+    """What these connectors and rules say. `is_person`: a person wrote the plan; `vouched` as in Trust."""
     told = tuple(manifests)
     return Containment(
-        Trust(frozenset(one.name for one in told if one.trusted_answers), is_person),
+        Trust(frozenset(one.name for one in told if one.trusted_answers), is_person, frozenset(vouched)),
         {tool: sinks for one in told for tool, sinks in one.sinks.items()},
         frozenset(tool for one in told for tool in one.public),
         rules,

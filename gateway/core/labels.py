@@ -29,10 +29,12 @@ class Label(Struct, frozen=True):
 
 
 class Trust(Struct, frozen=True):
-    """Whose answers are trusted, and whether a person wrote the plan."""
+    """Whose answers are trusted, whether a person wrote the plan, and the places (`step/argument`) of values that the person said
+    yes to with a recipe of theirs."""
 
     connectors: frozenset[str] = frozenset()
     is_person: bool = False
+    vouched: frozenset[str] = frozenset()
 
 
 def join(labels: Iterable[Label]) -> Label:
@@ -56,6 +58,8 @@ class Labels:
     def of(self, step: Step, tool: Tool, place: str, leaf: Leaf) -> Label:
         """That of one argument of a tool, at a JSON Pointer among the arguments."""
         match leaf:
+            case plans.Literal() | Default() if step.name + place in self._trust.vouched:
+                return Label("user")
             case plans.Literal(value=value, span=Span() as span) if is_said(self._intent, span, value):
                 return Label("user")
             case plans.Literal():

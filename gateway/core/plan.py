@@ -16,6 +16,7 @@ SOURCES_MAX = 20_000
 ITEMS_MAX = 100
 INTENT_CHARACTERS_MAX = 4_000
 ANSWERS_MAX = 20
+RECIPE_CHARACTERS_MAX = 64
 CALLS_MAX = 10_000
 BYTES_MAX = 1 << 30
 MODEL = "model"
@@ -197,13 +198,15 @@ class Budget(_Part, frozen=True):
 class Plan(_Part, frozen=True):
     """`intent` is what the person wants, in their own words. Steps are carried out one at a time, in the order in which they
     stand here as far as each has what it refers to. `answers` are what the person asked, answered by what the steps read; `zone`
-    is the time zone in which times are told, "" where they are told as they stand."""
+    is the time zone in which times are told, "" where they are told as they stand. `recipe` is the
+    recipe of the person's that it is made from, "" where it is from none; a plan that only says so is refused."""
 
     intent: Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
     steps: tuple[Step, ...]
     budget: Budget = Budget()
     answers: tuple[Answer, ...] = ()
     zone: Annotated[str, Meta(max_length=64)] = ""
+    recipe: Annotated[str, Meta(max_length=RECIPE_CHARACTERS_MAX)] = ""
 
 
 class Circular(Exception):
@@ -287,3 +290,18 @@ def fill(sources: Mapping[str, Source], value_of: Callable[[str, Leaf], object])
                 return value_of(place, source)
 
     return {name: filled(f"/{escape(name)}", one) for name, one in sources.items()}
+
+
+def replace_leaves(sources: Mapping[str, Source], instead: Callable[[str, Leaf], Source]) -> dict[str, Source]:
+    """The same arguments with another source for each leaf, which is asked for by its pointer. NESTING_MAX levels at most."""
+
+    def replaced(place: str, source: Source) -> Source:
+        match source:
+            case Shape(members=members):
+                return Shape({name: replaced(f"{place}/{escape(name)}", one) for name, one in members.items()})
+            case Listed(items=items):
+                return Listed(tuple(replaced(f"{place}/{index}", one) for index, one in enumerate(items)))
+            case _:
+                return instead(place, source)
+
+    return {name: replaced(f"/{escape(name)}", one) for name, one in sources.items()}

@@ -32,7 +32,7 @@ class Run(Struct, frozen=True):
     """As it is after the event `sequence` of its journal. `principal` is for whom each call is made, with the scopes that it had
     when it began. `due_at` is when the gateway looks at it next, None where it waits for somebody. `context` is by what whoever
     began it puts runs together, "" where it does not. `standing` is the standing intent that it is a slot of, "" where somebody
-    began it."""
+    began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe."""
 
     id: str
     principal: Principal
@@ -46,6 +46,7 @@ class Run(Struct, frozen=True):
     due_at: datetime | None = None
     context: str = ""
     standing: str = ""
+    vouched: tuple[str, ...] = ()
 
     @property
     def owner(self) -> Owner:

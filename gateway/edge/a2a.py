@@ -214,7 +214,7 @@ class AgentDoor:
         told = data_of(message)
         words, mode = text_of(message), _read_mode(told.get("mode", "execute"))
         plan = read_plan(told["plan"]) if "plan" in told else None
-        key, wanted = f"{DOOR} {message.message_id}", IntentBody(plan, words, mode=mode)
+        key, wanted = f"{DOOR} {message.message_id}", IntentBody(plan, intent=words, mode=mode)
         run = await begin(self._intents, self._planning, principal, wanted, DOOR, key, message.context_id)
         return await self._runs.find(principal, run.id)
 

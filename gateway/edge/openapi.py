@@ -9,8 +9,22 @@ from gateway.core.approval import State
 from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.grant import GrantState, NewGrant
 from gateway.core.policy_replay import Simulation
+from gateway.core.recipe import NewRecipe
 from gateway.core.standing import NewStanding
-from gateway.edge import admin, approvals, grants, intents, me, memory, policies, standing, tools, toolsets, wanted
+from gateway.edge import (
+    admin,
+    approvals,
+    grants,
+    intents,
+    me,
+    memory,
+    policies,
+    recipes,
+    standing,
+    tools,
+    toolsets,
+    wanted,
+)
 from gateway.policies import Explanation
 
 BEARER = "apiKey"
@@ -127,6 +141,11 @@ _STRUCTS: tuple[Any, ...] = (
     memory.FactShown,
     memory.FactList,
     memory.Forgotten,
+    NewRecipe,
+    recipes.RunBody,
+    recipes.RecipeList,
+    recipes.RecipeShown,
+    recipes.RecipeSummary,
     policies.ExplainBody,
     policies.PoliciesShown,
     Explanation,
@@ -326,6 +345,7 @@ def _paths() -> Json:
         **_intent_paths(),
         **_standing_paths(),
         **_memory_paths(),
+        **_recipe_paths(),
         "/v1/policies": {
             "get": _operation(
                 "showPolicies",
@@ -473,6 +493,46 @@ def _memory_paths() -> Json:
             "delete": _operation("forgetAll", "Delete all that is remembered of you", gone, needs=MEMORY_WRITE),
         },
         "/v1/memory/{name}": {"delete": _operation("forget", "Delete one fact", gone, [one], needs=MEMORY_WRITE)},
+    }
+
+
+def _recipe_paths() -> Json:
+    one = _parameter("name", "path", {"type": "string"}, "The recipe's name; or its id, for those who decide.")
+    run = _parameter("name", "path", {"type": "string"}, "The intent's id.")
+    key = _parameter("Idempotency-Key", "header", {"type": "string"}, "The same key begins no second run.")
+    shown = {"200": _answer("What it is now.", "RecipeShown")}
+    made = {"201": _answer("It is there; one that no person made waits for a yes.", "RecipeShown")}
+    return {
+        "/v1/intents/{name}/promote": {
+            "post": _operation(
+                "promoteIntent", "Make a recipe of an intent that is done", made, [run], body="NewRecipe"
+            )
+        },
+        "/v1/recipes": {
+            "get": _operation(
+                "listRecipes",
+                "List your recipes, or all of the tenant for those who decide",
+                {"200": _answer("In the order of their names.", "RecipeList")},
+            )
+        },
+        "/v1/recipes/{name}": {
+            "get": _operation("showRecipe", "Show one: its plan, and what its parameters take", shown, [one]),
+            "delete": _operation(
+                "deleteRecipe", "Delete it; its runs stay", {"200": _answer("What it was.", "RecipeSummary")}, [one]
+            ),
+        },
+        "/v1/recipes/{name}/approve": {
+            "post": _operation("approveRecipe", "Say yes to it, with its tools as they are now", shown, [one])
+        },
+        "/v1/recipes/{name}:run": {
+            "post": _operation(
+                "runRecipe",
+                "Carry it out, or show what it would do",
+                {"201": _answer("The run, which goes on by itself.", "IntentShown")},
+                [one, key],
+                body="RunBody",
+            )
+        },
     }
 
 

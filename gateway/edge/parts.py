@@ -19,6 +19,7 @@ from gateway.planning import Planning
 from gateway.policies import PolicyDesk
 from gateway.policy_watch import PolicyWatch
 from gateway.published import Published
+from gateway.recipes import Recipes
 from gateway.rejections import Rejections
 from gateway.results import KeptResults
 from gateway.runs import Runs
@@ -37,6 +38,7 @@ class Gateway(Struct, frozen=True):
     calls: Calls
     intents: Intents
     standings: Standings
+    recipes: Recipes
     planning: Planning
     memory: Memory
     runs: Runs

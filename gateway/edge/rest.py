@@ -28,6 +28,7 @@ from gateway.edge.openapi import openapi_document
 from gateway.edge.parts import Gateway
 from gateway.edge.policies import policy_routes
 from gateway.edge.problem import MEDIA_TYPE, problem
+from gateway.edge.recipes import recipe_routes
 from gateway.edge.rejected import note_error, own_hosts, require_own_host, require_own_page
 from gateway.edge.sign_in import WELL_KNOWN, ProtectedResource
 from gateway.edge.standing import standing_routes
@@ -135,6 +136,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *intent_routes(gateway),
             *standing_routes(gateway),
             *memory_routes(gateway),
+            *recipe_routes(gateway),
             *policy_routes(gateway),
         ],
         exception_handlers={GatewayError: tell_error, HTTPException: tell_http_error, Exception: tell_nothing},

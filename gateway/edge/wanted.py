@@ -1,6 +1,6 @@
 """What is wanted, as every door takes it, a plan or words; and the run that comes of it. Knows no wire."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -20,11 +20,13 @@ Locale = Annotated[str, Meta(pattern=LOCALE, max_length=35)]
 
 
 class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is wanted: a typed `plan`, or the `intent` in words, spoken in a time `zone` (`Europe/Berlin`; UTC where it is not told)
-    and a `locale` (`en-GB`). `preview` makes the reads that it needs, and shows the writes. The answer comes once the
-    run waits for somebody or has ended, or after `wait_s`."""
+    """What is wanted: a typed `plan`, a `recipe` by its name with `arguments` for its parameters, or the `intent` in words, spoken
+    in a time `zone` (`Europe/Berlin`; UTC where it is not told) and a `locale` (`en-GB`). `preview` makes the reads that it
+    needs, and shows the writes. The answer comes once the run waits for somebody or has ended, or after `wait_s`."""
 
     plan: Plan | None = None
+    recipe: str = ""
+    arguments: dict[str, Any] = {}
     intent: Words = ""
     zone: str = ""
     locale: Locale = "en"
@@ -41,8 +43,11 @@ async def begin(
     key: str,
     context: str = "",
 ) -> Run:
-    """The run of a plan, or of words, at any door. Raises NotPlanned, and what `Intents.start` raises."""
+    """The run of a plan, of a recipe or of words, at any door. Raises NotPlanned, and what `Recipes.plan` and `Intents.start`
+    raise."""
     plan = asked.plan
+    if plan is None and asked.recipe:
+        plan = await planning.of_recipe(principal, asked.recipe, asked.arguments)
     if plan is None:
         known = await intents.begun(principal, key, asked.intent, asked.mode)
         if known is not None:

@@ -20,6 +20,7 @@ from gateway.core.fact import Fact
 from gateway.core.grant import Grant, GrantState
 from gateway.core.manifest import Manifest
 from gateway.core.principal import Owner, Person
+from gateway.core.recipe import Recipe
 from gateway.core.run import Entry, Run
 from gateway.core.standing import Slot, Standing
 
@@ -338,6 +339,19 @@ class FactStore(Protocol):
         """Count one use of each of these that are there."""
 
 
+class RecipeStore(Protocol):
+    """Recipes. One changes in one way only: from the version that somebody knew; a person has one of a name."""
+
+    async def write_recipe(self, before: Recipe | None, after: Recipe | None) -> bool:
+        """Put one in place of what it was. None before: it is new; None after: it goes. False, and nothing changed, where it is
+        something else by now, or the person has one of that name."""
+
+    async def find_recipe(self, recipe_id: str) -> Recipe | None: ...
+
+    async def recipes(self, tenant: str, limit: int, person: Person | None = None) -> Sequence[Recipe]:
+        """Those of a tenant, of one person where it is named, in the order of their names."""
+
+
 class Store(
     ConnectorStore,
     KeyStore,
@@ -351,6 +365,7 @@ class Store(
     RunStore,
     StandingStore,
     FactStore,
+    RecipeStore,
     Protocol,
 ):
     """All of them, as opened by `app.py`, which also closes it."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from gateway.core.audit_chain import START
 from gateway.errors import StoreFailed
 
-SCHEMA = "0015"
+SCHEMA = "0014"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 # Once in a while, so that a line costs no more for it.
@@ -272,6 +272,20 @@ facts = sa.Table(
     sa.Column("uses", sa.BigInteger, nullable=False),
     sa.Column("used_at", Instant),
     sa.Index("fact_person", "person", "about", unique=True),
+    sqlite_autoincrement=True,
+)
+recipes = sa.Table(
+    "recipe",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("tenant", sa.Text, nullable=False),
+    sa.Column("person", sa.LargeBinary, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("recipe", sa.LargeBinary, nullable=False),
+    sa.Index("recipe_person", "person", "name", unique=True),
+    sa.Index("recipe_tenant", "tenant", "name"),
     sqlite_autoincrement=True,
 )
 

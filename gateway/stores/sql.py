@@ -18,6 +18,7 @@ from gateway.stores.sql_keys import SqlKeys
 from gateway.stores.sql_lane import Lane
 from gateway.stores.sql_outbox import SqlOutbox
 from gateway.stores.sql_policies import SqlPolicies
+from gateway.stores.sql_recipes import SqlRecipes
 from gateway.stores.sql_runs import SqlRuns
 from gateway.stores.sql_standing import SqlStanding
 from gateway.stores.sql_vectors import SqlVectors
@@ -69,6 +70,7 @@ class SqlStore(
     SqlRuns,
     SqlStanding,
     SqlFacts,
+    SqlRecipes,
 ):
     """A Store. `open_sql` and `open_memory` open one; whoever opened it closes it."""
 

@@ -21,6 +21,7 @@ from gateway.core.fact import Alias, Fact, What
 from gateway.core.manifest import BearerAuth, Limits, Manifest
 from gateway.core.plan import Plan, Step
 from gateway.core.principal import Principal
+from gateway.core.recipe import Recipe, RecipeParameter
 from gateway.core.run import Entry, Event, Received, Run, Skipped
 from gateway.core.schedule import Cron
 from gateway.core.standing import Slot, SlotState, Standing, StandingTerms
@@ -581,3 +582,39 @@ async def test_facts_are_deleted_one_by_one_or_all(store: Store) -> None:
     assert [one.id for one in await store.facts(person)] == ["f0", "f2", "f3"]
     assert await store.drop_facts(person) == 3
     assert [*await store.facts(person)] == []
+
+
+# Recipes
+
+
+def a_recipe(name: str = "tea", client: str = "k1", **other: Any) -> Recipe:
+    maker = (other.pop("tenant", "red"), "", other.pop("subject", "ada"), client)
+    told: dict[str, Any] = {"plan": Plan("tea", (Step("a", "make"),)), "created_at": NOON, "state": "active"}
+    parameters = (RecipeParameter("item", ("a/item",)),)
+    return Recipe(f"{client}-{name}", name, maker, fingerprints={"make": "f"}, parameters=parameters, **told, **other)
+
+
+async def test_a_recipe_changes_from_what_somebody_knew_alone(store: Store) -> None:
+    first, second = a_recipe(), a_recipe(version=2, own=True)
+    assert await store.write_recipe(None, first)
+    assert await store.write_recipe(first, second)
+    assert not await store.write_recipe(first, a_recipe(version=2))
+    assert not await store.write_recipe(first, None)
+    assert await store.find_recipe(first.id) == second
+    assert await store.write_recipe(second, None)
+    assert await store.find_recipe(first.id) is None
+
+
+async def test_a_person_has_one_recipe_of_a_name_through_whichever_client(store: Store) -> None:
+    assert await store.write_recipe(None, a_recipe())
+    assert not await store.write_recipe(None, a_recipe(client="k2"))
+    assert await store.write_recipe(None, a_recipe(subject="bob", client="k3"))
+
+
+async def test_recipes_are_found_for_their_tenant_and_their_person_by_name(store: Store) -> None:
+    for one in (a_recipe("b"), a_recipe("a", "k2"), a_recipe("c", "k3", subject="bob"), a_recipe("d", tenant="blue")):
+        await store.write_recipe(None, one)
+    assert [one.name for one in await store.recipes("red", 10)] == ["a", "b", "c"]
+    assert [one.name for one in await store.recipes("red", 10, ("red", "", "ada"))] == ["a", "b"]
+    assert [one.name for one in await store.recipes("red", 1)] == ["a"]
+    assert list(await store.recipes("green", 10)) == []

@@ -49,6 +49,13 @@ FULFIL = Definition(
             "zone": text("The time zone in which they speak: Europe/Berlin. UTC where it is not told."),
             "locale": text("The language in which they speak: en-GB.") | {"pattern": LOCALE, "maxLength": 35},
             "plan": {"type": "object", "description": _PLAN},
+            "recipe": text(
+                "In place of both, the name of one of the person's recipes; one that is none is told those there are."
+            ),
+            "arguments": {
+                "type": "object",
+                "description": "What the recipe's parameters are; those left out are asked.",
+            },
             "mode": {
                 "enum": ["execute", "preview"],
                 "default": "execute",
@@ -90,6 +97,7 @@ CANCEL = Definition(
     msgspec.structs.replace(ANYTHING, destructive_hint=False, idempotent_hint=True),
 )
 INTENT_TOOLS = (FULFIL, STATUS, ANSWER, CANCEL)
+_WANTED = ("intent", "zone", "locale", "mode", "recipe", "arguments")
 INTENT_NAMES = frozenset(one.name for one in INTENT_TOOLS)
 
 _NEXT: dict[RunState, str] = {
@@ -249,7 +257,7 @@ def require_nobody(held: Held, means: Means, wrong: str = "") -> None:
 
 def _wanted(asked: Mapping[str, Any]) -> IntentBody:
     plan = read_plan(asked["plan"]) if "plan" in asked else None
-    return IntentBody(plan, **{name: asked[name] for name in ("intent", "zone", "locale", "mode") if name in asked})
+    return IntentBody(plan, **{name: asked[name] for name in _WANTED if name in asked})
 
 
 def read_answer(responses: Mapping[str, Raw], name: str) -> _Answer | None:
