@@ -16,7 +16,7 @@ _CODE = re.compile(r"`[^`]*`")
 SAME, ALIKE_ENOUGH = 1.0, 0.6
 # What a role in a family is done by, among ALIKE.
 _ROLES = {"create": "create", "delete": "delete", "update": "update", "replace": "update", "reply": "reply"}
-_SYNONYMS = {stem(word): frozenset(stem(one) for one in group) for group in SYNONYMS for word in group}
+SYNONYM_STEMS = {stem(word): frozenset(stem(one) for one in group) for group in SYNONYMS for word in group}
 
 
 def verbs_of(tool: Tool) -> frozenset[str]:
@@ -45,6 +45,8 @@ def agreement(verb: str, tool: Tool) -> float:
     done = own | ({_ROLES[role]} if role in _ROLES else set())
     if any(wanted in group and done & group for group in ALIKE):
         return ALIKE_ENOUGH
+    if verb and verb == _plain(next((one.text for one in words_of(tool.description)), "")):
+        return ALIKE_ENOUGH
     # `Remind me` makes a reminder.
     names_it = "create" in done or any("create" in group and own & group for group in ALIKE)
     if verb and names_it and stem(verb) in stems_of(f"{tool.title} {tool.name}"):
@@ -70,13 +72,19 @@ def explains(tool: Tool) -> frozenset[str]:
         [tool.name, tool.title, tool.description, *tool.tags, *properties, *described, noun, tool.connector]
     )
     own = stems_of(told)
-    return own.union(*(_SYNONYMS[one] for one in own if one in _SYNONYMS))
+    return own.union(*(SYNONYM_STEMS[one] for one in own if one in SYNONYM_STEMS))
 
 
 def calls_itself(tool: Tool) -> frozenset[str]:
     """The stems of its name and title alone, and of their synonyms."""
     own = stems_of(f"{tool.name.removeprefix(f'{tool.connector}_')} {tool.title}")
-    return own.union(*(_SYNONYMS[one] for one in own if one in _SYNONYMS))
+    return own.union(*(SYNONYM_STEMS[one] for one in own if one in SYNONYM_STEMS))
+
+
+def calls(noun: str) -> frozenset[str]:
+    """The stems by which things of a kind are called."""
+    own = stems_of(noun)
+    return own.union(*(SYNONYM_STEMS[one] for one in own if one in SYNONYM_STEMS))
 
 
 def shares_a_word(words: frozenset[str], tool: Tool) -> bool:

@@ -27,7 +27,9 @@ _SHORT_DAY = r"(?:mon|tues?|wed|thu(?:rs?)?|fri|sat|sun)\b\.?"
 _MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # noqa: E501
 _COUNT = rf"(?:\d+(?:\.\d+)?|{SPELLED}|an?|a\s+couple\s+of)"
 _UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?)"
-_LENGTH = rf"(?:\d+(?:\.\d+)?[smh](?![\w])|{_COUNT}[\s-]+{_UNIT}(?:\s+and\s+a\s+half)?|\d+{_UNIT})"
+_LENGTH = (
+    rf"(?:\d+(?:\.\d+)?[smh](?![\w])|{_COUNT}(?:\s+and\s+a\s+half)?[\s-]+{_UNIT}(?:\s+and\s+a\s+half)?|\d+{_UNIT})"
+)
 _SPAN = rf"(?:half\s+an\s+hour|{_LENGTH}(?:(?:\s+and)?\s+\d+[\s-]*(?:minutes|mins?|seconds|secs?)\b)?)"
 _UNITS = {
     "s": "second", "sec": "second", "secs": "second", "m": "minute", "min": "minute", "mins": "minute", "h": "hour",
@@ -456,8 +458,8 @@ def _seconds(written: str) -> int | float | None:
     both = re.fullmatch(r"(.+?)(?: and)? (\d+ ?(?:minutes|mins?|seconds|secs?))", told)
     if both is not None and re.search(r"[a-z]$", both[1]) and (parts := (_seconds(both[1]), _seconds(both[2]))):
         return None if parts[0] is None or parts[1] is None else parts[0] + parts[1]
-    has_half = told.endswith(" and a half")
-    match = re.fullmatch(rf"({_COUNT})\s*({_UNIT}|[smh])", told.removesuffix(" and a half"), re.IGNORECASE)
+    has_half = " and a half" in told
+    match = re.fullmatch(rf"({_COUNT})\s*({_UNIT}|[smh])", told.replace(" and a half", "", 1), re.IGNORECASE)
     if match is None:
         return None
     name = _UNITS.get(match[2], match[2].removesuffix("s"))

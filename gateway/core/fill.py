@@ -17,6 +17,7 @@ from gateway.core.english import words_of
 from gateway.core.entities import match_choice, stem, stems_of
 from gateway.core.entity import Entity, Role
 from gateway.core.idempotency import key_argument
+from gateway.core.limits import NO_VALUES
 from gateway.core.noun import named, split
 from gateway.core.numbers import SECONDS, SPELLED
 from gateway.core.option import RESERVED
@@ -56,7 +57,8 @@ _UNIT_NAMES = {
     "litre": named("liters litres l"),
 }
 _TELLS = re.compile(
-    r"\b(?:that|saying|says|to\s+say|with\s+the\s+(?:text|message|note|words))\b\s*:?\s*|:\s+", re.IGNORECASE
+    r"\b(?:that|(?:saying|says|to\s+say)(?:\s+that)?|with\s+the\s+(?:text|message|note|words))\b\s*:?\s*|:\s+",
+    re.IGNORECASE,
 )
 # What one is to be reminded of: `to call the bank`, and not `ten to seven`.
 _TO_DO = re.compile(rf"\bto\s+(?!\d|(?:{SPELLED})\b)", re.IGNORECASE)
@@ -71,7 +73,7 @@ _PHRASE_END = re.compile(
 
 
 _DESCRIBED = re.compile(r"\b(\d+(?:\.\d+)?)\s+(?:is|means|=)\s+(?:fully\s+|completely\s+|all\s+)?([a-z]+)")
-_BY = re.compile(r"\b(?:by|another|extra|additional)\s+(?:about\s+)?$", re.IGNORECASE)
+_BY = re.compile(r"\b(?:by|another|extra|additional|up|down)\s+(?:about\s+|an?\s+)?$", re.IGNORECASE)
 _THAN = re.compile(
     r"\s+(?:more|less|warmer|cooler|colder|hotter|brighter|darker|dimmer|louder|quieter|higher|lower|later|earlier|longer"
     r"|shorter|faster|slower|up|down)\b",
@@ -152,6 +154,8 @@ def fill_arguments(
     wanted = [leaf for one in tops for leaf in _members(one)]
     validator = compile_arguments(tool.input_schema)
     offers = [one for each in wanted for one in _offers(each, wanted, text, within, entities)]
+    if tool.effect != "read":
+        offers = [one for one in offers if not _goes_to(one, text)]
     if verb is not None:
         offers += _object_offers(wanted, tool, text, Span(verb.end, max(verb.end, within.end)))
     doubtful: dict[str, Offer] = {}
@@ -345,6 +349,8 @@ def _sure_of_number(one: Wanted, each: Entity, rivals: Sequence[Wanted], text: s
         return 0.95
     if each.kind in {"money", "duration"}:
         return 0.9
+    if _units(one) & SECONDS.keys():
+        return 0.5
     near = text[max(within.start, each.span.start - 40) : min(within.end, each.span.end + 20)]
     if {stem(word) for word in one.words if len(word) > 1} & stems_of(near):
         return 0.9
@@ -510,6 +516,12 @@ def _place_offers(one: Wanted, text: str, inside: Sequence[Entity]) -> Iterator[
             yield Offer(one.name, each.value, 0.85, each.span)
 
 
+def _goes_to(offer: Offer, text: str) -> bool:
+    """`Rename it to Berlin`: where something is is behind `in` and `at`; what it becomes is behind `to`."""
+    is_place = bool(set(split(offer.argument)) & PLACES - ADDRESSES)
+    return is_place and bool(re.search(r"\b(?:to|for|of)\s+$", text[: offer.span.start], re.IGNORECASE))
+
+
 def _identifier_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]:
     if not set(one.words) & {"id", "number", "code", "reference", "key", "sku", "uuid"}:
         return
@@ -545,11 +557,16 @@ def _text_offers(
 def _object_offers(wanted: Sequence[Wanted], tool: Tool, text: str, rest: Span) -> Iterator[Offer]:
     """`play jazz`: what the verb is about, for the one text that a tool needs and nothing else gives."""
     needed = [one for one in wanted if one.required and one.kinds == {"string"} and _is_plain_text(one)]
-    found = re.match(r"\s*(?:me\s+)?(?:some|the|an?|my|for)?\s*", text[rest.start : rest.end], re.IGNORECASE)
+    found = re.match(r"\s*(?:me\s+)?(?:(?:some|the|an?|my|for)\b)?\s*", text[rest.start : rest.end], re.IGNORECASE)
     start = rest.start + (found.end() if found else 0)
     end = start + _phrase_end(text[start : rest.end])
     phrase = text[start:end].strip()
-    if len(needed) == 1 and phrase and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}"):
+    if (
+        len(needed) == 1
+        and phrase
+        and phrase.lower() not in NO_VALUES
+        and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}")
+    ):
         yield Offer(needed[0].name, phrase, 0.8, Span(start, end))
 
 

@@ -111,6 +111,20 @@ def capture(things: Sequence[Thing], chosen: Sequence[Thing]) -> tuple[str, Any]
     return None
 
 
+def fields_told(things: Sequence[Thing], by: frozenset[str]) -> frozenset[str]:
+    """The stems of what the fields are called in which one of these words stands: `high` is of the `priority`."""
+    fields = (place for one in things for place, value in one.values.items() if _stems(place, value) & by)
+    return frozenset(stem(word) for place in fields for word in split(tokens(place)[-1]))
+
+
+def values_in(things: Sequence[Thing]) -> frozenset[str]:
+    """The stems of the single words that stand in fields which are no names, and of what is true or false."""
+    fields = [(place, value) for one in things for place, value in one.values.items() if not _is_name(place)]
+    words = frozenset(value for _, value in fields if isinstance(value, str) and value.isalpha())
+    states = frozenset(word for place, value in fields if isinstance(value, bool) for word in split(tokens(place)[-1]))
+    return frozenset(stem(word) for word in words | states)
+
+
 def is_plural(word: str) -> bool:
     return singular(word) != word
 

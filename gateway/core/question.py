@@ -289,7 +289,11 @@ def _clauses(text: str, start: int, end: int) -> Iterator[Clause]:
         if join.start() < begin or any(left < join.start() < right for left, right in quoted):
             continue
         before, rest = sentence[begin : join.start()], sentence[join.end() : join.end() + LOOKED_CHARACTERS_MAX]
-        if read_mood(rest.rstrip("?!. ")).kind in {"neither", "refusal"} or _is_tag(rest) or _holds_on(before):
+        following = read_mood(rest.rstrip("?!. "))
+        if following.kind in {"neither", "refusal"} or _is_tag(rest) or _holds_on(before):
+            continue
+        # `Turn on the lamp and the lights at 30 percent`: what has no verb of its own stands under the one before.
+        if following.kind == "command" and not following.verb and read_mood(before).verb:
             continue
         cuts.append((begin, join.start()))
         begin = join.end()

@@ -62,6 +62,13 @@ def said_of(text: str, clause: Clause, entities: Sequence[Entity]) -> Said:
     return Said(text, clause, tuple(one for one in entities if is_within(one.span, clause.span)))
 
 
+def blanked(text: str, spans: Sequence[Span]) -> str:
+    """The text with blanks in place of these characters: what is left stands where it stood."""
+    for one in spans:
+        text = f"{text[: one.start]}{' ' * (one.end - one.start)}{text[one.end :]}"
+    return text
+
+
 def is_within(inner: Span, outer: Span) -> bool:
     return outer.start <= inner.start and inner.end <= outer.end
 

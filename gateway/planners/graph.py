@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from gateway.core.agree import SAME, agreement, calls_itself, content, explains, names_itself, shares_a_word
+from gateway.core.accounted import accounts, holds_two, left_open, left_over, texts_of
+from gateway.core.agree import SAME, agreement, calls, calls_itself, content, explains, names_itself, shares_a_word
 from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
 from gateway.core.fill import Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
+from gateway.core.limits import Limits, read_limits
+from gateway.core.listing import lister_of
+from gateway.core.match import ALL
+from gateway.core.noun import split
 from gateway.core.plan import (
     ANSWERS_MAX,
     INTENT_CHARACTERS_MAX,
@@ -34,15 +39,16 @@ from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
 from gateway.core.pointer import escape
 from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
-from gateway.core.said import Said, is_used, is_within, said_of
+from gateway.core.said import Said, blanked, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.planners.base import Sight, Wish
+from gateway.planners.limited import limits_of
 from gateway.planners.replying import Replying
 from gateway.planners.templates import Templated, Templates
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of
 
 CANDIDATES_MAX = 50
-TRIED_MAX = 6
+TRIED_MAX = 10
 # Among so few tools those that go by the verb are looked at too, whatever their words.
 FEW_TOOLS = 300
 CHAIN_MAX = 3
@@ -183,7 +189,7 @@ class _Planning:
 
     async def _candidates(self, effects: frozenset[Effect]) -> list[Tool]:
         """The tools that fit by search; of few, all the others too."""
-        tools = self._sight.tools
+        tools = _of_named_api(self._said, self._sight.tools) if self._said.writes else self._sight.tools
         found = [name for name in await self._sight.search(self._said.told, CANDIDATES_MAX, effects) if name in tools]
         if len(tools) <= FEW_TOOLS:
             found += sorted(name for name in tools if name not in found)
@@ -215,29 +221,27 @@ class _Planning:
 
     async def _try(self, tool: Tool, score: float) -> _Try:
         wanted = wanted_of(tool)
-        filled = self._fill(tool, {}, ())
+        limits = self._limits(tool, wanted)
+        filled = self._fill(tool, {}, (), limits)
         problem, resolved, ids = "", Resolved(), dict[str, Source]()
         for one in wanted:
             source = filled.arguments.get(one.name)
             if not names_thing(one) or isinstance(source, Literal) or not (one.required and "array" not in one.kinds):
                 continue
-            found = await self._things.find(tool, one, filled, CHAIN_MAX)
+            found = await self._things.find(tool, one, filled, CHAIN_MAX, limits)
             if resolved.source is not None and (found.each or found.many):
                 found = structs.replace(found, problem="Two lists of things in one wish are more than I can plan.")
             resolved = _joined(resolved, found)
             problem = problem or found.problem
             if found.source is not None:
                 ids[one.name] = found.source
-                filled = self._fill(tool, ids, [each for each in spans_of(ids) if each != self._said.span])
+                filled = self._fill(tool, ids, [each for each in spans_of(ids) if each != self._said.span], limits)
         if problem:
             return _Try(tool, score, problem=problem, looked_for=resolved.looked_for)
         filled, before = self._of_the_thing(tool, wanted, filled)
         resolved = structs.replace(resolved, before=(*resolved.before, *before))
         if self._said.writes and not self._is_named(tool, resolved):
             return _Try(tool, score - 0.5, problem=f"I found no tool of yours that does “{self._said.told}”.")
-        left = self._left_over(tool, filled, resolved)
-        if left and (self._said.writes or resolved.unknown):
-            return _Try(tool, score - 0.3, problem=left)
         if self._said.writes and _changes_nothing(tool, wanted, filled):
             named = self._named_change(wanted)
             if named is not None:
@@ -246,6 +250,9 @@ class _Planning:
                     arguments={**filled.arguments, named.name: ask_for(named)},
                     asked=(*filled.asked, named.name),
                 )
+        left = self._left_over(tool, filled, resolved)
+        if left and (self._said.writes or resolved.unknown):
+            return _Try(tool, score - 0.3, problem=left)
         if self._said.writes and _changes_nothing(tool, wanted, filled):
             return _Try(
                 tool,
@@ -263,10 +270,20 @@ class _Planning:
         score += self._bonus * bool(resolved.explained) - 0.1 * len(filled.asked)
         return _Try(tool, score, steps, told)
 
-    def _fill(self, tool: Tool, given: Mapping[str, Source], taken: Sequence[Span]) -> Filled:
-        return fill_arguments(
-            tool, self._said.text, self._said.span, self._said.entities, given, taken, self._said.clause.mood.span
-        )
+    def _limits(self, tool: Tool, wanted: Sequence[Wanted]) -> Limits:
+        """What limits the things that a command is done to; none where it is done to none."""
+        listings = [lister_of(tool, one, self._sight.tools) for one in wanted if one.required and names_thing(one)]
+        if not self._said.writes or not any(listings):
+            return Limits()
+        nouns = frozenset().union(*(calls(one.noun) for one in listings if one))
+        return limits_of(self._said, wanted, nouns)
+
+    def _fill(self, tool: Tool, given: Mapping[str, Source], taken: Sequence[Span], limits: Limits) -> Filled:
+        """What the words fill, but for those that say which things are meant."""
+        said = self._said
+        apart = (*limits.spans, *limits.days)
+        entities = [one for one in said.entities if not is_used(one.span, apart)]
+        return fill_arguments(tool, blanked(said.text, apart), said.span, entities, given, taken, said.clause.mood.span)
 
     def _of_the_thing(self, tool: Tool, wanted: Sequence[Wanted], filled: Filled) -> tuple[Filled, tuple[Step, ...]]:
         """What the document says is the thing's own (`The order's total.`), read from the tool that shows the thing."""
@@ -322,6 +339,8 @@ class _Planning:
                     continue
                 return f"{tool.title} takes no “{self._said.of(one.span)}” that I could be sure of."
         mood = self._said.clause.mood
+        if self._said.writes:
+            return self._unaccounted(tool, filled, resolved)
         words_left = self._said.content((*filled.used, *resolved.used))
         unexplained = [
             word
@@ -329,6 +348,22 @@ class _Planning:
             if stem_of not in explains(tool) | resolved.explained | resolved.plain | {stem(mood.verb)}
         ]
         return f"I do not know what “{' '.join(unexplained)}” means here." if unexplained else ""
+
+    def _unaccounted(self, tool: Tool, filled: Filled, resolved: Resolved) -> str:
+        """A sentence where a word of a command is none of the tool's, of the thing's, or of an argument that is given."""
+        said, used = self._said, (*filled.used, *resolved.used)
+        texts = texts_of(said.text, filled.arguments)
+        if found := left_open(said.text, said.span, texts):
+            return f"“{found}” leaves open what exactly is meant."
+        if holds_two(said.text, texts, [one for one in said.entities if one.kind in TIMELY]):
+            return "These are two wishes; say them one by one."
+        if resolved.source is None and (
+            found := next((one.text for one in words_of(said.told) if one.text in ALL), "")
+        ):
+            return f"I do not know what “{found}” means here."
+        explained = accounts(tool, filled.arguments) | resolved.explained | resolved.plain | {stem(said.verb)}
+        words = left_over(said.text, said.span, used, explained)
+        return f"I do not know what “{' '.join(words)}” means here." if words else ""
 
     def _steps(self, tool: Tool, filled: Filled, resolved: Resolved) -> tuple[Step, ...]:
         if not resolved.many:
@@ -343,11 +378,23 @@ class _Planning:
         )
 
 
+def _of_named_api(said: Said, tools: Mapping[str, Tool]) -> Mapping[str, Tool]:
+    """Of an API that is called by its name of several words (`the shopping list`), its tools alone."""
+    words = [one.text for one in words_of(said.told)]
+    names = {one.connector for one in tools.values()}
+    named = [name for name in names if len(told := split(name)) > 1 and any(
+        tuple(words[at : at + len(told)]) == told for at in range(len(words))
+    )]  # fmt: skip
+    return {name: one for name, one in tools.items() if one.connector in named} if named else tools
+
+
 def _barred(text: str, entities: Sequence[Entity]) -> Impossible | None:
     """What a plan cannot carry: conditions, exceptions, and times to come."""
     for clause in read_clauses(text):
         told = text[clause.span.start : clause.span.end]
-        words = [one.text for one in words_of(_before_content(_without(told, text, clause, entities)))]
+        limits = read_limits(text, clause.span, clause.mood.verb, said_of(text, clause, entities).entities)
+        plain = _without(told, text, clause, entities, limits)
+        words = [one.text for one in words_of(_before_content(plain))]
         if clause.mood.kind != "command" and not (words and words[0] in {"if", "unless", "whenever", "until"}):
             continue
         if found := next((word for word in words if word in CONDITIONS), ""):
@@ -357,8 +404,10 @@ def _barred(text: str, entities: Sequence[Entity]) -> Impossible | None:
     return None
 
 
-def _without(told: str, text: str, clause: Clause, entities: Sequence[Entity]) -> str:
-    """A clause without its days and times: `the day after tomorrow` is no condition."""
+def _without(told: str, text: str, clause: Clause, entities: Sequence[Entity], limits: Limits) -> str:
+    """A clause without its days and times (`the day after tomorrow` is no condition), and without what is read as limits."""
+    for span in limits.spans:
+        told = told.replace(text[span.start : span.end], " ")
     for one in entities:
         if one.kind in TIMELY and is_within(one.span, clause.span):
             told = told.replace(text[one.span.start : one.span.end], "")

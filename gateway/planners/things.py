@@ -1,27 +1,34 @@
 """Which things a wish is about: found by reading the tool that lists them, and told apart by the words. Reads, writes nothing."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct, structs
 
-from gateway.core.agree import calls_itself, content, explains
-from gateway.core.english import words_of
-from gateway.core.entities import stem
+from gateway.core.accounted import accounts
+from gateway.core.agree import calls, calls_itself, content, explains
+from gateway.core.english import Word, words_of
+from gateway.core.entities import stem, stems_of
 from gateway.core.fill import QUERIES, TITLES, Filled, Wanted, ask_for, wanted_of
+from gateway.core.limits import POINTING, Limits, words_within
 from gateway.core.listing import Listing, lister_of
 from gateway.core.match import (
     ALL,
     Match,
     Thing,
     capture,
+    fields_told,
     is_plural,
     labels_of,
     list_at,
     match_things,
     on_day,
     read_things,
+    values_in,
 )
+from gateway.core.narrow import narrow
 from gateway.core.noun import singular, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Item, Literal, Ref, Slot, Source, Span, Step, When
@@ -29,12 +36,15 @@ from gateway.core.said import Said, is_used
 from gateway.core.tool import Tool
 from gateway.planners.base import Sight, Unseen
 
+UNLIMITED = Limits()
 LOOKS_MAX = 20
 LOOK_PAGES_MAX = 5
 SINGLE_STEPS_MAX = 10
 CHOICES_MAX = 20
 NAMED_MAX = 8
 TIMELY = frozenset(["date", "time", "datetime", "range", "duration", "recurrence"])
+# What something is to be.
+_AIMS = re.compile(r"\b(?:as|to|into)\s+(?:an?\s+|the\s+)?([a-z]+)")
 # What no thing is called by.
 NO_NAMES = frozenset(["quantity", "money", "url"])
 
@@ -91,8 +101,8 @@ class Things:
         self._looking = looking
         self._name = name
 
-    async def find(self, tool: Tool, one: Wanted, filled: Filled, depth: int) -> Resolved:
-        """The id for an argument, by listing and by what was said."""
+    async def find(self, tool: Tool, one: Wanted, filled: Filled, depth: int, limits: Limits = UNLIMITED) -> Resolved:
+        """The id for an argument, by listing and by what was said, with what limits it."""
         listing = lister_of(tool, one, self._sight.tools)
         if listing is None or depth == 0 or self._sight.look is None:
             return Resolved(ask_for(one))
@@ -118,38 +128,69 @@ class Things:
         things = read_things(listed, listing.key, more)
         timely = [each for each in self._said.entities if each.kind in TIMELY]
         days = [each for each in timely if each.kind == "date" and each.sure and not is_used(each.span, filled.used)]
-        named = frozenset().union(*(thing.name for thing in things))
+        every = frozenset(self._said.content())
+        named = frozenset().union(*(thing.name for thing in things if not self._said.writes or thing.name <= every))
         apart = [each for each in self._said.entities if each.kind in TIMELY | NO_NAMES]
         apart = [each for each in apart if not set(content(self._said.text, each.span)) <= named]
-        spans = (*_values_said(filled), *(each.span for each in apart))
+        spans = (*_values_said(filled), *(each.span for each in apart), *limits.spans)
         said = self._said.words(spans)
-        plain = explains(tool) | explains(listing.tool) | _plain_of(listing, self._sight.tools)
-        match = match_things(things, said, plain)
+        plain = self._plain(tool, listing)
+        alike = self._telling_none(tool, listing, filled, things, plain) if self._said.writes else plain
+        match = match_things(things, said, alike)
+        if self._said.writes:
+            fields = fields_told(match.things, match.by)
+            match, plain = structs.replace(match, unknown=match.unknown - fields), plain | fields
         if match.unknown and (asking := _query_of(listing.tool)):
-            things, match = await self._searched(listing, values, asking, said, plain, more, things)
-        if not match.things and not match.unknown and (sides := self._sides(things, spans, plain)):
+            things, match = await self._searched(listing, values, asking, said, alike, more, things)
+        if (not match.things or match.unknown) and (sides := self._sides(things, spans, alike)):
             match = sides
         used: tuple[Span, ...] = ()
         for day in days:
-            if narrowed := on_day(match.things, day.value.isoformat()):
-                match, used = structs.replace(match, things=narrowed), (*used, day.span)
+            if on_it := on_day(match.things, day.value.isoformat()):
+                match, used = structs.replace(match, things=on_it), (*used, day.span)
+        if limits.spans and match.things and not match.unknown:
+            narrowed = narrow(self._said.text, limits, things, match.things, alike)
+            used = (*used, *limits.spans)
+            match = structs.replace(match, things=narrowed.things, unknown=frozenset(narrowed.unknown))
+        used = (*used, *self._counts(match))
         chosen = self._chosen(tool, one, listing, things, match, of)
         return structs.replace(chosen, plain=plain, used=used)
 
+    def _plain(self, tool: Tool, listing: Listing) -> frozenset[str]:
+        """The words that any of the things may be called by; in a command, by names alone."""
+        told = calls_itself if self._said.writes else explains
+        own = told(tool) | told(listing.tool) | _plain_of(listing, self._sight.tools)
+        return own | stems_of(f"{listing.noun} {tool.connector}") if self._said.writes else own
+
+    def _telling_none(
+        self, tool: Tool, listing: Listing, filled: Filled, things: Sequence[Thing], plain: frozenset[str]
+    ) -> frozenset[str]:
+        """The words of a command that tell no thing apart: names, arguments, and what it is to be (`as done`); but not what stands
+        in the things themselves, if it is not what they are called."""
+        own = (
+            plain
+            | accounts(tool, filled.arguments)
+            | stems_of(" ".join(" ".join(one.words) for one in wanted_of(tool)))
+        )
+        aims = frozenset(stem(one[1]) for one in _AIMS.finditer(self._said.told.lower()))
+        return own - (values_in(things) - calls(listing.noun) - aims)
+
     def _sides(self, things: Sequence[Thing], spans: Sequence[Span], plain: frozenset[str]) -> Match | None:
-        """`In the study and the nursery`: what fits before the `and`, and what fits behind it."""
-        for word in words_of(self._said.told):
-            if word.text != "and":
-                continue
-            middle = self._said.span.start + word.start
-            halves = (Span(self._said.span.start, middle), Span(middle, self._said.span.end))
-            matches = [
-                match_things(things, frozenset(content(self._said.text, half, tuple(spans))), plain) for half in halves
-            ]
-            if all(one.things and one.by for one in matches):
-                both = tuple(thing for thing in things if any(thing in one.things for one in matches))
-                return Match(both, matches[0].by | matches[1].by, frozenset())
-        return None
+        """`In the study, the hall and the nursery`: what fits on each side of an `and`."""
+        words = words_within(self._said.text, self._said.span)
+        cuts = [at for at, one in enumerate(words) if one.text in {"and", ","} and not is_used(_span(one), spans)]
+        if not any(words[at].text == "and" for at in cuts):
+            return None
+        ends = [self._said.span.start, *(words[at].end for at in cuts)]
+        parts = [
+            Span(*both) for both in zip(ends, [*(words[at].start for at in cuts), self._said.span.end], strict=True)
+        ]
+        told = [frozenset(content(self._said.text, one, tuple(spans))) - {stem(self._said.verb)} for one in parts]
+        matches = [match_things(things, one, plain) for one in told if one - plain]
+        if len(matches) < 2 or not all(one.things and one.by and not one.unknown for one in matches):
+            return None
+        both = tuple(thing for thing in things if any(thing in one.things for one in matches))
+        return Match(both, frozenset().union(*(one.by for one in matches)), frozenset())
 
     async def _searched(
         self,
@@ -203,6 +244,11 @@ class Things:
             literal = Literal(_as(one, thing.id), self._said.where(match.by) or self._said.span)
             return Resolved(literal, explained=match.by, because=f"The {what} “{thing.label}” is {thing.id}.")
         if self._means_all(tool, listing, match):
+            if self._said.writes and not match.by and not _is_own(tool, listing):
+                told = (
+                    f"It does not say which {what} is meant; there {'are' if len(things) > 1 else 'is'} {_some(names)}."
+                )
+                return Resolved(problem=told, looked_for=names)
             return self._every(one, listing, things, match, of)
         offered = match.things[:CHOICES_MAX]
         called = labels_of(offered)
@@ -212,9 +258,19 @@ class Things:
         question = f"Which {what}: {labels}?"[:1_000]
         return Resolved(Slot(question, {"type": kind, "anyOf": choices}), explained=match.by, because=question)
 
+    def _counts(self, match: Match) -> Iterator[Span]:
+        """A number that says how many there are: `the three tasks`, and `one of the lamps`, of which it is asked."""
+        for one in self._said.entities:
+            is_one = one.value == 1 and self._said.text[one.span.end :].lower().startswith(" of ")
+            if one.kind == "number" and (is_one or one.value == len(match.things) > 1):
+                yield one.span
+
     def _means_all(self, tool: Tool, listing: Listing, match: Match) -> bool:
         """Whether all that fit are meant: `all`, a plural, or each by its name. What destroys needs to be told which, or `all`."""
         words = [word.text for word in words_of(self._said.told)]
+        is_one = any(both == ("one", "of") for both in pairwise(words))
+        if self._said.writes and ("some" in words or is_one or (set(words) & POINTING and not match.by)):
+            return False
         if "both" in words:
             return len(match.things) == 2
         if set(words) & ALL or ("and" in words and all(each.name <= match.by for each in match.things)):
@@ -244,6 +300,15 @@ class Things:
         span = self._said.where(match.by) or self._said.span
         ids = tuple(_as(one, thing.id) for thing in match.things)
         return Resolved(Literal(ids[0], span), many=ids, explained=match.by, because=because)
+
+
+def _is_own(tool: Tool, listing: Listing) -> bool:
+    """Whether the list is of what the tool is about (`/players` of `/players/{id}/pause`), and not of what it goes by."""
+    return tool.operation.path.partition("/{")[0].rstrip("/") == listing.tool.operation.path.rstrip("/")
+
+
+def _span(word: Word) -> Span:
+    return Span(word.start, word.end)
 
 
 def _values_said(filled: Filled) -> list[Span]:

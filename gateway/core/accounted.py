@@ -1,0 +1,58 @@
+"""Whether each word of a command is accounted for: by the tool, by the thing that it is done to, or by an argument. What one of
+its arguments could be told by explains nothing unless that argument is given. Pure; English."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from gateway.core.agree import SYNONYM_STEMS, content
+from gateway.core.entities import stems_of
+from gateway.core.entity import Entity
+from gateway.core.limits import CHOOSING, COMPARING, words_within
+from gateway.core.plan import Literal, Source, Span
+from gateway.core.said import is_used
+from gateway.core.tool import Tool
+
+_CODE = re.compile(r"`[^`]*`")
+
+
+def accounts(tool: Tool, given: Collection[str]) -> frozenset[str]:
+    """The stems of the words that a call of a tool with these arguments explains: those of its name, title and description, and
+    of the names and descriptions of the arguments; and their synonyms."""
+    properties = msgspec.json.decode(tool.inputs).get("properties", {})
+    told = [name for name in properties if name in given]
+    described = [
+        _CODE.sub(" ", str(one.get("description", "")))
+        for name, one in properties.items()
+        if name in given and isinstance(one, dict)
+    ]
+    noun = tool.related.family.noun if tool.related and tool.related.family else ""
+    own = stems_of(
+        " ".join([tool.name, tool.title, tool.description, *tool.tags, *told, *described, noun, tool.connector])
+    )
+    return own.union(*(SYNONYM_STEMS[one] for one in own if one in SYNONYM_STEMS))
+
+
+def texts_of(text: str, arguments: Mapping[str, Source]) -> list[Span]:
+    """Where texts stand that are passed on as they were said."""
+    told = [one for one in arguments.values() if isinstance(one, Literal) and one.span is not None]
+    return [one.span for one in told if one.span and one.value == text[one.span.start : one.span.end].strip()]
+
+
+def left_open(text: str, within: Span, texts: Sequence[Span]) -> str:
+    """A word that says `more`, `like` or `or`: by how much, or that something is left open; "" where there is none."""
+    words = [one for one in words_within(text, within) if not is_used(Span(one.start, one.end), texts)]
+    is_like = [one.text for one in words].count("as") > 1
+    return next((one.text for one in words if one.text in COMPARING | CHOOSING or (is_like and one.text == "as")), "")
+
+
+def holds_two(text: str, texts: Sequence[Span], times: Sequence[Entity]) -> bool:
+    """Whether a text that would be passed on has another wish in it: `call mum, and in two hours to call Tom`."""
+    inner = [one for one in times if is_used(one.span, texts)]
+    return any(re.search(r"\b(?:and|then)\s+(?:at\s+|on\s+|in\s+)?$", text[: one.span.start]) for one in inner)
+
+
+def left_over(text: str, within: Span, used: Sequence[Span], explained: frozenset[str]) -> tuple[str, ...]:
+    """The words that nothing explains."""
+    return tuple(word for stem_of, word in content(text, within, tuple(used)).items() if stem_of not in explained)

@@ -1,0 +1,68 @@
+"""What a command may write, before the household: only what all of its words say, and to no thing that they leave out."""
+
+from typing import Any
+
+import pytest
+
+from gateway.core.plan import Item, Literal, Step
+from gateway.core.planned import Ready
+from tests.planners.test_graph import Asking, ask
+
+__all__ = ["ask"]
+pytestmark = pytest.mark.anyio
+
+
+async def written(ask: Asking, text: str) -> list[Step]:
+    """The steps that write; none where there is no plan."""
+    planned = await ask(text)
+    steps = planned.plan.steps if isinstance(planned, Ready) else ()
+    return [one for one in steps if ask.tools[one.tool].effect != "read"]
+
+
+def ids(steps: list[Step], name: str) -> list[Any]:
+    sources = [one.arguments[name] for one in steps]
+    return [one.value if isinstance(one, Literal) else "*" if isinstance(one, Item) else "?" for one in sources]
+
+
+async def test_what_is_left_out_is_left_alone(ask: Asking) -> None:
+    lamps = ids(await written(ask, "Turn off all the lights"), "light_id")
+    assert lamps == ["*"]
+    for text in (
+        "Turn off all lights but the one in the kitchen", "Turn off the lights in every room except the kitchen",
+        "Turn off all the lights that are not in the kitchen", "Turn off every light apart from the kitchen one",
+    ):  # fmt: skip
+        told = ids(await written(ask, text), "light_id")
+        assert "light-4" not in told, text
+        assert len(told) > 3, text
+
+
+async def test_how_the_things_are_is_no_value_for_them(ask: Asking) -> None:
+    for text in ("Archive all unread messages", "Archive the messages that are unread"):
+        steps = await written(ask, text)
+        assert all(set(one.arguments) == {"message_id", "folder"} for one in steps), text
+        assert all(one.when is not None for one in steps), text
+    dimmed = await written(ask, "Dim the lights that are on to 20 percent")
+    assert dimmed
+    assert all(set(one.arguments) == {"light_id", "brightness"} for one in dimmed)
+    assert all(one.when is not None or "*" not in ids([one], "light_id") for one in dimmed)
+
+
+async def test_what_leaves_open_how_many_or_how_much_writes_nothing(ask: Asking) -> None:
+    for text in (
+        "Turn off some lights in the living room", "Turn off most of the lights", "Turn off two of the lights",
+        "Turn off the reading lamp or the desk lamp", "Turn off the newest lamp", "Turn them all off",
+        "Put two more lemons into the basket", "Make the reading lamp as bright as the desk lamp",
+        "Turn off the lights that are brighter than 50 percent", "Turn off the lights that nobody needs",
+        "Turn the reading lamp down 20 percent", "Turn off all the lights unless it is dark",
+    ):  # fmt: skip
+        told = await written(ask, text)
+        assert all(value == "?" for value in ids(told, "light_id" if told else "")), text
+
+
+async def test_no_word_that_stands_for_another_becomes_a_value(ask: Asking) -> None:
+    for text in ("Play something in the kitchen", "Play it in the kitchen"):
+        for step in await written(ask, text):
+            assert not any(
+                isinstance(one, Literal) and one.value in ("something", "thing", "it")
+                for one in step.arguments.values()
+            )
