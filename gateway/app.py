@@ -174,8 +174,10 @@ async def open_gateway(
             new_id=_new_id,
         )
         memory = Memory(store, audit, settings.memory, clock=clock, new_id=_new_id)
+        planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock)
         recipes = Recipes(discovery, runs, store, audit, settings.intents, clock=clock, new_id=_new_id)
+        planning = Planning(discovery, calls, planner, recipes, clock=clock)
         intents = Intents(
             discovery,
             calls,
@@ -184,6 +186,7 @@ async def open_gateway(
             recipes,
             store,
             settings.intents,
+            planning.again,
             look_s=every_s,
             clock=clock,
             new_id=_new_id,
@@ -204,7 +207,6 @@ async def open_gateway(
             _keep_running(opened, intents.keep_going())
         if carries_out and fires:
             _keep_running(opened, standings.keep_going())
-        planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         yield Gateway(
             settings=settings,
             published=published,
@@ -214,7 +216,7 @@ async def open_gateway(
             standings=standings,
             memory=memory,
             recipes=recipes,
-            planning=Planning(discovery, calls, planner, recipes, clock=clock),
+            planning=planning,
             runs=runs,
             results=results,
             approvals=approvals,

@@ -8,7 +8,7 @@ without a key.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -22,11 +22,12 @@ from msgspec import Raw, structs
 from gateway.approvals import Approvals
 from gateway.call import Asked, Calls
 from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
-from gateway.core.flow import Flow, Flows, contain, decide
+from gateway.core.flow import Flow, Flows, contain, decide, require_yes
 from gateway.core.look import Look, judge
-from gateway.core.next_move import Ask, Check, End, Make, Skip
+from gateway.core.next_move import Ask, Check, End, Make, PlanWords, Skip
 from gateway.core.plan import Plan
 from gateway.core.plan_check import PlanProblem, check_plan
+from gateway.core.planned import TOLD_MAX, Asks, Impossible, Planned, Ready
 from gateway.core.policy_context import Source as PolicySource
 from gateway.core.principal import Principal
 from gateway.core.result import Result, Text
@@ -41,15 +42,19 @@ from gateway.core.run import (
     Mode,
     Previewed,
     Question,
+    Received,
     Refused,
     Run,
     Sending,
     Skipped,
+    Spoken,
     Undoing,
     Verified,
     Waiting,
+    about_words,
 )
 from gateway.core.run import Asked as AskedFor
+from gateway.core.run import Planned as PlanMade
 from gateway.core.standing import Standing
 from gateway.discover import Discovery, View
 from gateway.errors import (
@@ -78,6 +83,9 @@ DETAIL_CHARACTERS_MAX = 1_000
 
 log = structlog.get_logger(__name__)
 
+# What comes of the words of a run, and of what was told when they were asked about.
+PlanAgain = Callable[[Held], Awaitable[Planned]]
+
 
 class Intents:
     """All runs of one gateway. `look_s`: seconds between two looks for runs that are due."""
@@ -91,6 +99,7 @@ class Intents:
         recipes: Recipes,
         keys: KeyStore,
         settings: IntentSettings,
+        plan_again: PlanAgain,
         *,
         look_s: float,
         clock: Callable[[], datetime],
@@ -103,6 +112,7 @@ class Intents:
         self._recipes = recipes
         self._keys = keys
         self._settings = settings
+        self._plan_again = plan_again
         self._look_s = look_s
         self._clock = clock
         self._new_id = new_id
@@ -114,15 +124,63 @@ class Intents:
     # What is asked of a run.
 
     async def start(
-        self, principal: Principal, plan: Plan, mode: Mode, door: str, key: str = "", *, context: str = ""
+        self,
+        principal: Principal,
+        plan: Plan,
+        mode: Mode,
+        door: str,
+        key: str = "",
+        *,
+        context: str = "",
+        asks_yes: bool = False,
     ) -> Run:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
         Conflict where the key began another plan, or Forbidden where too many are open."""
-        run_id, now = _id_of(principal, key) if key else self._new_id(), self._clock()
-        known = await self._begin(Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context))
+        run_id, now = self._id(principal, key), self._clock()
+        fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context, asks_yes=asks_yes)
+        known = await self._begin(fresh)
         if (known.plan, known.mode) != (plan, mode):
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
+
+    async def ask(
+        self,
+        principal: Principal,
+        words: str,
+        asks: Asks,
+        mode: Mode,
+        door: str,
+        key: str = "",
+        *,
+        spoken: Spoken,
+        context: str = "",
+        asks_yes: bool = False,
+    ) -> Run:
+        """A new run of words that are no plan yet: it waits for the answer, and is planned then. Raises as `start`."""
+        run_id, now = self._id(principal, key), self._clock()
+        plan, question = Plan(words, ()), AskedFor((about_words(asks, 1),))
+        fresh = Run(
+            run_id,
+            principal,
+            plan,
+            mode,
+            door,
+            now,
+            now,
+            "needs_input",
+            2,
+            None,
+            context,
+            spoken=spoken,
+            asks_yes=asks_yes,
+        )
+        await self._require_room(principal)
+        if not await self._runs.begin(fresh, Received(), question):
+            raise Conflict("This Idempotency-Key began something else; take a new one for this.")
+        return fresh
+
+    def _id(self, principal: Principal, key: str) -> str:
+        return _id_of(principal, key) if key else self._new_id()
 
     async def begun(self, principal: Principal, key: str, words: str, mode: Mode) -> Run | None:
         """The run that a key began with these words, which need no plan again: another might come of them."""
@@ -140,8 +198,9 @@ class Intents:
         if known is None:
             vouched = await self._recipes.vouched(fresh.principal, fresh.plan)
             flows = await self._check(fresh.principal, fresh.plan, vouched)
+            await self._require_room(fresh.principal)
             fresh = structs.replace(fresh, vouched=vouched)
-            if await self._runs.begin(fresh, flows):
+            if await self._runs.begin(fresh, Received(flows)):
                 self._wake.set()
                 return fresh
             known = await self._runs.known(fresh.id)
@@ -149,7 +208,9 @@ class Intents:
 
     async def check(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
         """The flows that a person has to say yes to. Raises PlanInvalid, or Forbidden where too many are open."""
-        return await self._check(principal, plan, await self._recipes.vouched(principal, plan))
+        flows = await self._check(principal, plan, await self._recipes.vouched(principal, plan))
+        await self._require_room(principal)
+        return flows
 
     async def _check(self, principal: Principal, plan: Plan, vouched: tuple[str, ...]) -> tuple[Flow, ...]:
         view = self._discovery.view(principal)
@@ -160,10 +221,12 @@ class Intents:
         flows = await asyncio.to_thread(self._flows(principal, plan, view, vouched).all)
         if flows and self._settings.harmful_flows == "deny":
             raise PlanInvalid(tuple(PlanProblem(one.step, one.argument, one.detail) for one in flows))
+        return flows
+
+    async def _require_room(self, principal: Principal) -> None:
         most = self._settings.open_max
         if await self._runs.count_open(principal, most) >= most:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
-        return flows
 
     async def flows_of(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
         """The flows of a plan that held once, as its tools and the recipe that it is from are now."""
@@ -301,6 +364,8 @@ class Intents:
         tools = self._discovery.view(held.run.principal).tools
         move = held.course.next(held.progress, tools, self._settings.budget)
         match move:
+            case PlanWords():
+                await self._runs.write(held, await self._plan(held))
             case Ask(questions=questions):
                 await self._runs.write(held, AskedFor(questions))
             case Skip(way=way, step=step, iteration=iteration, detail=detail):
@@ -317,6 +382,26 @@ class Intents:
                 await self._verify(held, move)
             case End(state=state, detail=detail, questions=questions):
                 await self._runs.write(held, Ended(state, detail[:DETAIL_CHARACTERS_MAX], questions))
+
+    async def _plan(self, held: Held) -> Event:
+        """What comes of the words of a run, now that a question about them is answered."""
+        told = held.progress.told
+        try:
+            planned = await self._plan_again(held)
+            if isinstance(planned, Ready):
+                vouched = await self._recipes.vouched(held.run.principal, planned.plan)
+                return PlanMade(planned.plan, await self._check(held.run.principal, planned.plan, vouched), vouched)
+        except StoreFailed:
+            raise
+        except GatewayError as error:
+            return Ended("failed", error.detail[:DETAIL_CHARACTERS_MAX])
+        match planned:
+            case Impossible(reason=reason):
+                return Ended("failed", reason[:DETAIL_CHARACTERS_MAX])
+            case _ if len(told) >= TOLD_MAX:
+                return Ended("failed", f"No plan came of it after {TOLD_MAX} questions; say it in other words.")
+            case _:
+                return AskedFor((about_words(planned, len(told) + 1),))
 
     async def _make(self, held: Held, move: Make) -> None:
         """One call, and what came of it."""
@@ -379,6 +464,8 @@ class Intents:
             case Check(look=Look(tool=tool, arguments=arguments)):
                 judged = flows.of_look(move.step, tool)
         flow = decide(judged.flows, self._settings.harmful_flows)
+        if run.asks_yes and tool.effect != "read":
+            flow = require_yes(flow, f"It was asked for over {run.door}, where each change waits for a person's yes.")
         source: PolicySource = "standing intent" if run.standing else "intent"
         return Asked(tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, flow=flow)
 

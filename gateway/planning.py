@@ -10,15 +10,17 @@ import msgspec
 
 from gateway.call import Asked, Calls
 from gateway.core.plan import Plan
-from gateway.core.planned import Impossible, Planned, Ready
+from gateway.core.planned import Impossible, Planned, Told
 from gateway.core.principal import Principal
+from gateway.core.run import Spoken
 from gateway.core.template import Template, tools_of
 from gateway.core.tool import Effect
 from gateway.core.toolset import narrow
 from gateway.discover import Discovery, View
-from gateway.errors import BadRequest, GatewayError, NotPlanned
+from gateway.errors import BadRequest, GatewayError
 from gateway.planners.base import Planner, Sight, Unseen, Wish
 from gateway.recipes import Recipes
+from gateway.runs import Held
 
 
 class Planning:
@@ -48,9 +50,11 @@ class Planning:
         zone: str = "",
         locale: str = "en",
         now: datetime | None = None,
+        told: tuple[Told, ...] = (),
     ) -> Planned:
-        """What comes of a person's words. `zone` is the name of the time zone in which they speak (`Europe/Berlin`), "" for that of
-        the clock. Raises BadRequest where there is no such zone."""
+        """What comes of a person's words, spoken `now`, and of what they `told` when they were asked about them. `zone` is the name
+        of the time zone in which they speak (`Europe/Berlin`), "" for that of the clock. Raises BadRequest where there is no such
+        zone."""
         moment = now or self._clock()
         if zone:
             moment = moment.astimezone(_zone_of(zone))
@@ -61,14 +65,20 @@ class Planning:
         sight = Sight(
             view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
         )
-        return await self._planner.plan(Wish(text, moment, locale, zone), sight)
+        return await self._planner.plan(Wish(text, moment, locale, zone, told), sight)
 
-    async def planned(self, principal: Principal, text: str, door: str, *, zone: str = "", locale: str = "en") -> Plan:
-        """The plan that comes of them. Raises NotPlanned where none does, and what `plan` raises."""
-        planned = await self.plan(principal, text, door, zone=zone, locale=locale)
-        if not isinstance(planned, Ready):
-            raise NotPlanned(planned)
-        return planned.plan
+    async def again(self, held: Held) -> Planned:
+        """The same for a run whose words were asked about, as they were said then."""
+        run, spoken = held.run, held.run.spoken or Spoken()
+        return await self.plan(
+            run.principal,
+            run.plan.intent,
+            run.door,
+            zone=spoken.zone,
+            locale=spoken.locale,
+            now=run.created_at,
+            told=held.progress.told,
+        )
 
     async def of_recipe(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
         """The plan of a recipe. Raises what `Recipes.plan` raises."""

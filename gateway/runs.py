@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct, structs
 
-from gateway.core.flow import Flow
 from gateway.core.next_move import Course
 from gateway.core.principal import Principal
 from gateway.core.run import (
@@ -16,8 +15,8 @@ from gateway.core.run import (
     Answered,
     Entry,
     Event,
+    Planned,
     Progress,
-    Received,
     Run,
     RunState,
     Undoing,
@@ -71,9 +70,10 @@ class Runs:
         self._resting: set[str] = set()
         self._watches: dict[str, set[_Watch]] = {}
 
-    async def begin(self, run: Run, flows: tuple[Flow, ...]) -> bool:
-        """False where there is one of that id."""
-        is_new = await self._store.write_run(None, run, [Entry(1, run.created_at, Received(flows))])
+    async def begin(self, run: Run, *events: Event) -> bool:
+        """With what has happened already. False where there is one of that id."""
+        entries = [Entry(number, run.created_at, one) for number, one in enumerate(events, 1)]
+        is_new = await self._store.write_run(None, run, entries)
         self._tell(run)
         return is_new
 
@@ -177,11 +177,15 @@ class Runs:
             updated_at=now,
             due_at=due,
         )
+        if isinstance(event, Planned):
+            after = structs.replace(after, plan=event.plan, vouched=event.vouched, spoken=None)
         if after.id in self._carried:
             (self._resting.discard if after.state in MOVING else self._resting.add)(after.id)
         if not await self._store.write_run(held.run, after, [entry]):
             raise Overtaken
         held.run, held.progress = after, progress
+        if isinstance(event, Planned):
+            held.course = Course(after.id, after.plan)
         self._tell(after)
 
     async def note(self, held: Held, event: Event) -> None:

@@ -15,6 +15,7 @@ from tests.edge.test_a2a import agent, task
 from tests.edge.test_mcp_approvals import client
 from tests.edge.test_mcp_clients import served
 from tests.edge.test_mcp_intents import call
+from tests.pseudo_terminal import typing
 from tests.remote.test_login import Terminal, terminal
 
 __all__ = ["terminal"]  # A fixture.
@@ -167,3 +168,25 @@ async def test_a_person_asks_in_the_terminal_where_the_store_is(
     assert {one.id for one in household.state.home.lights.values() if one.on} == {"light-4", "light-7"}
     code, said, wrong = await terminal.run("ask", "--yes", "turn off the lamp in the living room", **secret)
     assert (code, "Which light: Ceiling lamp, Reading lamp, Shelf strip?" in said) == (0, True), wrong
+
+
+async def test_at_a_terminal_it_asks_before_it_changes_anything_and_which_of_several_is_meant(
+    household: Household, terminal: Terminal, tmp_path: Path
+) -> None:
+    async with open_door(tmp_path / ".factotum", secrets={SECRET_NAME: SECRET}) as door:
+        for name in NAMES:
+            await door.gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
+    secret, lights = {"FACTOTUM_SECRET_DEMO_HOUSEHOLD": SECRET}, household.state.home.lights
+    words = ("ask", "turn off the lamp in the living room")
+    async with typing(terminal, *words, **secret) as person:
+        await person.asked("Shall this be done? [y/N]", "n")
+        assert (await person.end())[0] == 1
+    assert lights["light-2"].on is True
+    async with typing(terminal, *words, **secret) as person:
+        await person.asked("Shall this be done? [y/N]", "y")
+        await person.asked("2  Reading lamp", "")
+        await person.asked("Which light: Ceiling lamp, Reading lamp, Shelf strip?", "9")
+        await person.asked("Which light: Ceiling lamp, Reading lamp, Shelf strip?", "2")
+        status, printed = await person.end()
+    assert (status, lights["light-2"].on, lights["light-1"].on) == (0, False, True), printed
+    assert "[verified]" in printed

@@ -15,10 +15,11 @@ from gateway.cli.terminal import asynchronous, out
 from gateway.cli.tools import of_tenant, remote_of
 from gateway.core.account import account
 from gateway.core.plan import Default, Item, Leaf, Literal, Plan, Ref, Slot, leaves
-from gateway.core.planned import Asks, Impossible
+from gateway.core.planned import TOLD_MAX, Asks, Impossible, Told
 from gateway.core.principal import Principal
-from gateway.core.run import Mode, Question
+from gateway.core.run import Mode, Question, about_words
 from gateway.core.tell import Sentence
+from gateway.edge.forms import choices_of
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest
@@ -32,7 +33,7 @@ RESULT_CHARACTERS_MAX = 4_000
 class Asking(Protocol):
     """A gateway that is asked: the one here, or another."""
 
-    async def plan(self, words: str, zone: str, locale: str) -> PlannedShown: ...
+    async def plan(self, words: str, zone: str, locale: str, told: tuple[Told, ...]) -> PlannedShown: ...
     async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown: ...
     async def answer(self, intent: str, values: Mapping[str, Any], wait_s: float) -> IntentShown: ...
     async def explain(self, intent: str) -> tuple[Sentence, ...]: ...
@@ -44,8 +45,8 @@ class Here:
     def __init__(self, gateway: Gateway, me: Principal) -> None:
         self._gateway, self._me = gateway, me
 
-    async def plan(self, words: str, zone: str, locale: str) -> PlannedShown:
-        planned = await self._gateway.planning.plan(self._me, words, DOOR, zone=zone, locale=locale)
+    async def plan(self, words: str, zone: str, locale: str, told: tuple[Told, ...]) -> PlannedShown:
+        planned = await self._gateway.planning.plan(self._me, words, DOOR, zone=zone, locale=locale, told=told)
         return show_planned(planned, self._gateway.discovery.view(self._me).tools)
 
     async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown:
@@ -67,8 +68,9 @@ class There:
     def __init__(self, remote: RemoteGateway) -> None:
         self._remote = remote
 
-    async def plan(self, words: str, zone: str, locale: str) -> PlannedShown:
-        return self._remote.post("/v1/intents:plan", PlannedShown, {"intent": words, "zone": zone, "locale": locale})
+    async def plan(self, words: str, zone: str, locale: str, told: tuple[Told, ...]) -> PlannedShown:
+        asked = {"intent": words, "zone": zone, "locale": locale, "answers": told}
+        return self._remote.post("/v1/intents:plan", PlannedShown, asked)
 
     async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown:
         return self._remote.post("/v1/intents", IntentShown, {"plan": plan, "mode": mode, "wait_s": wait_s})
@@ -104,7 +106,7 @@ async def ask(
         else:
             gateway = await opened.enter_async_context(open_here(carries_out=True))
             asking = Here(gateway, await operator(gateway, tenant))
-        shown = await asking.plan(" ".join(words), zone, locale)
+        shown = await _plan(asking, " ".join(words), zone, locale)
         plan = _print_planned(shown)
         if shown.writes and not (yes or preview):
             confirm()
@@ -116,6 +118,17 @@ def confirm() -> None:
     if not sys.stdin.isatty():
         raise BadRequest("Nothing was done: it would change something, and --yes says that it may.")
     click.confirm("Shall this be done?", abort=True)
+
+
+async def _plan(asking: Asking, words: str, zone: str, locale: str) -> PlannedShown:
+    """What came of the words, once a person at the terminal has answered what is asked about them."""
+    told: tuple[Told, ...] = ()
+    while True:
+        shown = await asking.plan(words, zone, locale, told)
+        planned = shown.planned
+        if not isinstance(planned, Asks) or not sys.stdin.isatty() or len(told) == TOLD_MAX:
+            return shown
+        told += (Told(planned.question, _prompt(about_words(planned, len(told) + 1))),)
 
 
 def _print_planned(shown: PlannedShown) -> Plan:
@@ -177,8 +190,7 @@ async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
 def _prompt(question: Question) -> Any:
     """What the person answers: one of the choices by its number, a text as it is, anything else as JSON."""
     schema = question.schema
-    choices = [(one.get("const"), str(one.get("title", one.get("const")))) for one in schema.get("anyOf", ())]
-    choices = choices or [(one, str(one)) for one in schema.get("enum", ())]
+    choices = choices_of(schema)
     if choices:
         for number, (_, label) in enumerate(choices, 1):
             out.print(f"  {number}  {label}")

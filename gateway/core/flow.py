@@ -90,6 +90,13 @@ def decide(flows: tuple[Flow, ...], verdict: Verdict) -> Decision | None:
     return Decision(verdict, tuple(reasons), exact=True)
 
 
+def require_yes(decision: Decision | None, reason: str) -> Decision:
+    """The same, or where it lets a call through that a person's yes, or a grant that covers it, is needed."""
+    if decision is None or decision.allowed:
+        return Decision("needs_approval", (reason,))
+    return decision
+
+
 class Flows:
     """The flows of one plan, as its tools are now."""
 

@@ -51,6 +51,10 @@ class Ask(Struct, frozen=True):
     questions: tuple[Question, ...]
 
 
+class PlanWords(Struct, frozen=True):
+    """Make a plan of its words: without steps no plan holds."""
+
+
 class Skip(Struct, frozen=True):
     """Leave this call out."""
 
@@ -86,7 +90,7 @@ class End(Struct, frozen=True):
     questions: tuple[Question, ...] = ()
 
 
-Move: TypeAlias = Ask | Skip | Make | Check | End
+Move: TypeAlias = PlanWords | Ask | Skip | Make | Check | End
 
 
 class _Instead(Exception):
@@ -153,6 +157,8 @@ class Course:
 
     def _do(self) -> Move:
         """The first thing that is not done yet, of the first step that is not done."""
+        if not self._order:
+            return PlanWords()
         if questions := tuple(self._open_slots()):
             return Ask(questions)
         while self._at < len(self._order):

@@ -1,10 +1,24 @@
-"""What comes of a person's words: a plan, a question to them, or why there is none. Shapes only."""
+"""What comes of a person's words: a plan, a question to them, or why there is none. Shapes, and what an answer to such a question
+is."""
 
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway.core.plan import Plan
+
+ANSWER_CHARACTERS_MAX = 1_000
+# So many questions about one wish; whoever asks more does not understand it.
+TOLD_MAX = 5
+
+
+class Told(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person answered to a question about their wish: the `question` as it was asked, and the value of the choice, or a
+    text."""
+
+    question: Annotated[str, Meta(max_length=4_000)]
+    answer: Any
 
 
 class Choice(Struct, frozen=True):
@@ -41,3 +55,16 @@ class Impossible(_Planned, frozen=True, tag="impossible"):
 
 
 Planned: TypeAlias = Ready | Asks | Impossible
+
+
+def chosen(asks: Asks, told: Sequence[Told]) -> Choice | None:
+    """The choice that the person has made already; None where they were not asked this, or their answer is none of the choices."""
+    answers = [one.answer for one in told if one.question == asks.question]
+    return next((one for one in asks.choices if one.value in answers), None)
+
+
+def answer_schema(asks: Asks) -> dict[str, Any]:
+    """The JSON Schema that an answer has to fit."""
+    if not asks.choices:
+        return {"type": "string", "minLength": 1, "maxLength": ANSWER_CHARACTERS_MAX}
+    return {"anyOf": [{"const": one.value, "title": one.label} for one in asks.choices]}

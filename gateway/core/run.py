@@ -10,6 +10,7 @@ from msgspec import Meta, Raw, Struct, field, structs
 from gateway.core.flow import Flow
 from gateway.core.operation import Effect
 from gateway.core.plan import Budget, Plan
+from gateway.core.planned import Asks, Told, answer_schema
 from gateway.core.principal import Owner, Principal
 
 RunState = Literal[
@@ -25,14 +26,25 @@ ASKING: frozenset[RunState] = frozenset({"needs_input", "needs_auth", "needs_app
 ENDED: frozenset[RunState] = frozenset({"done", "failed", "cancelled", "rejected", "uncertain", "compensated"})
 
 BUDGET = "budget"
+# The keys of questions about words that are no plan yet begin so.
+WORDS = "words:"
 NULL = Raw(b"null")
+
+
+class Spoken(Struct, frozen=True):
+    """How words were said of which no plan came yet: the time zone and the language, as `planning` takes them."""
+
+    zone: str = ""
+    locale: str = "en"
 
 
 class Run(Struct, frozen=True):
     """As it is after the event `sequence` of its journal. `principal` is for whom each call is made, with the scopes that it had
     when it began. `due_at` is when the gateway looks at it next, None where it waits for somebody. `context` is by what whoever
     began it puts runs together, "" where it does not. `standing` is the standing intent that it is a slot of, "" where somebody
-    began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe."""
+    began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe. `spoken` is there as
+    long as its plan is words alone, without steps. With `asks_yes` each of its writes waits for a person's yes, whatever policies
+    say."""
 
     id: str
     principal: Principal
@@ -47,6 +59,8 @@ class Run(Struct, frozen=True):
     context: str = ""
     standing: str = ""
     vouched: tuple[str, ...] = ()
+    spoken: Spoken | None = None
+    asks_yes: bool = False
 
     @property
     def owner(self) -> Owner:
@@ -81,6 +95,15 @@ class Answered(_Event, frozen=True, tag="answered"):
     """Somebody answered, or said that it can go on."""
 
     values: dict[str, Any] = {}
+
+
+class Planned(_Event, frozen=True, tag="planned"):
+    """Words became a plan, once what was asked about them was answered. `flows` are as those of Received, `vouched` as those of
+    Run."""
+
+    plan: Plan
+    flows: tuple[Flow, ...] = ()
+    vouched: tuple[str, ...] = ()
 
 
 class Waiting(_Event, frozen=True, tag="waiting"):
@@ -181,6 +204,7 @@ Event: TypeAlias = (
     Received
     | Asked
     | Answered
+    | Planned
     | Waiting
     | Sending
     | Called
@@ -247,6 +271,7 @@ class Progress(Struct):
     detail: str = ""
     calls: dict[Place, Standing] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+    told: tuple[Told, ...] = ()
     questions: tuple[Question, ...] = ()
     waiting: Waiting | None = None
     spent: Spent = Spent()
@@ -283,6 +308,9 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
             progress.state, progress.questions = "needs_input", questions
         case Answered(values=values):
             _answer(progress, values, budget_max)
+        case Planned(plan=plan, flows=flows):
+            progress.state, progress.flows = "running", flows
+            progress.budget = within(plan.budget, budget_max)
         case Waiting(state=state, detail=detail):
             progress.state, progress.detail, progress.waiting = state, detail, event
         case Undoing():
@@ -295,7 +323,11 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
 
 def _answer(progress: Progress, values: Mapping[str, Any], budget_max: Budget) -> None:
     """An answer about a call whose end nobody knows settles it; any other is kept under its key."""
+    told = tuple(Told(one.question, values[one.key]) for one in progress.questions if one.key.startswith(WORDS))
+    progress.told += told
     for key, value in values.items():
+        if key.startswith(WORDS):
+            continue
         if key == BUDGET:
             progress.budget = within(structs.replace(progress.budget, **value), budget_max)
             continue
@@ -307,7 +339,8 @@ def _answer(progress: Progress, values: Mapping[str, Any], budget_max: Budget) -
         else:
             progress.calls.pop(place, None)
     progress.questions, progress.waiting, progress.detail = (), None, ""
-    progress.state = "compensating" if progress.undoing else "running"
+    moving: RunState = "planning" if told else "running"
+    progress.state = "compensating" if progress.undoing else moving
 
 
 def _note_call(
@@ -349,6 +382,11 @@ def within(budget: Budget, bound: Budget) -> Budget:
     """A budget, in no part more than another."""
     told = structs.asdict(budget)
     return Budget(**{name: min(value, getattr(bound, name)) for name, value in told.items()})
+
+
+def about_words(asks: Asks, number: int) -> Question:
+    """The question that planning asks, the one of this number."""
+    return Question(f"{WORDS}{number}", asks.question, answer_schema(asks))
 
 
 def settle_key(way: Way, step: str, iteration: int) -> str:

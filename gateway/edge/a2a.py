@@ -42,7 +42,7 @@ from gateway.edge.asgi import (
     send_reply,
     until_disconnect,
 )
-from gateway.edge.forms import read_form
+from gateway.edge.forms import read_words
 from gateway.edge.intents import QUIET_S
 from gateway.edge.jsonrpc import (
     INTERNAL_ERROR,
@@ -215,7 +215,7 @@ class AgentDoor:
         words, mode = text_of(message), _read_mode(told.get("mode", "execute"))
         plan = read_plan(told["plan"]) if "plan" in told else None
         key, wanted = f"{DOOR} {message.message_id}", IntentBody(plan, intent=words, mode=mode)
-        run = await begin(self._intents, self._planning, principal, wanted, DOOR, key, message.context_id)
+        run = await begin(self._intents, self._planning, principal, wanted, DOOR, key, context=message.context_id)
         return await self._runs.find(principal, run.id)
 
     async def _go_on(self, principal: Principal, asked: SendMessageParams) -> Held:
@@ -232,7 +232,7 @@ class AgentDoor:
         if not isinstance(values, dict):
             raise Fault(INVALID_PARAMS, "`values` is an object: answers by the keys of the questions.")
         if not values and len(questions) == 1 and (words := text_of(message)):
-            values = read_form(questions, {questions[0].key: words})
+            values = {questions[0].key: read_words(questions[0], words)}
         await self._intents.answer(principal, held.run.id, values)
         return await self._runs.find(principal, held.run.id)
 
@@ -268,8 +268,9 @@ class AgentDoor:
     async def _follow(self, principal: Principal, message_id: str | int, held: Held) -> AsyncGenerator[bytes]:
         """The task as it is, and each change of its status, until it has ended or asks something that only another message
         answers."""
-        yield _event(message_id, {"task": await self._task(held)})
-        last = status_of(held)
+        task = await self._task(held)
+        yield _event(message_id, {"task": task})
+        last, shown = status_of(held), {one["artifactId"] for one in task["artifacts"]}
         if not _goes_on(held):
             return
         async for entry in self._runs.follow(principal, held.run.id, held.run.sequence, QUIET_S):
@@ -277,15 +278,14 @@ class AgentDoor:
                 yield COMMENT
                 continue
             held = await self._runs.find(principal, held.run.id)
-            status = status_of(held)
+            status, ids = status_of(held), {"taskId": held.run.id, "contextId": context_of(held.run)}
             if {**status, "timestamp": ""} == {**last, "timestamp": ""}:
                 continue
-            last, ids = status, {"taskId": held.run.id, "contextId": context_of(held.run)}
-            if state_of(held) in ENDED_STATES:
-                entries = await self._runs.journal(principal, held.run.id)
-                for artifact in artifacts_of(held, entries)[1:]:
-                    told = {**ids, "artifact": artifact, "lastChunk": True}
-                    yield _event(message_id, {"artifactUpdate": told})
+            last, entries = status, await self._runs.journal(principal, held.run.id)
+            for artifact in artifacts_of(held, entries):
+                if artifact["artifactId"] not in shown:
+                    shown.add(artifact["artifactId"])
+                    yield _event(message_id, {"artifactUpdate": {**ids, "artifact": artifact, "lastChunk": True}})
             yield _event(message_id, {"statusUpdate": {**ids, "status": status}})
             if not _goes_on(held):
                 return

@@ -173,17 +173,18 @@ def task_of(held: Held, entries: Sequence[Entry] | None) -> dict[str, Any]:
 
 
 def artifacts_of(held: Held, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The plan, and once it has ended what came of it: sentences with how sure each is, and what became of each call."""
+    """The plan once there is one, and once it has ended what came of it: sentences with how sure each is, and what became of each
+    call."""
     run = held.run
-    plan = {"artifactId": "plan", "name": "The plan", "parts": [{"data": run.plan}]}
+    plan = [{"artifactId": "plan", "name": "The plan", "parts": [{"data": run.plan}]}] if run.spoken is None else []
     if state_of(held) not in ENDED_STATES:
-        return [plan]
+        return plan
     sentences = account(run, held.progress, entries)
     shown = show_run(held, RESULTS_BYTES_MAX)
     steps = [{"name": one.name, "tool": one.tool, "calls": one.calls} for one in shown.steps]
     texts = [{"text": one.text} for one in sentences]
     data = {"state": run.state, "sentences": sentences, "steps": steps}
-    return [plan, {"artifactId": "result", "name": "What came of it", "parts": [*texts, {"data": data}]}]
+    return [*plan, {"artifactId": "result", "name": "What came of it", "parts": [*texts, {"data": data}]}]
 
 
 def page_of(runs: Sequence[Run], asked: ListTasksParams) -> tuple[Sequence[Run], str]:

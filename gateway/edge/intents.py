@@ -23,7 +23,7 @@ from gateway.edge.approvals import read_json
 from gateway.edge.asgi import header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
-from gateway.edge.wanted import WAIT_S_MAX, IntentBody, Locale, Words, begin
+from gateway.edge.wanted import WAIT_S_MAX, Answers, IntentBody, Locale, Words, begin
 from gateway.errors import BadRequest
 from gateway.runs import Held
 
@@ -42,6 +42,7 @@ class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
     intent: Words
     zone: str = ""
     locale: Locale = "en"
+    answers: Answers = ()
 
 
 class PlannedShown(Struct, frozen=True):
@@ -151,7 +152,9 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def plan_intent(request: AnyRequest) -> PlannedShown:
         principal = await desk.principal(request.scope)
         asked = await read_json(gateway, request, WordsBody)
-        planned = await planning.plan(principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale)
+        planned = await planning.plan(
+            principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale, told=asked.answers
+        )
         return show_planned(planned, gateway.discovery.view(principal).tools)
 
     @post("/v1/intents", status_code=201)
@@ -159,7 +162,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         principal = await desk.principal(request.scope)
         asked = await read_json(gateway, request, IntentBody)
         key = next(iter(header_values(request.scope, b"idempotency-key")), "")
-        run = await begin(intents, planning, principal, asked, "rest", key)
+        run = await begin(intents, planning, principal, asked, "rest", key, asks=False)
         return await shown(request, run.id, asked.wait_s)
 
     @get("/v1/intents")

@@ -6,9 +6,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
+from gateway.core.planned import TOLD_MAX, Asks, Ready, Told
 from gateway.core.principal import Principal
-from gateway.core.run import Mode, Run
-from gateway.errors import BadRequest
+from gateway.core.run import Mode, Run, Spoken
+from gateway.errors import BadRequest, NotPlanned
 from gateway.intent import Intents
 from gateway.planning import Planning
 
@@ -19,10 +20,14 @@ LOCALE = "^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$"
 Locale = Annotated[str, Meta(pattern=LOCALE, max_length=35)]
 
 
+Answers = Annotated[tuple[Told, ...], Meta(max_length=TOLD_MAX)]
+
+
 class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     """What is wanted: a typed `plan`, a `recipe` by its name with `arguments` for its parameters, or the `intent` in words, spoken
-    in a time `zone` (`Europe/Berlin`; UTC where it is not told) and a `locale` (`en-GB`). `preview` makes the reads that it
-    needs, and shows the writes. The answer comes once the run waits for somebody or has ended, or after `wait_s`."""
+    in a time `zone` (`Europe/Berlin`; UTC where it is not told) and a `locale` (`en-GB`), with the `answers` to what was asked
+    about it before. `preview` makes the reads that it needs, and shows the writes. The answer comes once the run waits for
+    somebody or has ended, or after `wait_s`."""
 
     plan: Plan | None = None
     recipe: str = ""
@@ -30,6 +35,7 @@ class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     intent: Words = ""
     zone: str = ""
     locale: Locale = "en"
+    answers: Answers = ()
     mode: Mode = "execute"
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
@@ -41,10 +47,13 @@ async def begin(
     asked: IntentBody,
     door: str,
     key: str,
+    *,
     context: str = "",
+    asks: bool = True,
+    asks_yes: bool = False,
 ) -> Run:
-    """The run of a plan, of a recipe or of words, at any door. Raises NotPlanned, and what `Recipes.plan` and `Intents.start`
-    raise."""
+    """The run of a plan, of a recipe or of words, at any door; where planning asks something, one that `asks` it. With `asks_yes`
+    each write waits for a person's yes. Raises NotPlanned, and what `Recipes.plan` and `Intents.start` raise."""
     plan = asked.plan
     if plan is None and asked.recipe:
         plan = await planning.of_recipe(principal, asked.recipe, asked.arguments)
@@ -52,8 +61,26 @@ async def begin(
         known = await intents.begun(principal, key, asked.intent, asked.mode)
         if known is not None:
             return known
-        plan = await planning.planned(principal, asked.intent, door, zone=asked.zone, locale=asked.locale)
-    return await intents.start(principal, plan, asked.mode, door, key, context=context)
+        planned = await planning.plan(
+            principal, asked.intent, door, zone=asked.zone, locale=asked.locale, told=asked.answers
+        )
+        if asks and isinstance(planned, Asks):
+            spoken = Spoken(asked.zone, asked.locale)
+            return await intents.ask(
+                principal,
+                asked.intent,
+                planned,
+                asked.mode,
+                door,
+                key,
+                spoken=spoken,
+                context=context,
+                asks_yes=asks_yes,
+            )
+        if not isinstance(planned, Ready):
+            raise NotPlanned(planned)
+        plan = planned.plan
+    return await intents.start(principal, plan, asked.mode, door, key, context=context, asks_yes=asks_yes)
 
 
 def read_plan(told: object) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gateway.core.planned import Planned
+from gateway.core.planned import Planned, Told
 from gateway.core.template import Template
 from gateway.core.tool import Effect, Tool
 
@@ -26,12 +26,13 @@ class Unseen(Exception):
 
 class Wish(Struct, frozen=True):
     """What a person says, when (with the zone in which they speak, and its name where it has one), and in which language and
-    country (`en-GB`; `en` where the country is not known)."""
+    country (`en-GB`; `en` where the country is not known). `told` is what they answered when they were asked about it."""
 
     text: str
     now: datetime
     locale: str = "en"
     zone: str = ""
+    told: tuple[Told, ...] = ()
 
 
 class Sight(Struct, frozen=True, eq=False):

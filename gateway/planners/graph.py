@@ -35,7 +35,7 @@ from gateway.core.plan import (
     Step,
 )
 from gateway.core.plan_check import check_plan
-from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
+from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, chosen
 from gateway.core.pointer import escape
 from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
@@ -88,7 +88,7 @@ class GraphPlanner:
         if clauses and words_of(text[clauses[-1].span.end :].strip(".!?; \n")):
             return Impossible((), f"These are more than {CLAUSES_MAX} wishes; say fewer at a time.")
         for number, clause in enumerate(clauses, 1):
-            planned = await _planned(said_of(text, clause, entities), wish.locale, sight, looking, f"s{number}")
+            planned = await _planned(said_of(text, clause, entities), wish, sight, looking, f"s{number}")
             if not isinstance(planned, _Steps):
                 return structs.replace(planned, because=(*because, *planned.because))
             steps += planned.steps
@@ -113,14 +113,14 @@ class _Steps(Struct, frozen=True):
     answers: tuple[Answer, ...] = ()
 
 
-async def _planned(said: Said, locale: str, sight: Sight, looking: Looking, name: str) -> _Steps | Asks | Impossible:
+async def _planned(said: Said, wish: Wish, sight: Sight, looking: Looking, name: str) -> _Steps | Asks | Impossible:
     """One wish, by a connector's template where one knows it, else by the words of the tools."""
-    templated = await Templates(said, locale, sight, looking, name).plan()
+    templated = await Templates(said, wish, sight, looking, name).plan()
     if isinstance(templated, Templated):
         return _Steps(templated.steps, (f"“{said.told}”: {said.clause.mood.reason}", *templated.because))
     if isinstance(templated, Asks):
         return templated
-    planned = await _Planning(said, sight, looking, name).plan()
+    planned = await _Planning(said, sight, looking, name, wish.told).plan()
     return planned if templated is None or isinstance(planned, _Steps) else templated
 
 
@@ -138,8 +138,9 @@ class _Try(Struct, frozen=True):
 class _Planning:
     """One wish of a text."""
 
-    def __init__(self, said: Said, sight: Sight, looking: Looking, name: str) -> None:
+    def __init__(self, said: Said, sight: Sight, looking: Looking, name: str, told: Sequence[Told]) -> None:
         self._said = said
+        self._told = told
         self._sight = sight
         self._things = Things(said, sight, looking, name)
         self._replying = Replying(said, sight, looking)
@@ -172,7 +173,11 @@ class _Planning:
         rivals = [one for one in rest if best.score - one.score < MARGIN and one.tool.effect != "read"]
         if rivals and self._said.writes:
             choices = tuple(Choice(one.tool.name, one.tool.title) for one in (best, *rivals))
-            return Asks(because, f"Which of these is meant by “{self._said.told}”?", choices)
+            asks = Asks(because, f"Which of these is meant by “{self._said.told}”?", choices)
+            choice = chosen(asks, self._told)
+            if choice is None:
+                return asks
+            best = next(one for one in (best, *rivals) if one.tool.name == choice.value)
         if self._said.writes:
             return _Steps(best.steps, (*because, *best.because))
         steps, answers = await self._replying.reply(best.steps, best.tool)

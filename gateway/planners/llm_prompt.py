@@ -175,7 +175,9 @@ def wish_text(wish: Wish, tools: Iterable[Tool], bytes_max: int) -> tuple[str, i
     listed = b",\n".join(shown).decode().replace("<", "\\u003c")
     when = f"{wish.now:%A} {wish.now.isoformat(timespec='minutes')}"
     said = msgspec.json.encode(wish.text).decode().replace("<", "\\u003c")
-    return f"<tools>\n[{listed}]\n</tools>\nNow: {when}, {wish.locale}\nThe person says: {said}", len(shown)
+    told = msgspec.json.encode(wish.told).decode().replace("<", "\\u003c")
+    answered = f"\nYou asked about it, and the person answered: {told}" if wish.told else ""
+    return f"<tools>\n[{listed}]\n</tools>\nNow: {when}, {wish.locale}\nThe person says: {said}{answered}", len(shown)
 
 
 def _shown(tool: Tool) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from gateway.core.found import NotFoundThere, value_at
 from gateway.core.match import labels_of, list_at, match_things, read_things
 from gateway.core.noun import singular
 from gateway.core.plan import Literal, Slot, Source, Span, Step
-from gateway.core.planned import Asks, Choice, Impossible
+from gateway.core.planned import Asks, Choice, Impossible, chosen
 from gateway.core.portion import Portion, labelled, packs_of, read_portions
 from gateway.core.question import Clause, Mood
 from gateway.core.said import Said, said_of
 from gateway.core.template import Template, ThingsTold, fits, steps_of
 from gateway.core.tool import Tool
-from gateway.planners.base import Sight, Unseen
+from gateway.planners.base import Sight, Unseen, Wish
 from gateway.planners.things import CHOICES_MAX, Looking, Things
 
 TRIED_MAX = 6
@@ -42,9 +42,10 @@ class Templated(Struct, frozen=True):
 class Templates:
     """The sentence templates of the connectors that a caller may use, for one wish; `name` begins the names of its steps."""
 
-    def __init__(self, said: Said, locale: str, sight: Sight, looking: Looking, name: str) -> None:
+    def __init__(self, said: Said, wish: Wish, sight: Sight, looking: Looking, name: str) -> None:
         self._said = said
-        self._locale = locale
+        self._locale = wish.locale
+        self._told_before = wish.told
         self._sight = sight
         self._looking = looking
         self._name = name
@@ -114,10 +115,16 @@ class Templates:
             return None
         if isinstance(found.source, Slot):
             choices = (found.source.schema or {}).get("anyOf", ())
-            return Asks((), found.source.question, tuple(Choice(one["const"], one["title"]) for one in choices))
-        if not isinstance(found.source, Literal) or found.many:
+            asks = Asks((), found.source.question, tuple(Choice(one["const"], one["title"]) for one in choices))
+            choice = chosen(asks, self._told_before)
+            if choice is None:
+                return asks
+            value = choice.value
+        elif isinstance(found.source, Literal) and not found.many:
+            value = found.source.value
+        else:
             return None
-        shown = await self._looking.look(tool.name, {needed.name: found.source.value})
+        shown = await self._looking.look(tool.name, {needed.name: value})
         return shown if isinstance(shown, dict) else None
 
     async def _told(self, told: ThingsTold, one: Portion, within: Span | None) -> Mapping[str, Source] | str:

@@ -34,15 +34,17 @@ class Terminal:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FACTOTUM_", "XDG_"))}
         self._environ = {**kept, "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200"}
 
-    async def start(self, *args: str, **more: str) -> asyncio.subprocess.Process:
+    async def start(
+        self, *args: str, streams: int = asyncio.subprocess.PIPE, **more: str
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-W", "error", "-m", "gateway", *args),
             cwd=self.home,
             env={**self._environ, **more},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=streams,
+            stdout=streams,
+            stderr=streams,
         )
 
     async def run(self, *args: str, said: str = "", **more: str) -> tuple[int | None, str, str]:
