@@ -158,6 +158,10 @@ class Discovery:
         found = tuple(Found(view.tools[one.name], one.score, one.matched, one.places) for one in ranked.tools)
         return Answer(found, ranked.late)
 
+    async def order(self, query: str, tools: Sequence[Tool]) -> Sequence[str]:
+        """The names of those of some tools, of no catalog, that fit a query, best first."""
+        return [one.name for one in (await self._index.order(query, tools)).tools]
+
     async def fitting(
         self,
         principal: Principal,

@@ -1,7 +1,8 @@
 """STORY  From words to a plan, for one caller: what they may call is searched, what a plan needs to know is read by way of
 `Calls.call`, and one planner makes of it what it can. Writes nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,9 +10,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from gateway.call import Asked, Calls
-from gateway.core.plan import Plan
-from gateway.core.planned import Impossible, Planned, Told
+from gateway.core.entities import read_entities
+from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
+from gateway.core.plan_check import check_plan
+from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, chosen
 from gateway.core.principal import Principal
+from gateway.core.recipe import Recipe, instance
+from gateway.core.recipe_match import called_for, near
 from gateway.core.run import Spoken
 from gateway.core.template import Template, tools_of
 from gateway.core.tool import Effect
@@ -21,6 +26,8 @@ from gateway.errors import BadRequest, GatewayError
 from gateway.planners.base import Planner, Sight, Unseen, Wish
 from gateway.recipes import Recipes
 from gateway.runs import Held
+
+RECIPES_OFFERED_MAX = 3
 
 
 class Planning:
@@ -65,7 +72,41 @@ class Planning:
         sight = Sight(
             view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
         )
-        return await self._planner.plan(Wish(text, moment, locale, zone, told), sight)
+        wish = Wish(text, moment, locale, zone, told)
+        if (known := await self._by_recipe(principal, wish, sight)) is not None:
+            return known
+        planned = await self._planner.plan(wish, sight)
+        return await self._or_recipes(principal, wish, planned) if isinstance(planned, Impossible) else planned
+
+    async def _by_recipe(self, principal: Principal, wish: Wish, sight: Sight) -> Ready | Asks | None:
+        """The plan of the recipe whose words these are; which one, where they are those of several; None where they are of none."""
+        recipes = await self._recipes.mine(principal)
+        if not recipes or len(wish.text) > INTENT_CHARACTERS_MAX:
+            return None
+        entities = read_entities(wish.text, wish.now, wish.locale)
+        called = {
+            one.recipe.name: one
+            for one in await asyncio.to_thread(called_for, wish.text, entities, recipes, sight.tools)
+            if self._recipes.tell(principal, one.recipe).state == "active"
+            and not check_plan(one.plan, sight.tools, sight.loose)
+        }
+        if not called:
+            return None
+        because = tuple(f"It is your recipe {name}: “{one.phrase}”." for name, one in called.items())
+        asks = Asks(because, "Which of your recipes is meant?", _choices(one.recipe for one in called.values()))
+        choice = asks.choices[0] if len(called) == 1 else chosen(asks, wish.told)
+        return asks if choice is None else Ready(because, called[choice.value].plan)
+
+    async def _or_recipes(self, principal: Principal, wish: Wish, planned: Impossible) -> Planned:
+        """Whether a recipe is meant that has all of the words, where nothing else comes of them."""
+        close = near(wish.text, await self._recipes.mine(principal))
+        known = [one for one in close if self._recipes.tell(principal, one).state == "active"]
+        best = {one.name: one for one in (await self._recipes.best(principal, wish.text, known))[:RECIPES_OFFERED_MAX]}
+        if not best:
+            return planned
+        asks = Asks((*planned.because, planned.reason), "Is this recipe of yours meant?", _choices(best.values()))
+        choice = chosen(asks, wish.told)
+        return asks if choice is None else Ready(asks.because, instance(best[choice.value], wish.text, {}))
 
     async def again(self, held: Held) -> Planned:
         """The same for a run whose words were asked about, as they were said then."""
@@ -105,6 +146,10 @@ class Planning:
             return msgspec.json.decode(result.structured) if bytes(result.structured) else None
 
         return look
+
+
+def _choices(recipes: Iterable[Recipe]) -> tuple[Choice, ...]:
+    return tuple(Choice(one.name, one.description or next(iter(one.words), one.name)) for one in recipes)
 
 
 def _templates_of(view: View) -> tuple[Template, ...]:

@@ -21,6 +21,7 @@ from gateway.core.recipe import (
     RecipeState,
     Unpromotable,
     check_words,
+    face_of,
     fingerprints_of,
     instance,
     is_instance,
@@ -208,9 +209,20 @@ class Recipes:
             raise Conflict(f"The recipe {name} is {told.state}: {told.detail}")
         return told.recipe
 
-    async def all_usable(self, by: Principal) -> Sequence[Recipe]:
-        """One's own that are active."""
-        return [told.recipe for told in await self.list(by) if told.state == "active"]
+    async def mine(self, by: Principal) -> Sequence[Recipe]:
+        """One's own that a person said yes to; `tell` says whether one can be used."""
+        found = await self._store.recipes(by.tenant, RECIPES_MAX, by.person)
+        return [one for one in found if one.state == "active"]
+
+    async def best(self, by: Principal, text: str, among: Sequence[Recipe]) -> Sequence[Recipe]:
+        """Those of these that fit some words, best first."""
+        tools = self._tools(by)
+        faces = {one.id: face for one in among if (face := face_of(one, tools)) is not None}
+        order = await self._discovery.order(text, list(faces.values())) if faces else ()
+        places = {name: place for place, name in enumerate(order)}
+        return sorted(
+            (one for one in among if one.id in faces and one.name in places), key=lambda one: places[one.name]
+        )
 
     async def plan(self, by: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
         """Its plan, with these arguments; those that are not given are asked. Raises NotFound, Conflict or ArgumentsInvalid."""

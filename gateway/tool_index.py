@@ -89,6 +89,11 @@ class ToolIndex(Generic[S]):
             return self._ranker.rank(query, limit, parts)
         return await asyncio.to_thread(self._ranker.rank, query, limit, parts)
 
+    async def order(self, query: str, tools: Sequence[Tool]) -> Ranking:
+        """All of some tools that fit a query, best first; nothing of it is kept."""
+        segment = await asyncio.to_thread(self._ranker.segment, tools)
+        return await self.rank(query, len(tools), [Part(segment)], len(tools))
+
     async def _cover(self, connectors: Sequence[Connector]) -> list[Indexed[S]]:
         """Segments that hold every one of these connectors once; some may hold others too."""
         if len(connectors) <= SEGMENTS_MAX:

@@ -284,3 +284,63 @@ async def test_an_intent_over_mcp_is_carried_out_by_a_recipes_name(
     response = await door.client.post("/mcp", json=body, headers=headers)
     assert response.json()["result"]["structuredContent"]["state"] == "done", response.text
     assert shop.writes == ["make tea", "make cocoa"]
+
+
+async def planned(door: Door, token: str, words: str) -> Json:
+    told: Json = (await door.post("/v1/intents:plan", token, {"intent": words})).json()["planned"]
+    return told
+
+
+async def test_words_that_are_a_recipes_become_its_plan_before_anything_else_plans_them(
+    door: Door, shop: Shop, token: str, active: Json
+) -> None:
+    told = await planned(door, token, "Order green tea for the office, please")
+    assert (told["kind"], told["because"]) == ("plan", ["It is your recipe office-tea: “Order {item} for the office”."])
+    span = {"kind": "literal", "value": "green tea", "span": {"start": 6, "end": 15}}
+    assert told["plan"]["steps"][0]["arguments"]["item"] == span
+    assert told["plan"]["recipe"] == "office-tea"
+    run = (await door.post("/v1/intents", token, {"plan": told["plan"], "wait_s": 20})).json()
+    assert (run["state"], shop.writes) == ("done", ["make tea", "make green tea"])
+    asked = {"intent": "order cocoa for the office", "wait_s": 20}
+    assert (await door.post("/v1/intents", token, asked)).json()["state"] == "done"
+    assert shop.writes[-1] == "make cocoa"
+
+
+async def test_words_of_two_recipes_are_asked_about_and_those_near_one_where_nothing_else_comes_of_them(
+    door: Door, token: str, active: Json
+) -> None:
+    near = await planned(door, token, "the office order")
+    assert near["kind"] == "asks"
+    assert near["choices"] == [{"value": "office-tea", "label": "Order {item} for the office"}]
+    assert (await planned(door, token, "fly to the moon"))["kind"] == "impossible"
+    made = await promote(door, token, await done(door, token), name="other", words=["order {item} for the office"])
+    owner = await door.key(DECIDE, subject="owner")
+    assert (await planned(door, token, WISH))["kind"] == "plan", "one that nobody said yes to answers to nothing"
+    await door.post(f"/v1/recipes/{made['id']}/approve", owner)
+    told = await planned(door, token, WISH)
+    assert (told["kind"], [one["value"] for one in told["choices"]]) == ("asks", ["office-tea", "other"])
+    assert (await planned(door, await door.key(subject="eve"), WISH))["kind"] != "asks"
+    answers = [{"question": told["question"], "answer": "other"}]
+    run = (await door.post("/v1/intents", token, {"intent": WISH, "answers": answers, "wait_s": 20})).json()
+    assert run["state"] == "done"
+
+
+async def test_a_recipe_that_was_asked_about_is_carried_out_with_what_it_asks(
+    door: Door, shop: Shop, token: str, active: Json
+) -> None:
+    words = {"intent": "the office order"}
+    asked = (await door.post("/v1/intents", token, words)).json()["planned"]
+    answers = [{"question": asked["question"], "answer": "office-tea"}]
+    run = (await door.post("/v1/intents", token, {**words, "answers": answers, "wait_s": 20})).json()
+    answered = {"values": {"tea/item": "milk"}, "wait_s": 20}
+    assert (await door.post(f"/v1/intents/{run['id']}/inputs", token, answered)).json()["state"] == "done"
+    assert shop.writes == ["make tea", "make milk"]
+
+
+async def test_what_the_words_tell_is_the_persons_own_word(hands: tuple[Door, str, str], backend: Backend) -> None:
+    door, program, person = hands
+    run = await start(door, program, step("tell", "send", to=TO, text=literal("closed")), intent=LETTER)
+    await promote(door, person, run, name="closed", parameters=[{"name": "whom", "places": ["tell/to"]}])
+    asked = {"intent": "Write ann@example.com that the office is closed", "wait_s": 20}
+    assert (await door.post("/v1/intents", program, asked)).json()["state"] == "done"
+    assert sent(backend)[-1] == {"to": "ann@example.com", "text": "closed"}

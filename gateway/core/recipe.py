@@ -3,11 +3,10 @@ it; knows no store and no clock."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Raw, Struct, structs
 
 from gateway.core import plan as plans
 from gateway.core.diff import fingerprint
@@ -16,6 +15,7 @@ from gateway.core.labels import Labels
 from gateway.core.plan import Default, Leaf, Plan, Slot, Step, leaves, replace_leaves
 from gateway.core.principal import Owner, Person
 from gateway.core.reach import Place, place_of
+from gateway.core.shelf import NO_SHELVES
 from gateway.core.tool import Tool
 
 PARAMETERS_MAX = 50
@@ -134,7 +134,7 @@ def _replaced(step: Step, instead: Mapping[str, Leaf]) -> Step:
 
 
 def words_for(plan: Plan, parameters: Sequence[RecipeParameter]) -> tuple[str, ...]:
-    """The words of the intent with `{name}` in place of what was said for a parameter."""
+    """The words of the intent with `{name}` in place of what was said for a parameter, where that leaves some of their own."""
     told = {step.name + place: leaf for step in plan.steps for place, leaf in leaves(step.arguments)}
     found: dict[tuple[int, int], str] = {}
     for one in parameters:
@@ -146,7 +146,12 @@ def words_for(plan: Plan, parameters: Sequence[RecipeParameter]) -> tuple[str, .
         if end > after:
             return ()
         phrase, after = f"{phrase[:start]}{{{name}}}{phrase[end:]}", start
-    return (phrase.strip(),) if 0 < len(phrase.strip()) <= PHRASE_CHARACTERS_MAX else ()
+    words = (phrase.strip(),) if 0 < len(phrase.strip()) <= PHRASE_CHARACTERS_MAX else ()
+    try:
+        check_words(words, parameters)
+    except Unpromotable:
+        return ()
+    return words
 
 
 def said_in(
@@ -227,6 +232,20 @@ def what_changed(recipe: Recipe, tools: Mapping[str, Tool]) -> str:
     return ""
 
 
+def face_of(recipe: Recipe, tools: Mapping[str, Tool]) -> Tool | None:
+    """A recipe as a search looks at a tool; None where it has none of its tools."""
+    first = next((tools[step.tool] for step in recipe.plan.steps if step.tool in tools), None)
+    if first is None:
+        return None
+    told = ". ".join(filter(None, (recipe.description, *recipe.words)))
+    title = recipe.name.replace("-", " ").replace("_", " ")
+    nothing = Raw(b'{"type":"object","properties":{}}')
+    shown = structs.replace(first, name=recipe.name, title=title, description=told, inputs=nothing, outputs=Raw(b""))
+    return structs.replace(
+        shown, compact=nothing, tags=(), extension=None, answers=(), related=None, shelves=NO_SHELVES
+    )
+
+
 def asked_by(recipe: Recipe, parameter: RecipeParameter, tools: Mapping[str, Tool]) -> Place:
     """What the tools take for a parameter, by the first of its places."""
     name, mark, pointer = parameter.places[0].partition("/")
@@ -247,8 +266,6 @@ def check_words(words: Sequence[str], parameters: Sequence[RecipeParameter]) -> 
             raise Unpromotable(f"the words “{phrase[:80]}” tell a parameter twice")
         if not any(one.text.isalnum() for is_name, part in parts if not is_name for one in words_of(part)):
             raise Unpromotable(f"the words “{phrase[:80]}” have none of their own")
-        if any(one[0] and other[0] for one, other in pairwise(parts)):
-            raise Unpromotable(f"the words “{phrase[:80]}” do not say where one parameter ends")
 
 
 def split_phrase(phrase: str) -> tuple[tuple[bool, str], ...]:
