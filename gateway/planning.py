@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from gateway.call import Asked, Calls
+from gateway.core.complete import complete
 from gateway.core.entities import read_entities
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.plan_check import check_plan
@@ -124,6 +125,10 @@ class Planning:
     async def of_recipe(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
         """The plan of a recipe. Raises what `Recipes.plan` raises."""
         return await self._recipes.plan(principal, name, arguments)
+
+    def of_goal(self, principal: Principal, goal: str, known: Mapping[str, Any]) -> Planned:
+        """The plan that calls the tool `goal` with what is known, with no language at all."""
+        return complete(goal, known, self._discovery.view(principal).tools)
 
     def _search(self, principal: Principal, door: str) -> Callable[[str, int, frozenset[Effect]], Any]:
         async def search(text: str, limit: int, effects: frozenset[Effect]) -> Sequence[str]:

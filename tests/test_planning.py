@@ -109,6 +109,43 @@ async def test_what_is_not_sure_is_asked_with_its_choices_and_the_answer_goes_on
     assert (shown["state"], household.state.home.lights["light-1"].on) == ("done", False)
 
 
+GOAL = {"goal": "home_set_light", "known": {"room": "living-room", "on": False}}
+
+
+async def test_a_tool_and_what_is_known_are_planned_with_no_words(door: Door, token: str, household: Household) -> None:
+    planned = (await door.post("/v1/intents:plan", token, GOAL)).json()
+    assert (planned["planned"]["kind"], planned["writes"]) == ("plan", ["goal"])
+    shown = (await door.post("/v1/intents", token, {**GOAL, "wait_s": 20})).json()
+    assert (shown["state"], [one["tool"] for one in shown["steps"]]) == ("done", ["home_list_lights", "home_set_light"])
+    lights = household.state.home.lights.values()
+    assert [one.on for one in lights if one.room == "living-room"] == [False] * 3
+    assert any(one.on for one in lights if one.room != "living-room")
+
+
+async def test_a_goal_over_mcp_asks_what_is_not_known(door: Door, token: str, household: Household) -> None:
+    async with served(door) as url, client(url, token, "auto", None) as one:
+        told = await call(one, "fulfil_intent", goal="home_set_light", known={"light_id": "light-1", "on": False})
+        assert (told["state"], household.state.home.lights["light-1"].on) == ("done", False)
+        told = await call(one, "fulfil_intent", goal="home_set_light", known={"on": True})
+        assert (told["state"], [each["key"] for each in told["questions"]]) == ("needs_input", ["goal/light_id"])
+
+
+@pytest.mark.parametrize(
+    ("goal", "said"),
+    [
+        ({"goal": "home_fly"}, "home_fly"),
+        ({"goal": "home_set_light", "known": {"colour": "red"}}, "colour"),
+        ({"goal": "home_set_light", "known": {"light_id": "light-1", "on": "maybe"}}, "does not fit"),
+    ],
+)
+async def test_a_goal_of_which_no_plan_comes_is_refused(
+    door: Door, token: str, goal: dict[str, object], said: str
+) -> None:
+    response = await door.post("/v1/intents", token, goal)
+    assert (response.status_code, response.json()["code"]) == (422, "not_planned")
+    assert said in response.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -37,9 +37,11 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """An `intent` in words, as in IntentBody."""
+    """An `intent` in words, or a `goal` with what is `known`, as in IntentBody."""
 
-    intent: Words
+    intent: Words = ""
+    goal: Annotated[str, Meta(max_length=200)] = ""
+    known: dict[str, Any] = {}
     zone: str = ""
     locale: Locale = "en"
     answers: Answers = ()
@@ -152,9 +154,12 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def plan_intent(request: AnyRequest) -> PlannedShown:
         principal = await desk.principal(request.scope)
         asked = await read_json(gateway, request, WordsBody)
-        planned = await planning.plan(
-            principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale, told=asked.answers
-        )
+        if asked.goal:
+            planned = planning.of_goal(principal, asked.goal, asked.known)
+        else:
+            planned = await planning.plan(
+                principal, asked.intent, "rest", zone=asked.zone, locale=asked.locale, told=asked.answers
+            )
         return show_planned(planned, gateway.discovery.view(principal).tools)
 
     @post("/v1/intents", status_code=201)

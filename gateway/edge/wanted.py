@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
-from gateway.core.planned import TOLD_MAX, Asks, Ready, Told
+from gateway.core.planned import TOLD_MAX, Asks, Planned, Ready, Told
 from gateway.core.principal import Principal
 from gateway.core.run import Mode, Run, Spoken
 from gateway.errors import BadRequest, NotPlanned
@@ -24,14 +24,17 @@ Answers = Annotated[tuple[Told, ...], Meta(max_length=TOLD_MAX)]
 
 
 class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """What is wanted: a typed `plan`, a `recipe` by its name with `arguments` for its parameters, or the `intent` in words, spoken
-    in a time `zone` (`Europe/Berlin`; UTC where it is not told) and a `locale` (`en-GB`), with the `answers` to what was asked
-    about it before. `preview` makes the reads that it needs, and shows the writes. The answer comes once the run waits for
-    somebody or has ended, or after `wait_s`."""
+    """What is wanted: a typed `plan`; a `recipe` by its name with `arguments` for its parameters; a `goal`, the tool to be called,
+    with what is `known` of its arguments and of the things that they name; or the `intent` in words, spoken in a time `zone`
+    (`Europe/Berlin`; UTC where it is not told) and a `locale` (`en-GB`), with the `answers` to what was asked about it before.
+    `preview` makes the reads that it needs, and shows the writes. The answer comes once the run waits for somebody or has ended,
+    or after `wait_s`."""
 
     plan: Plan | None = None
     recipe: str = ""
     arguments: dict[str, Any] = {}
+    goal: Annotated[str, Meta(max_length=200)] = ""
+    known: dict[str, Any] = {}
     intent: Words = ""
     zone: str = ""
     locale: Locale = "en"
@@ -57,6 +60,8 @@ async def begin(
     plan = asked.plan
     if plan is None and asked.recipe:
         plan = await planning.of_recipe(principal, asked.recipe, asked.arguments)
+    if plan is None and asked.goal:
+        plan = ready(planning.of_goal(principal, asked.goal, asked.known))
     if plan is None:
         known = await intents.begun(principal, key, asked.intent, asked.mode)
         if known is not None:
@@ -77,10 +82,15 @@ async def begin(
                 context=context,
                 asks_yes=asks_yes,
             )
-        if not isinstance(planned, Ready):
-            raise NotPlanned(planned)
-        plan = planned.plan
+        plan = ready(planned)
     return await intents.start(principal, plan, asked.mode, door, key, context=context, asks_yes=asks_yes)
+
+
+def ready(planned: Planned) -> Plan:
+    """The plan that came of it. Raises NotPlanned where none did."""
+    if not isinstance(planned, Ready):
+        raise NotPlanned(planned)
+    return planned.plan
 
 
 def read_plan(told: object) -> Plan:

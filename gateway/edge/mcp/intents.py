@@ -56,6 +56,12 @@ FULFIL = Definition(
                 "type": "object",
                 "description": "What the recipe's parameters are; those left out are asked.",
             },
+            "goal": text("In place of both, the name of the tool that is to be called in the end."),
+            "known": {
+                "type": "object",
+                "description": "With goal: its arguments by name, or fields of the thing that one of them names, such as "
+                '{"room": "kitchen", "on": false}; what nobody gives is asked.',
+            },
             "mode": {
                 "enum": ["execute", "preview"],
                 "default": "execute",
@@ -97,7 +103,7 @@ CANCEL = Definition(
     msgspec.structs.replace(ANYTHING, destructive_hint=False, idempotent_hint=True),
 )
 INTENT_TOOLS = (FULFIL, STATUS, ANSWER, CANCEL)
-_WANTED = ("intent", "zone", "locale", "mode", "recipe", "arguments")
+_WANTED = ("intent", "zone", "locale", "mode", "recipe", "arguments", "goal", "known")
 INTENT_NAMES = frozenset(one.name for one in INTENT_TOOLS)
 
 _NEXT: dict[RunState, str] = {
