@@ -48,7 +48,7 @@ entity Tool in [Connector] = {
 
 // `now` is milliseconds since 1970; `hour` is 0 to 23 and `weekday` 1 (Monday) to 7, both in UTC. `door` is how the
 // call came in: "mcp", "rest" or "cli". `in_scope`: the caller holds the scopes that the tool needs.
-// `source` is "call", or "intent" or "standing intent" where it is a step of one, whose id `intent` then is, and else "".
+// `source` is "call", or "intent" or "standing intent" where it is a step of one, whose words `intent` then are, and else "".
 // `labels` are those of the data that the arguments are made of.
 type Facts = {
   now: Long,
