@@ -164,6 +164,12 @@ class A2ASettings(_Part, frozen=True):
     enabled: bool = True
 
 
+class ChatSettings(_Part, frozen=True):
+    """`enabled`: whether chat clients of OpenAI's may say an intent at /v1/chat/completions."""
+
+    enabled: bool = True
+
+
 class HttpSettings(_Part, frozen=True):
     """Bounds on what may come in. `allowed_hosts` are Host headers beyond loopback, `host` and that of `public_url`;
     `allowed_origins` are the Origins of web pages that may call; none by default. `public_url` is the origin at which clients
@@ -349,6 +355,7 @@ class Settings(_Part, frozen=True):
     follow_s: Seconds = 1.0
     mcp: McpSettings = McpSettings()
     a2a: A2ASettings = A2ASettings()
+    chat: ChatSettings = ChatSettings()
     http: HttpSettings = HttpSettings()
     auth: AuthSettings = AuthSettings()
     documents: DocumentSettings = DocumentSettings()

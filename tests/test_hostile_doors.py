@@ -136,7 +136,14 @@ async def test_connections_beyond_the_bound_are_turned_away_and_idle_ones_make_r
 
 
 async def test_a_body_that_drips_or_never_ends_is_a_clear_error_at_every_door(opens: Callable[..., Any]) -> None:
-    paths = ["/mcp", "/a2a", "/v1/tools/lamps_get_lamp:call", "/v1/tools:search", "/v1/connectors/x/approve"]
+    paths = [
+        "/mcp",
+        "/a2a",
+        "/v1/chat/completions",
+        "/v1/tools/lamps_get_lamp:call",
+        "/v1/tools:search",
+        "/v1/connectors/x/approve",
+    ]
     async with served(opens) as (door, port):
         await door.add("x", LAMPS, "https://x.example")
         token = await door.key("factotum:connectors.approve", "factotum:connectors.write")
@@ -199,7 +206,14 @@ async def test_types_and_charsets_of_a_body_make_no_defect(opens: Callable[..., 
     async with served(opens) as (door, port):
         await door.add("lamps", LAMPS, backend.url)
         token = await door.key()
-        for path in ("/v1/tools/lamps_get_lamp:call", "/mcp", "/a2a", "/v1/tools:search", "/v1/connectors"):
+        for path in (
+            "/v1/tools/lamps_get_lamp:call",
+            "/mcp",
+            "/a2a",
+            "/v1/chat/completions",
+            "/v1/tools:search",
+            "/v1/connectors",
+        ):
             for kind in kinds:
                 for body in bodies:
                     for coding in ("identity", "gzip") if body[:1] == b"\x1f" else ("identity",):
@@ -219,7 +233,15 @@ async def test_a_page_of_another_site_and_another_name_of_ours_get_nothing(opens
             assert answer.startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 ")), (headers, answer)
         assert (await answer_to(port, request(token, body, "/mcp"))).startswith(b"HTTP/1.1 200 ")
         # A browser asks first, and is told nothing that would let a page go on.
-        for path in ("/mcp", "/a2a", "/v1/tools/x:call", "/v1/tools:search", "/v1/connectors", "/openapi.json"):
+        for path in (
+            "/mcp",
+            "/a2a",
+            "/v1/chat/completions",
+            "/v1/tools/x:call",
+            "/v1/tools:search",
+            "/v1/connectors",
+            "/openapi.json",
+        ):
             asked = f"OPTIONS {path} HTTP/1.1\r\nhost: 127.0.0.1\r\norigin: https://evil.example\r\nconnection: close\r\naccess-control-request-method: POST\r\n\r\n"  # fmt: skip
             assert b"access-control" not in (await answer_to(port, asked.encode())).lower()
 

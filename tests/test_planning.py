@@ -227,3 +227,18 @@ async def test_at_a_terminal_it_asks_before_it_changes_anything_and_which_of_sev
         status, printed = await person.end()
     assert (status, lights["light-2"].on, lights["light-1"].on) == (0, False, True), printed
     assert "[verified]" in printed
+
+
+async def test_a_question_is_answered_in_a_chat_and_a_wish_waits_there_for_a_yes(
+    door: Door, token: str, household: Household
+) -> None:
+    async def say(words: str) -> tuple[str, dict[str, object]]:
+        body = {"model": "factotum", "messages": [{"role": "user", "content": words}]}
+        told = (await door.post("/v1/chat/completions", token, body)).json()
+        return told["choices"][0]["message"]["content"], told["factotum"]
+
+    text, sources = await say("Is the front door locked?")
+    assert (text.splitlines()[0], sources["state"]) == ("The front door is locked. (home_get_lock; row 2)", "done")
+    text, sources = await say("Turn off the reading lamp")
+    assert (sources["state"], household.state.home.lights["light-2"].on) == ("needs_approval", True)
+    assert '- home_set_light(light_id = "light-2", on = false)' in text

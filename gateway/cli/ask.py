@@ -14,10 +14,11 @@ from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out
 from gateway.cli.tools import of_tenant, remote_of
 from gateway.core.account import account
-from gateway.core.plan import Default, Item, Leaf, Literal, Plan, Ref, Slot, leaves
+from gateway.core.plan import Plan
 from gateway.core.planned import TOLD_MAX, Asks, Impossible, Told
 from gateway.core.principal import Principal
 from gateway.core.run import Mode, Question, about_words
+from gateway.core.said_plan import say_step
 from gateway.core.tell import Sentence
 from gateway.edge.forms import choices_of
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
@@ -148,22 +149,7 @@ def _print_planned(shown: PlannedShown) -> Plan:
 def print_plan(plan: Plan) -> None:
     """Its steps, and where each argument is from."""
     for step in plan.steps:
-        told = ", ".join(f"{place[1:]} = {_say(leaf)}" for place, leaf in leaves(step.arguments))
-        each = f", for each of {step.each.step}" if step.each is not None else ""
-        where = f" where {msgspec.json.encode(step.when.fits).decode()}" if step.when is not None else ""
-        out.print(f"  {step.name}  {step.tool}({told}){each}{where}")
-
-
-def _say(leaf: Leaf) -> str:
-    match leaf:
-        case Slot():
-            return "?"
-        case Ref(step=step, pointer=pointer):
-            return f"{step}{pointer}"
-        case Item(pointer=pointer):
-            return f"item{pointer}"
-        case Literal(value=value) | Default(value=value):
-            return msgspec.json.encode(value).decode()
+        out.print(f"  {step.name}  {say_step(step)}")
 
 
 async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:

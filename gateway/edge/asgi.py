@@ -16,6 +16,8 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HEADERS = "factotum.headers"
 MCP_PATH = "/mcp"
 A2A_PATH = "/a2a"
+# Those that clients of OpenAI's chat know.
+CHAT_PATHS = ("/v1/chat/", "/v1/models")
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]/@\s]+)(?::\d{1,5})?")
 
@@ -86,7 +88,11 @@ def is_mcp(path: str) -> bool:
 
 def door_of(path: str) -> str:
     """What the audit log calls the door at a path."""
-    return "mcp" if is_mcp(path) else "a2a" if path == A2A_PATH else "rest"
+    if is_mcp(path):
+        return "mcp"
+    if path == A2A_PATH:
+        return "a2a"
+    return "chat" if path.startswith(CHAT_PATHS) else "rest"
 
 
 def address_of(scope: HTTPScope) -> str:

@@ -14,6 +14,7 @@ from gateway.core.standing import NewStanding
 from gateway.edge import (
     admin,
     approvals,
+    chat_wire,
     grants,
     intents,
     me,
@@ -133,6 +134,11 @@ _STRUCTS: tuple[Any, ...] = (
     intents.IntentList,
     intents.IntentShown,
     intents.IntentExplained,
+    chat_wire.ChatRequest,
+    chat_wire.ChatCompletion,
+    chat_wire.ChatChunk,
+    chat_wire.ChatModels,
+    chat_wire.ChatError,
     NewStanding,
     standing.StandingList,
     standing.StandingShown,
@@ -343,6 +349,7 @@ def _paths() -> Json:
         },
         **_grant_paths(),
         **_intent_paths(),
+        **_chat_paths(),
         **_standing_paths(),
         **_memory_paths(),
         **_recipe_paths(),
@@ -533,6 +540,33 @@ def _recipe_paths() -> Json:
                 body="RunBody",
             )
         },
+    }
+
+
+def _chat_paths() -> Json:
+    key = _parameter("Idempotency-Key", "header", {"type": "string"}, "The same key begins no second run.")
+    name = _parameter("name", "path", {"type": "string"}, "The model's name.")
+    fault = {"default": _answer("What went wrong, as OpenAI has it.", "ChatError")}
+
+    def of(operation_id: str, summary: str, answer: Json, **more: Any) -> Json:
+        told = _operation(operation_id, summary, {"200": answer}, **more)
+        return {**told, "responses": told["responses"] | fault}
+
+    answer = _answer("The answer, or with `stream` its pieces.", "ChatCompletion")
+    answer["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    model = _answer("It.", "ChatModel")
+    return {
+        "/v1/chat/completions": {
+            "post": of(
+                "completeChat",
+                "Say an intent as the last message of a chat",
+                answer,
+                parameters=[key],
+                body="ChatRequest",
+            )
+        },
+        "/v1/models": {"get": of("listModels", "List the one model", _answer("It.", "ChatModels"))},
+        "/v1/models/{name}": {"get": of("showModel", "Show the one model", model, parameters=[name])},
     }
 
 

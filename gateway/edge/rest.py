@@ -19,6 +19,7 @@ from gateway.edge.approvals import approval_routes
 from gateway.edge.asgi import A2A_PATH, Disconnected, Reply, is_mcp, send_reply
 from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.browser import Browser
+from gateway.edge.chat import chat_routes
 from gateway.edge.grants import grant_routes
 from gateway.edge.intents import intent_routes
 from gateway.edge.issuer_sign_in import IssuerDoor
@@ -138,6 +139,7 @@ def _rest_app(gateway: Gateway) -> Litestar:
             *memory_routes(gateway),
             *recipe_routes(gateway),
             *policy_routes(gateway),
+            *([chat_routes(gateway)] if gateway.settings.chat.enabled else []),
         ],
         exception_handlers={GatewayError: tell_error, HTTPException: tell_http_error, Exception: tell_nothing},
         request_max_body_size=gateway.settings.documents.bytes_max,

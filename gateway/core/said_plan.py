@@ -1,0 +1,25 @@
+"""The steps of a plan in words, for people: which tool, and where each argument is from."""
+
+import msgspec
+
+from gateway.core.plan import Default, Item, Leaf, Literal, Ref, Slot, Step, leaves
+
+
+def say_step(step: Step) -> str:
+    """`home_set_light(light_id = item/id, on = false), for each of lamps where {...}`."""
+    told = ", ".join(f"{place[1:]} = {_say(leaf)}" for place, leaf in leaves(step.arguments))
+    each = f", for each of {step.each.step}" if step.each is not None else ""
+    where = f" where {msgspec.json.encode(step.when.fits).decode()}" if step.when is not None else ""
+    return f"{step.tool}({told}){each}{where}"
+
+
+def _say(leaf: Leaf) -> str:
+    match leaf:
+        case Slot():
+            return "?"
+        case Ref(step=step, pointer=pointer):
+            return f"{step}{pointer}"
+        case Item(pointer=pointer):
+            return f"item{pointer}"
+        case Literal(value=value) | Default(value=value):
+            return msgspec.json.encode(value).decode()
