@@ -22,7 +22,7 @@ from msgspec import Raw, structs
 from gateway.approvals import Approvals
 from gateway.call import Asked, Calls
 from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
-from gateway.core.flow import Flow, Flows, contain, decide, require_yes
+from gateway.core.flow import Flow, Flows, contain, decide, planned_from, require_yes
 from gateway.core.look import Look, judge
 from gateway.core.next_move import Ask, Check, End, Make, PlanWords, Skip
 from gateway.core.plan import Plan
@@ -36,6 +36,7 @@ from gateway.core.run import (
     MOVING,
     NULL,
     Answered,
+    AsksYes,
     Called,
     Ended,
     Event,
@@ -132,7 +133,7 @@ class Intents:
         key: str = "",
         *,
         context: str = "",
-        asks_yes: bool = False,
+        asks_yes: AsksYes = "",
     ) -> Run:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
         Conflict where the key began another plan, or Forbidden where too many are open."""
@@ -154,7 +155,7 @@ class Intents:
         *,
         spoken: Spoken,
         context: str = "",
-        asks_yes: bool = False,
+        asks_yes: AsksYes = "",
     ) -> Run:
         """A new run of words that are no plan yet: it waits for the answer, and is planned then. Raises as `start`."""
         run_id, now = self._id(principal, key), self._clock()
@@ -181,6 +182,10 @@ class Intents:
 
     def _id(self, principal: Principal, key: str) -> str:
         return _id_of(principal, key) if key else self._new_id()
+
+    def yes_for(self, *, door: bool) -> AsksYes:
+        """Why what is planned from words, through a `door` that may ask for it, needs a yes; "" where it needs none."""
+        return "door" if door else "words" if self._settings.words_need_yes else ""
 
     async def begun(self, principal: Principal, key: str, words: str, mode: Mode) -> Run | None:
         """The run that a key began with these words, which need no plan again: another might come of them."""
@@ -464,8 +469,8 @@ class Intents:
             case Check(look=Look(tool=tool, arguments=arguments)):
                 judged = flows.of_look(move.step, tool)
         flow = decide(judged.flows, self._settings.harmful_flows)
-        if run.asks_yes and tool.effect != "read":
-            flow = require_yes(flow, f"It was asked for over {run.door}, where each change waits for a person's yes.")
+        if tool.effect != "read" and (why := _why_yes(run, move)):
+            flow = require_yes(flow, why)
         source: PolicySource = "standing intent" if run.standing else "intent"
         return Asked(tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, flow=flow)
 
@@ -502,6 +507,14 @@ class Intents:
             case _:
                 await self._runs.write(held, Answered())
         return True
+
+
+def _why_yes(run: Run, move: Make | Check) -> str:
+    """Why a write needs a person's yes, whatever policies say; "" where it needs none. What is taken back is no plan of words."""
+    if run.asks_yes == "door":
+        return f"It was asked for over {run.door}, where each change waits for a person's yes."
+    is_planned = run.asks_yes == "words" and isinstance(move, Make) and move.way == "do"
+    return planned_from(run.plan.intent) if is_planned else ""
 
 
 async def _never() -> None:

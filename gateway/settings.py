@@ -284,7 +284,8 @@ class IntentSettings(_Part, frozen=True):
     `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long.
     `harmful_flows`: what becomes of a plan in which an untrusted value decides who gets something or which URL is asked, or in
     which a connector's answers become public without one of the `flow_rules`. `person_clients` are the clients through which
-    people write plans themselves, so that what these say is theirs."""
+    people write plans themselves, so that what these say is theirs. `words_need_yes`: whether what a plan made of words writes
+    waits for a person's yes, as if a policy asked for it."""
 
     calls_max: Annotated[int, Meta(ge=1, le=CALLS_MAX)] = 1_000
     writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 200
@@ -298,6 +299,7 @@ class IntentSettings(_Part, frozen=True):
     harmful_flows: Verdict = "needs_approval"
     flow_rules: Annotated[tuple[FlowRule, ...], Meta(max_length=1_000)] = ()
     person_clients: tuple[str, ...] = ()
+    words_need_yes: bool = True
 
     def is_person(self, principal: Principal) -> bool:
         """Whether a person acts there with their own hands, for nobody else."""

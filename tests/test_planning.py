@@ -1,8 +1,10 @@
 """Words through the front door: planned, asked about, carried out; and `factotum ask`, as a person types it."""
 
 from collections.abc import AsyncIterator
-from datetime import date
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from gateway.core.catalog import all_scopes
 from gateway.core.principal import OPERATOR
 from gateway.demo.household import NAMES, Household, open_household
 from gateway.demo.run import SECRET_NAME, offer
+from gateway.settings import IntentSettings
 from tests.conftest import Door, open_door
 from tests.edge.test_a2a import agent, task
 from tests.edge.test_mcp_approvals import client
@@ -31,11 +34,17 @@ async def household(anyio_backend: str) -> AsyncIterator[Household]:
         yield one
 
 
-@pytest.fixture
-async def door(household: Household, tmp_path: Path) -> AsyncIterator[Door]:
-    async with open_door(tmp_path / "data", secrets={SECRET_NAME: SECRET}) as one:
+@asynccontextmanager
+async def at_home(household: Household, folder: Path, **settings: Any) -> AsyncIterator[Door]:
+    async with open_door(folder, secrets={SECRET_NAME: SECRET}, **settings) as one:
         for name in NAMES:
             await one.gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
+        yield one
+
+
+@pytest.fixture
+async def door(household: Household, tmp_path: Path) -> AsyncIterator[Door]:
+    async with at_home(household, tmp_path / "data") as one:
         yield one
 
 
@@ -44,12 +53,59 @@ async def token(door: Door) -> str:
     return await door.key(*all_scopes(door.gateway.published.current.catalog))
 
 
-async def test_words_are_planned_and_carried_out(door: Door, token: str, household: Household) -> None:
-    body = {"intent": "Turn off the reading lamp", "wait_s": 20}
-    response = await door.post("/v1/intents", token, body)
-    assert (response.status_code, response.json()["state"]) == (201, "done")
+READING_LAMP = {"intent": "Turn off the reading lamp", "wait_s": 20}
+
+
+async def yes_to(door: Door, token: str, run: dict[str, Any], said: str = "approve", **body: Any) -> dict[str, Any]:
+    """Another client says it, and the run comes to its end."""
+    decides = await door.key("factotum:approvals.decide")
+    decided = await door.post(f"/v1/approvals/{run['approval']['id']}/{said}", decides, body)
+    assert decided.status_code == 200, decided.text
+    return dict((await door.post(f"/v1/intents/{run['id']}/inputs", token, {"wait_s": 20})).json())
+
+
+async def test_words_are_planned_and_what_they_write_waits_for_a_yes(
+    door: Door, token: str, household: Household
+) -> None:
+    lights = household.state.home.lights
+    response = await door.post("/v1/intents", token, READING_LAMP)
+    assert (response.status_code, response.json()["state"], lights["light-2"].on) == (201, "needs_approval", True)
+    assert "“Turn off the reading lamp”: a person says whether they mean this" in response.json()["detail"]
+    own = await door.post(f"/v1/approvals/{response.json()['approval']['id']}/approve", token)
+    assert (own.status_code, lights["light-2"].on) == (403, True)
+    assert (await yes_to(door, token, response.json()))["state"] == "done"
+    assert (lights["light-2"].on, lights["light-1"].on) == (False, True)
+
+
+async def test_a_no_to_what_words_would_write_leaves_it(door: Door, token: str, household: Household) -> None:
+    run = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    told = await yes_to(door, token, run, "deny", reason="I meant the other one.")
+    assert (told["state"], household.state.home.lights["light-2"].on) == ("rejected", True)
+    assert "I meant the other one." in told["detail"]
+
+
+async def test_a_grant_is_a_yes_to_what_words_write(door: Door, token: str, household: Household) -> None:
+    first = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    terms = {"uses_max": 5, "expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat(), "arguments": {}}
+    assert (await yes_to(door, token, first, grant=terms))["state"] == "done"
+    other = {"intent": "Turn off the desk lamp", "wait_s": 20}
+    assert (await door.post("/v1/intents", token, other)).json()["state"] == "done"
+    assert household.state.home.lights["light-7"].on is False
+
+
+async def test_a_plan_that_was_looked_at_is_nobody_s_words_any_more(
+    door: Door, token: str, household: Household
+) -> None:
+    plan = (await door.post("/v1/intents:plan", token, {"intent": READING_LAMP["intent"]})).json()["planned"]["plan"]
+    assert (await door.post("/v1/intents", token, {"plan": plan, "wait_s": 20})).json()["state"] == "done"
     assert household.state.home.lights["light-2"].on is False
-    assert household.state.home.lights["light-1"].on is True
+
+
+async def test_words_need_no_yes_where_the_settings_say_so(household: Household, tmp_path: Path) -> None:
+    async with at_home(household, tmp_path, intents=IntentSettings(words_need_yes=False)) as door:
+        token = await door.key(*all_scopes(door.gateway.published.current.catalog))
+        assert (await door.post("/v1/intents", token, READING_LAMP)).json()["state"] == "done"
+    assert household.state.home.lights["light-2"].on is False
 
 
 async def test_a_plan_of_words_is_shown_and_nothing_is_written(door: Door, token: str, household: Household) -> None:
@@ -106,6 +162,7 @@ async def test_what_is_not_sure_is_asked_with_its_choices_and_the_answer_goes_on
     assert [one["title"] for one in question["schema"]["anyOf"]] == ["Ceiling lamp", "Reading lamp", "Shelf strip"]
     answer = {"values": {question["key"]: "light-1"}, "wait_s": 20}
     shown = (await door.post(f"/v1/intents/{shown['id']}/inputs", token, answer)).json()
+    shown = await yes_to(door, token, shown)
     assert (shown["state"], household.state.home.lights["light-1"].on) == ("done", False)
 
 

@@ -17,6 +17,7 @@ from gateway.core.tool import Tool
 
 POINTER_SHOWN_MAX = 100
 REASONS_MAX = 10
+WORDS_SHOWN_MAX = 200
 SOURCES_SHOWN_MAX = 5
 ANY = "*"
 
@@ -95,6 +96,12 @@ def require_yes(decision: Decision | None, reason: str) -> Decision:
     if decision is None or decision.allowed:
         return Decision("needs_approval", (reason,))
     return decision
+
+
+def planned_from(intent: str) -> str:
+    """Why a write of a plan that was made of words needs a yes."""
+    told = intent if len(intent) <= WORDS_SHOWN_MAX else f"{intent[:WORDS_SHOWN_MAX]}…"
+    return f"It was planned from the words “{told}”: a person says whether they mean this."
 
 
 class Flows:

@@ -19,6 +19,7 @@ RunState = Literal[
 ]  # fmt: skip
 Mode = Literal["preview", "execute"]
 Way = Literal["do", "undo"]
+AsksYes = Literal["", "door", "words"]
 
 # Those in which the gateway goes on by itself; `needs_approval` is looked at now and then.
 MOVING: frozenset[RunState] = frozenset({"received", "planning", "running", "verifying", "compensating"})
@@ -44,7 +45,7 @@ class Run(Struct, frozen=True):
     began it puts runs together, "" where it does not. `standing` is the standing intent that it is a slot of, "" where somebody
     began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe. `spoken` is there as
     long as its plan is words alone, without steps. With `asks_yes` each of its writes waits for a person's yes, whatever policies
-    say."""
+    say: because of the door that it came through, or because its plan was made of words and nobody has looked at it."""
 
     id: str
     principal: Principal
@@ -60,7 +61,7 @@ class Run(Struct, frozen=True):
     standing: str = ""
     vouched: tuple[str, ...] = ()
     spoken: Spoken | None = None
-    asks_yes: bool = False
+    asks_yes: AsksYes = ""
 
     @property
     def owner(self) -> Owner:

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.planned import TOLD_MAX, Asks, Planned, Ready, Told
 from gateway.core.principal import Principal
-from gateway.core.run import Mode, Run, Spoken
+from gateway.core.run import AsksYes, Mode, Run, Spoken
 from gateway.errors import BadRequest, NotPlanned
 from gateway.intent import Intents
 from gateway.planning import Planning
@@ -56,13 +56,16 @@ async def begin(
     asks_yes: bool = False,
 ) -> Run:
     """The run of a plan, of a recipe or of words, at any door; where planning asks something, one that `asks` it. With `asks_yes`
-    each write waits for a person's yes. Raises NotPlanned, and what `Recipes.plan` and `Intents.start` raise."""
+    each write waits for a person's yes, as it does where words are planned. Raises NotPlanned, and what `Recipes.plan` and
+    `Intents.start` raise."""
     plan = asked.plan
     if plan is None and asked.recipe:
         plan = await planning.of_recipe(principal, asked.recipe, asked.arguments)
     if plan is None and asked.goal:
         plan = ready(planning.of_goal(principal, asked.goal, asked.known))
+    yes: AsksYes = "door" if asks_yes else ""
     if plan is None:
+        yes = intents.yes_for(door=asks_yes)
         known = await intents.begun(principal, key, asked.intent, asked.mode)
         if known is not None:
             return known
@@ -80,10 +83,12 @@ async def begin(
                 key,
                 spoken=spoken,
                 context=context,
-                asks_yes=asks_yes,
+                asks_yes=yes,
             )
         plan = ready(planned)
-    return await intents.start(principal, plan, asked.mode, door, key, context=context, asks_yes=asks_yes)
+        # Of a recipe somebody has said yes to its plan already.
+        yes = yes if not plan.recipe else "door" if asks_yes else ""
+    return await intents.start(principal, plan, asked.mode, door, key, context=context, asks_yes=yes)
 
 
 def ready(planned: Planned) -> Plan:

@@ -27,6 +27,7 @@ from gateway.settings import (
 from tests.conftest import Door, open_door
 from tests.planners.scripted import Answer, Scripted
 from tests.planners.test_llm import SET_LIGHT, Json, literal, step, submits
+from tests.test_planning import yes_to
 
 pytestmark = pytest.mark.anyio
 
@@ -64,7 +65,9 @@ async def house(scripted: Scripted, tmp_path: Path, anyio_backend: str) -> Async
 async def test_words_are_planned_by_the_model_and_carried_out_by_the_gateway(scripted: Scripted, house: House) -> None:
     scripted.plays(submits(LAMPS, READING_LAMP, why="The lamp is found by its name."))
     status, told = await house.says("Turn off the reading lamp", wait_s=20)
-    assert (status, told["state"]) == (201, "done")
+    assert (status, told["state"]) == (201, "needs_approval")
+    told = await yes_to(house.door, house.token, told)
+    assert told["state"] == "done"
     lights = house.household.state.home.lights
     assert (lights["light-2"].on, lights["light-1"].on) == (False, True)
     assert scripted.asked[0].headers["authorization"] == "Bearer k3y"
