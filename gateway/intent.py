@@ -10,7 +10,7 @@ without a key.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from time import perf_counter
 from typing import Any
@@ -41,6 +41,7 @@ from gateway.core.run import (
     Ended,
     Event,
     Mode,
+    Paused,
     Previewed,
     Question,
     Received,
@@ -52,11 +53,13 @@ from gateway.core.run import (
     Undoing,
     Verified,
     Waiting,
+    Way,
     about_words,
 )
 from gateway.core.run import Asked as AskedFor
 from gateway.core.run import Planned as PlanMade
 from gateway.core.standing import Standing
+from gateway.core.tool import Tool
 from gateway.discover import Discovery, View
 from gateway.errors import (
     AnswerInvalid,
@@ -69,8 +72,10 @@ from gateway.errors import (
     GatewayError,
     NotFound,
     PlanInvalid,
+    QuotaReached,
     ScopeMissing,
     StoreFailed,
+    UpstreamBusy,
     UpstreamFailed,
     code_of,
 )
@@ -81,6 +86,8 @@ from gateway.stores.base import KeyStore
 
 KEY_CHARACTERS_MAX = 200
 DETAIL_CHARACTERS_MAX = 1_000
+# The least that a run waits for a backend that is busy.
+PAUSE_S_MIN = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -353,6 +360,9 @@ class Intents:
                     return
                 if held.run.state not in MOVING:
                     return
+                if self._runs.is_paused(held):
+                    await self._runs.postpone(held)
+                    return
                 await self._move(held)
             except Overtaken:
                 await self._runs.renew(held)
@@ -421,13 +431,28 @@ class Intents:
         except Overtaken:
             raise
         except GatewayError as error:
-            await self._runs.note(held, _told(error, move, digest, perf_counter() - started))
+            told = self._paused(held, move, wait_s_of(error), error.detail)
+            await self._runs.note(held, told or _told(error, move, digest, perf_counter() - started))
             return
         called = _called(result, move, digest, perf_counter() - started)
+        if (told := self._paused(held, move, asked_s_of(result, tool), called.detail)) is not None:
+            await self._runs.note(held, told)
+            return
         look = None
         if move.way == "do" and tool.effect != "read" and not called.is_error:
             look = held.course.look_after(held.progress, move, called)
         await self._runs.note(held, structs.replace(called, verify=look.tool.name) if look is not None else called)
+
+    def _paused(self, held: Held, move: Make | Check, wait_s: float | None, why: str) -> Paused | None:
+        """That a call is made later, where it can be, and the run has not waited for too long already."""
+        look = isinstance(move, Check)
+        way: Way = "do" if isinstance(move, Check) else move.way
+        left = self._settings.pause_s_max - held.progress.spent.paused_s
+        if wait_s is None or max(wait_s, PAUSE_S_MIN) > left:
+            return None
+        until = self._clock() + timedelta(seconds=max(wait_s, PAUSE_S_MIN))
+        told = f"{why[:DETAIL_CHARACTERS_MAX]} It is tried again at {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC."
+        return Paused(move.step, move.iteration, until, told, way, look)
 
     async def _preview(self, held: Held, move: Make) -> None:
         """The request of a write as it would leave."""
@@ -450,6 +475,9 @@ class Intents:
             try:
                 result = await self._calls.call(held.run.principal, self._asked(held, move), _never)
             except GatewayError as error:
+                if (paused := self._paused(held, move, wait_s_of(error), error.detail)) is not None:
+                    await self._runs.note(held, paused)
+                    return
                 shown, detail = None, error.detail
                 continue
             shown, detail = judge(move.look, result.status, result.structured)
@@ -515,6 +543,24 @@ def _why_yes(run: Run, move: Make | Check) -> str:
         return f"It was asked for over {run.door}, where each change waits for a person's yes."
     is_planned = run.asks_yes == "words" and isinstance(move, Make) and move.way == "do"
     return planned_from(run.plan.intent) if is_planned else ""
+
+
+def wait_s_of(error: GatewayError) -> float | None:
+    """In how many seconds a call may work that did not happen; None where nobody told, or it may have happened."""
+    match error:
+        case QuotaReached(retry_after_s=seconds):
+            return seconds
+        case UpstreamBusy(may_have_happened=False, retry_after_s=seconds):
+            return seconds if seconds is not None else PAUSE_S_MIN
+        case _:
+            return None
+
+
+def asked_s_of(result: Result, tool: Tool) -> float | None:
+    """In how many seconds a backend wants a call again that it did not take up. Of a write only a 429 is believed: a 503 may
+    come from something in between."""
+    is_sure = result.status == 429 or (result.status == 503 and tool.effect == "read")
+    return result.retry.after_s if is_sure and result.retry is not None else None
 
 
 async def _never() -> None:

@@ -180,7 +180,8 @@ class Runs:
         if isinstance(event, Planned):
             after = structs.replace(after, plan=event.plan, vouched=event.vouched, spoken=None)
         if after.id in self._carried:
-            (self._resting.discard if after.state in MOVING else self._resting.add)(after.id)
+            goes_on = after.state in MOVING and progress.paused is None
+            (self._resting.discard if goes_on else self._resting.add)(after.id)
         if not await self._store.write_run(held.run, after, [entry]):
             raise Overtaken
         held.run, held.progress = after, progress
@@ -205,9 +206,10 @@ class Runs:
             held.run, held.progress, held.course = fresh.run, fresh.progress, fresh.course
 
     async def postpone(self, held: Held) -> None:
-        """Nothing has happened: look at it again a little later."""
+        """Nothing has happened: look at it again a little later, or when it goes on."""
         self._resting.add(held.run.id)
-        later = structs.replace(held.run, due_at=self._clock() + timedelta(seconds=self._look_s))
+        now = self._clock()
+        later = structs.replace(held.run, due_at=self._due_at(held.progress, now, is_new=False))
         await self._store.write_run(held.run, later, ())
 
     async def claim(self, room: int) -> Sequence[str]:
@@ -223,7 +225,13 @@ class Runs:
         self._carried.discard(run_id)
         self._resting.discard(run_id)
 
+    def is_paused(self, held: Held) -> bool:
+        """Whether it is to go on later, and not yet."""
+        return held.progress.paused is not None and self._clock() < held.progress.paused.until
+
     def _due_at(self, progress: Progress, now: datetime, *, is_new: bool) -> datetime | None:
+        if progress.paused is not None:
+            return max(progress.paused.until, now)
         if progress.state == "needs_approval":
             return now + timedelta(seconds=self._look_s)
         if progress.state in MOVING:

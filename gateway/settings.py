@@ -281,7 +281,8 @@ class IntentSettings(_Part, frozen=True):
     """The most that one run may use, however its plan asks: calls and writes by number, bytes of arguments and answers, seconds of
     calls. `running_max` runs go on at once, and `open_max` of one caller may wait or go
     on. What a gateway carries out is another's after `lease_s` without a sign of life. After a write it is looked
-    `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long.
+    `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long. Where a backend or
+    a quota wants a call later, a run waits, for `pause_s_max` in all.
     `harmful_flows`: what becomes of a plan in which an untrusted value decides who gets something or which URL is asked, or in
     which a connector's answers become public without one of the `flow_rules`. `person_clients` are the clients through which
     people write plans themselves, so that what these say is theirs. `words_need_yes`: whether what a plan made of words writes
@@ -296,6 +297,7 @@ class IntentSettings(_Part, frozen=True):
     lease_s: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
     looks_max: Annotated[int, Meta(ge=1, le=20)] = 3
     look_wait_s: Annotated[float, Meta(ge=0, le=60)] = 0.5
+    pause_s_max: Annotated[float, Meta(ge=0, le=WALL_S_MAX)] = 3_600.0
     harmful_flows: Verdict = "needs_approval"
     flow_rules: Annotated[tuple[FlowRule, ...], Meta(max_length=1_000)] = ()
     person_clients: tuple[str, ...] = ()

@@ -52,12 +52,14 @@ DOCUMENT: Json = {
 @dataclass
 class Shop:
     """`mode`: it `works`, `lies` (answers and does nothing), or `dies` (does it and answers nothing). Every write is counted
-    by what it wrote, in `writes`. `slow_s`: how long it takes to answer a write, `slow_reads_s` a read."""
+    by what it wrote, in `writes`. `busy`: what it answers first, with Retry-After `rest_s`. `slow_s`: how long it takes to answer a write, `slow_reads_s` a read."""
 
     orders: dict[int, Json] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     keys: dict[str, Json] = field(default_factory=dict)
     mode: str = "works"
+    busy: list[int] = field(default_factory=list)
+    rest_s: int = 1
     slow_s: float = 0.0
     slow_reads_s: float = 0.0
     url: str = ""
@@ -72,6 +74,11 @@ class Shop:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         is_write = scope["method"] != "GET"
         mode = self.mode if is_write else "works"
+        if self.busy:
+            rest = [(b"retry-after", str(self.rest_s).encode())]
+            await send({"type": "http.response.start", "status": self.busy.pop(0), "headers": rest})
+            await send({"type": "http.response.body", "body": b""})
+            return
         status, answer = self._answer(scope["method"], scope["path"], headers, json.loads(body or b"null"), mode)
         self.arrived.set()
         await asyncio.sleep(self.slow_s if is_write else self.slow_reads_s)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 from msgspec import structs
 
 from gateway.core.plan import STEPS_MAX
+from gateway.core.quota import Quota
 from gateway.edge.approvals import DECIDE
 from gateway.serve import bind, serving_app, url_of
-from tests.conftest import Door
+from tests.conftest import Door, open_door
 from tests.shop import DOCUMENT, Shop
 
 pytestmark = pytest.mark.anyio
@@ -348,6 +349,67 @@ async def test_a_plan_of_a_thousand_steps_of_which_each_needs_the_one_before_is_
     one_more = plan(*chain, step("a", "orders"), step("b", "orders"), step("s0", "order", id=literal(1)))
     refused = await door.post("/v1/intents", token, {"plan": one_more})
     assert refused.json()["problems"][0]["detail"] == "a plan has 1 to 1000 steps; this one has 1002"
+
+
+# What is busy.
+
+
+async def test_a_backend_that_wants_a_call_later_is_waited_for_and_the_call_is_made_once(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.busy = [429]
+    run = await start(door, token, TEA)
+    assert (run["state"], shop.writes, run["spent"]["writes"]) == ("done", ["make tea"], 1)
+    assert 0.9 < run["spent"]["paused_s"] < 1.1
+    kinds = [one["kind"] for one in await events(door, token, run)]
+    assert kinds == ["received", "sending", "paused", "sending", "called", "verified", "ended"]
+
+
+async def test_a_read_waits_for_a_503_and_a_write_does_not_as_it_may_have_happened(
+    door: Door, shop: Shop, token: str
+) -> None:
+    shop.busy = [503, 503]
+    run = await start(door, token, step("all", "orders"))
+    assert run["state"] == "done"
+    shop.busy = [503]
+    failed = await start(door, token, TEA)
+    assert (failed["state"], shop.writes) == ("failed", [])
+
+
+async def test_how_long_a_run_waits_is_told_survives_a_restart_and_is_bounded(tmp_path: Path, shop: Shop) -> None:
+    now = [datetime(2026, 5, 1, 12, tzinfo=UTC)]
+    told = {"clock": lambda: now[0], "follow_s": 0.02}
+    async with open_door(tmp_path, **told) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        token = await door.key()
+        shop.busy, shop.rest_s = [429], 600
+        body = {"plan": plan(TEA)}
+        run = (await door.post("/v1/intents", token, body)).json()
+        while run["state"] == "running" and not run["paused_until"]:
+            run = (await door.get(f"/v1/intents/{run['id']}", token)).json()
+        assert (run["state"], run["paused_until"]) == ("running", "2026-05-01T12:10:00Z")
+        assert run["detail"].endswith("It is tried again at 2026-05-01 12:10:00 UTC.")
+        told_of = (await door.get(f"/v1/intents/{run['id']}/explanation", token)).json()["sentences"]
+        assert told_of[-1]["text"] == run["detail"]
+    now[0] += timedelta(seconds=599)
+    async with open_door(tmp_path, **told) as door:
+        await asyncio.sleep(0.2)  # In which it would be sent, were it due.
+        assert shop.writes == []
+        now[0] += timedelta(seconds=1)
+        assert (await at_the_end(door, token, run))["state"] == "done"
+        assert shop.writes == ["make tea"]
+        shop.busy, shop.rest_s = [429], 3_601
+        failed = await start(door, token, TEA)
+        assert (failed["state"], failed["spent"]["paused_s"]) == ("failed", 0)
+
+
+async def test_a_run_waits_for_a_quota(opens: Callable[..., Any], shop: Shop) -> None:
+    quota = Quota("few", per=("tenant",), calls=1, seconds=1)
+    async with opens(quotas=(quota,), follow_s=0.05) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        run = await start(door, await door.key(), step("a", "orders"), step("b", "orders"))
+        assert run["state"] == "done"
+        assert run["spent"]["paused_s"] > 0.9
 
 
 # With a person's yes.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gateway.core.plan import Step
-from gateway.core.run import Answered, Ended, Entry, Progress, Run, Standing, Waiting, Way, by_step
+from gateway.core.run import Answered, Ended, Entry, Paused, Progress, Run, Standing, Waiting, Way, by_step
 from gateway.core.tell import Certainty, Sentence, tell
 
 
@@ -59,7 +59,7 @@ def _of_the_end(entries: Sequence[Entry]) -> Iterator[Sentence]:
             case Ended(state=state, detail=detail) if detail:
                 yield Sentence(detail, "uncertain" if state == "uncertain" else "not done", (entry.sequence,))
                 return
-            case Waiting(detail=detail):
+            case Waiting(detail=detail) | Paused(detail=detail):
                 yield Sentence(detail, "not done", (entry.sequence,))
                 return
             case Ended() | Answered():

@@ -119,6 +119,18 @@ class Waiting(_Event, frozen=True, tag="waiting"):
     url: str = ""
 
 
+class Paused(_Event, frozen=True, tag="paused"):
+    """The backend, or a quota, wants the next call, or the look after one, later; nothing has happened by it. It is made again by
+    itself, not before `until`."""
+
+    step: str
+    iteration: int
+    until: datetime
+    detail: str
+    way: Way = "do"
+    look: bool = False
+
+
 class Sending(_Event, frozen=True, tag="sending"):
     """A write is about to leave: written before it does. `digest` is the SHA-256 of the arguments."""
 
@@ -207,6 +219,7 @@ Event: TypeAlias = (
     | Answered
     | Planned
     | Waiting
+    | Paused
     | Sending
     | Called
     | Refused
@@ -253,12 +266,13 @@ class Standing(Struct, frozen=True):
 
 
 class Spent(Struct, frozen=True):
-    """What a run has used of its budget."""
+    """What a run has used of its budget; `paused_s` are the seconds that it waited because backends were busy."""
 
     calls: int = 0
     writes: int = 0
     bytes: int = 0
     wall_s: float = 0.0
+    paused_s: float = 0.0
 
 
 Place: TypeAlias = tuple[Way, str, int]
@@ -275,6 +289,7 @@ class Progress(Struct):
     told: tuple[Told, ...] = ()
     questions: tuple[Question, ...] = ()
     waiting: Waiting | None = None
+    paused: Paused | None = None
     spent: Spent = Spent()
     flows: tuple[Flow, ...] = ()
     undoing: bool = False
@@ -302,6 +317,8 @@ def replay(plan: Plan, entries: Iterable[Entry], budget_max: Budget) -> Progress
 def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
     """One event more."""
     event = entry.event
+    if progress.paused is not None:
+        progress.paused, progress.detail = None, ""
     match event:
         case Received(flows=flows):
             progress.state, progress.flows = "running", flows
@@ -314,6 +331,8 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
             progress.budget = within(plan.budget, budget_max)
         case Waiting(state=state, detail=detail):
             progress.state, progress.detail, progress.waiting = state, detail, event
+        case Paused():
+            _pause(progress, entry.at, event)
         case Undoing():
             progress.state, progress.undoing, progress.detail, progress.questions = "compensating", True, "", ()
         case Ended(state=state, detail=detail, questions=questions):
@@ -342,6 +361,21 @@ def _answer(progress: Progress, values: Mapping[str, Any], budget_max: Budget) -
     progress.questions, progress.waiting, progress.detail = (), None, ""
     moving: RunState = "planning" if told else "running"
     progress.state = "compensating" if progress.undoing else moving
+
+
+def _pause(progress: Progress, at: datetime, event: Paused) -> None:
+    """The call that was just tried is as if it never was; what was sent before it, and not answered, stays so."""
+    place, spent = (event.way, event.step, event.iteration), progress.spent
+    known = progress.of(*place)
+    if not event.look and known.sending is not None:
+        earlier = known.sending if known.sent > 1 else None
+        progress.calls[place] = structs.replace(known, sending=earlier, refused=None, sent=known.sent - 1)
+        spent = structs.replace(spent, writes=spent.writes - 1)
+    waited = max((event.until - at).total_seconds(), 0.0)
+    progress.spent = structs.replace(spent, paused_s=spent.paused_s + waited)
+    if progress.state not in ENDED:
+        progress.paused, progress.detail = event, event.detail
+        progress.state = "compensating" if progress.undoing else "running"
 
 
 def _note_call(

@@ -116,8 +116,8 @@ class IntentList(Struct, frozen=True):
 
 class IntentShown(IntentSummary, frozen=True):
     """`answers` are what was asked, as far as it has been read. `sequence` is that of the last event. `questions` are what is asked
-    now. `flows` are those of the plan that harm, so that
-    their calls need a person's yes. `steps` are in the order in which they are carried out."""
+    now. `paused_until`: a backend or a quota wants the next call then, and no sooner. `flows` are those of the plan that harm, so
+    that their calls need a person's yes. `steps` are in the order in which they are carried out."""
 
     answers: tuple[Sentence, ...]
     sequence: int
@@ -127,6 +127,7 @@ class IntentShown(IntentSummary, frozen=True):
     budget: Budget
     spent: Spent
     flows: tuple[Flow, ...]
+    paused_until: datetime | None
     steps: tuple[StepShown, ...]
 
 
@@ -280,6 +281,7 @@ def show_run(held: Held, results_bytes_max: int = RESULTS_BYTES_MAX) -> IntentSh
         budget=progress.budget,
         spent=progress.spent,
         flows=progress.flows,
+        paused_until=progress.paused.until if progress.paused is not None else None,
         steps=tuple(
             StepShown(
                 step.name,

@@ -23,6 +23,7 @@ from gateway.core.run import (
     Ended,
     Entry,
     Event,
+    Paused,
     Progress,
     Received,
     Refused,
@@ -296,6 +297,13 @@ def test_an_answer_raises_a_budget_as_far_as_the_gateway_allows() -> None:
 def test_the_key_of_what_became_of_a_call_leads_back_to_it() -> None:
     assert read_settle(settle_key("undo", "a", 3)) == ("undo", "a", 3)
     assert [read_settle(key) for key in ("a/b", "do:a", "do:a:x", "redo:a:1")] == [None] * 4
+
+
+def test_what_was_sent_and_not_answered_stays_so_where_the_next_try_finds_the_backend_busy() -> None:
+    run = a_run(Step("keyed", "keyed", {"item": Literal("mate")}))
+    sent, later = Sending("keyed", 0, "keyed", "d"), Paused("keyed", 0, NOON, "busy")
+    assert not after(run, sent, later).of("do", "keyed", 0).unanswered
+    assert after(run, sent, sent, later).of("do", "keyed", 0).unanswered
 
 
 # What stands in what came.
