@@ -177,13 +177,14 @@ async def open_gateway(
         planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
         runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock)
         recipes = Recipes(discovery, runs, store, audit, settings.intents, clock=clock, new_id=_new_id)
-        planning = Planning(discovery, calls, planner, recipes, clock=clock)
+        planning = Planning(discovery, calls, planner, recipes, memory, clock=clock)
         intents = Intents(
             discovery,
             calls,
             approvals,
             runs,
             recipes,
+            memory,
             store,
             settings.intents,
             planning.again,

@@ -41,7 +41,7 @@ from gateway.core.approval import Approval
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
 from gateway.core.plan_check import PlanProblem
-from gateway.core.planned import Asks, Impossible
+from gateway.core.planned import Asks, Impossible, Proposes
 
 _T = TypeVar("_T")
 
@@ -158,9 +158,19 @@ class PlanInvalid(BadRequest):
 class NotPlanned(BadRequest):
     title = "No plan came of it"
 
-    def __init__(self, planned: Asks | Impossible) -> None:
-        super().__init__(planned.question if isinstance(planned, Asks) else planned.reason)
+    def __init__(self, planned: Asks | Impossible | Proposes) -> None:
+        super().__init__(_why_no_plan(planned))
         self.planned = planned
+
+
+def _why_no_plan(planned: Asks | Impossible | Proposes) -> str:
+    match planned:
+        case Asks(question=question):
+            return question
+        case Impossible(reason=reason):
+            return reason
+        case Proposes(sentence=sentence):
+            return f"Shall it be remembered that {sentence}? POST /v1/memory with these words keeps it, or `factotum remember`."
 
 
 class DocumentRejected(BadRequest):

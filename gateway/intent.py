@@ -22,14 +22,16 @@ from msgspec import Raw, structs
 from gateway.approvals import Approvals
 from gateway.call import Asked, Calls
 from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
+from gateway.core.fact import What
 from gateway.core.flow import Flow, Flows, contain, decide, planned_from, require_yes
 from gateway.core.look import Look, judge
 from gateway.core.next_move import Ask, Check, End, Make, PlanWords, Skip
 from gateway.core.plan import Plan
 from gateway.core.plan_check import PlanProblem, check_plan
-from gateway.core.planned import TOLD_MAX, Asks, Impossible, Planned, Ready
+from gateway.core.planned import TOLD_MAX, Asks, Impossible, Planned, Proposes, Ready
 from gateway.core.policy_context import Source as PolicySource
 from gateway.core.principal import Principal
+from gateway.core.recall import claimed
 from gateway.core.result import Result, Text
 from gateway.core.run import (
     ENDED,
@@ -71,6 +73,7 @@ from gateway.errors import (
     Forbidden,
     GatewayError,
     NotFound,
+    NotPlanned,
     PlanInvalid,
     QuotaReached,
     ScopeMissing,
@@ -79,6 +82,7 @@ from gateway.errors import (
     UpstreamFailed,
     code_of,
 )
+from gateway.memory import Memory
 from gateway.recipes import Recipes
 from gateway.runs import TRIES_MAX, Held, Overtaken, Runs
 from gateway.settings import IntentSettings
@@ -105,6 +109,7 @@ class Intents:
         approvals: Approvals,
         runs: Runs,
         recipes: Recipes,
+        memory: Memory,
         keys: KeyStore,
         settings: IntentSettings,
         plan_again: PlanAgain,
@@ -118,6 +123,7 @@ class Intents:
         self._approvals = approvals
         self._runs = runs
         self._recipes = recipes
+        self._memory = memory
         self._keys = keys
         self._settings = settings
         self._plan_again = plan_again
@@ -125,7 +131,7 @@ class Intents:
         self._clock = clock
         self._new_id = new_id
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._flowing: dict[str, tuple[View, Flows]] = {}
+        self._flowing: dict[str, tuple[frozenset[str], View, Mapping[str, What], Flows]] = {}
         self._wake = asyncio.Event()
         self._is_full = False
 
@@ -230,7 +236,8 @@ class Intents:
         problems = await asyncio.to_thread(check_plan, plan, view.tools, loose)
         if problems:
             raise PlanInvalid(problems)
-        flows = await asyncio.to_thread(self._flows(principal, plan, view, vouched).all)
+        facts = await self._memory.told(principal, claimed(plan))
+        flows = await asyncio.to_thread(self._flows(principal, plan, view, vouched, facts).all)
         if flows and self._settings.harmful_flows == "deny":
             raise PlanInvalid(tuple(PlanProblem(one.step, one.argument, one.detail) for one in flows))
         return flows
@@ -241,26 +248,34 @@ class Intents:
             raise Forbidden(f"{most} of your intents are open already; cancel some, or wait until they are done.")
 
     async def flows_of(self, principal: Principal, plan: Plan) -> tuple[Flow, ...]:
-        """The flows of a plan that held once, as its tools and the recipe that it is from are now."""
+        """The flows of a plan that held once, as its tools, the recipe that it is from and what is remembered are now."""
         try:
             vouched = await self._recipes.vouched(principal, plan)
         except GatewayError:
             vouched = ()
-        return await asyncio.to_thread(self._flows(principal, plan, self._discovery.view(principal), vouched).all)
+        facts = await self._memory.told(principal, claimed(plan))
+        return await asyncio.to_thread(
+            self._flows(principal, plan, self._discovery.view(principal), vouched, facts).all
+        )
 
-    def _flows(self, principal: Principal, plan: Plan, view: View, vouched: tuple[str, ...]) -> Flows:
+    def _flows(
+        self, principal: Principal, plan: Plan, view: View, vouched: tuple[str, ...], facts: Mapping[str, What]
+    ) -> Flows:
         manifests = (one.manifest for one in view.catalog.connectors.values())
         is_person = self._settings.is_person(principal)
-        told = contain(manifests, self._settings.flow_rules, is_person=is_person, vouched=vouched)
+        told = contain(manifests, self._settings.flow_rules, is_person=is_person, vouched=vouched, facts=facts)
         return Flows(plan, view.tools, told)
 
-    def _flows_now(self, run: Run) -> Flows:
-        """Those of a run that is carried out, as the tools and manifests are now."""
+    async def _flows_now(self, run: Run) -> Flows:
+        """Those of a run that is carried out, as the tools, the manifests and what is remembered are now."""
         view = self._discovery.view(run.principal)
         known = self._flowing.get(run.id)
-        if known is None or known[0] is not view:
-            known = self._flowing[run.id] = view, self._flows(run.principal, run.plan, view, run.vouched)
-        return known[1]
+        claims = known[0] if known is not None else claimed(run.plan)
+        facts = await self._memory.told(run.principal, claims)
+        if known is None or known[1] is not view or known[2] != facts:
+            flows = self._flows(run.principal, run.plan, view, run.vouched, facts)
+            known = self._flowing[run.id] = claims, view, facts, flows
+        return known[3]
 
     async def answer(self, principal: Principal, run_id: str, values: Mapping[str, Any]) -> Run:
         """Answer what is asked; with nothing, let one go on that waited: with the scopes that the caller has now. Raises
@@ -411,8 +426,8 @@ class Intents:
         except GatewayError as error:
             return Ended("failed", error.detail[:DETAIL_CHARACTERS_MAX])
         match planned:
-            case Impossible(reason=reason):
-                return Ended("failed", reason[:DETAIL_CHARACTERS_MAX])
+            case Impossible() | Proposes():
+                return Ended("failed", NotPlanned(planned).detail[:DETAIL_CHARACTERS_MAX])
             case _ if len(told) >= TOLD_MAX:
                 return Ended("failed", f"No plan came of it after {TOLD_MAX} questions; say it in other words.")
             case _:
@@ -425,9 +440,9 @@ class Intents:
         async def before_write() -> None:
             await self._runs.write(held, Sending(*where, tool.name, digest, move.way))
 
-        started = perf_counter()
+        asked, started = await self._asked(held, move), perf_counter()
         try:
-            result = await self._calls.call(held.run.principal, self._asked(held, move), before_write)
+            result = await self._calls.call(held.run.principal, asked, before_write)
         except Overtaken:
             raise
         except GatewayError as error:
@@ -456,8 +471,9 @@ class Intents:
 
     async def _preview(self, held: Held, move: Make) -> None:
         """The request of a write as it would leave."""
+        asked = await self._asked(held, move, dry_run=True)
         try:
-            result = await self._calls.call(held.run.principal, self._asked(held, move, dry_run=True))
+            result = await self._calls.call(held.run.principal, asked)
         except GatewayError as error:
             await self._runs.note(held, _told(error, move, digest_of(move.arguments), 0.0))
             return
@@ -472,8 +488,9 @@ class Intents:
         for again in range(self._settings.looks_max):
             if again:
                 await asyncio.sleep(self._settings.look_wait_s * 2 ** (again - 1))
+            asked = await self._asked(held, move)
             try:
-                result = await self._calls.call(held.run.principal, self._asked(held, move), _never)
+                result = await self._calls.call(held.run.principal, asked, _never)
             except GatewayError as error:
                 if (paused := self._paused(held, move, wait_s_of(error), error.detail)) is not None:
                     await self._runs.note(held, paused)
@@ -486,9 +503,9 @@ class Intents:
         told = Verified(move.step, move.iteration, move.look.tool.name, shown, detail[:DETAIL_CHARACTERS_MAX])
         await self._runs.note(held, told)
 
-    def _asked(self, held: Held, move: Make | Check, *, dry_run: bool = False) -> Asked:
+    async def _asked(self, held: Held, move: Make | Check, *, dry_run: bool = False) -> Asked:
         """The call of a move, with the labels of its arguments, and the decision that where they come from asks for."""
-        run, flows = held.run, self._flows_now(held.run)
+        run, flows = held.run, await self._flows_now(held.run)
         match move:
             case Make(way="do", tool=tool, arguments=arguments):
                 judged = flows.of_step(move.step, tool)

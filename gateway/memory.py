@@ -44,6 +44,11 @@ class Memory:
         is_known = MEMORY_READ in principal.scopes and not principal.actors
         return await self._store.facts(principal.person) if is_known else ()
 
+    async def told(self, principal: Principal, ids: Collection[str]) -> Mapping[str, What]:
+        """Those of these facts that are the caller's now, as far as they may be used for them."""
+        known = await self.known_to(principal) if ids else ()
+        return {one.id: one.what for one in known if one.id in ids}
+
     async def list(self, principal: Principal) -> Sequence[Fact]:
         """All of the caller's person, oldest first. Raises ScopeMissing."""
         _require(principal, MEMORY_READ)

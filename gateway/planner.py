@@ -13,6 +13,7 @@ from gateway.planners.base import Planner
 from gateway.planners.graph import GraphPlanner
 from gateway.planners.llm import Limits, LlmPlanner
 from gateway.planners.model_client import Bounds, ModelClient
+from gateway.planners.recall import Recalling
 from gateway.planners.wire import Wire
 from gateway.planners.wire_anthropic import AnthropicWire
 from gateway.planners.wire_openai import OpenAiWire
@@ -28,7 +29,7 @@ async def open_planner(
     """`clock` gives the time in UTC. Asks no model yet. Raises SettingsBroken."""
     match told:
         case GraphPlannerSettings():
-            yield GraphPlanner()
+            yield Recalling(GraphPlanner())
         case LlmPlannerSettings():
             client = _client_of(told, secrets, clock)
             try:

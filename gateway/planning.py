@@ -8,10 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec import structs
 
 from gateway.call import Asked, Calls
 from gateway.core.complete import complete
 from gateway.core.entities import read_entities
+from gateway.core.fact import Fact, SettingName, setting, value_of
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, chosen
@@ -24,6 +26,7 @@ from gateway.core.tool import Effect
 from gateway.core.toolset import narrow
 from gateway.discover import Discovery, View
 from gateway.errors import BadRequest, GatewayError
+from gateway.memory import Memory
 from gateway.planners.base import Planner, Sight, Unseen, Wish
 from gateway.recipes import Recipes
 from gateway.runs import Held
@@ -40,6 +43,7 @@ class Planning:
         calls: Calls,
         planner: Planner,
         recipes: Recipes,
+        memory: Memory,
         *,
         clock: Callable[[], datetime],
     ) -> None:
@@ -47,6 +51,7 @@ class Planning:
         self._calls = calls
         self._planner = planner
         self._recipes = recipes
+        self._memory = memory
         self._clock = clock
 
     async def plan(
@@ -56,14 +61,16 @@ class Planning:
         door: str,
         *,
         zone: str = "",
-        locale: str = "en",
+        locale: str = "",
         now: datetime | None = None,
         told: tuple[Told, ...] = (),
     ) -> Planned:
         """What comes of a person's words, spoken `now`, and of what they `told` when they were asked about them. `zone` is the name
-        of the time zone in which they speak (`Europe/Berlin`), "" for that of the clock. Raises BadRequest where there is no such
-        zone."""
-        moment = now or self._clock()
+        of the time zone in which they speak (`Europe/Berlin`), `locale` their language (`en-GB`); "" is what they had remembered,
+        else that of the clock, and English. Raises BadRequest where there is no such zone."""
+        moment, facts = now or self._clock(), tuple(await self._memory.known_to(principal))
+        zone, of_zone = _said(zone, facts, "zone")
+        locale, of_locale = _said(locale, facts, "locale")
         if zone:
             moment = moment.astimezone(_zone_of(zone))
         view = self._discovery.view(principal)
@@ -73,7 +80,13 @@ class Planning:
         sight = Sight(
             view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
         )
-        wish = Wish(text, moment, locale, zone, told)
+        planned = await self._planned(principal, Wish(text, moment, locale or "en", zone, told, facts), sight)
+        if isinstance(planned, Ready):
+            planned = structs.replace(planned, facts=(*of_zone, *of_locale, *planned.facts))
+            await self._memory.use(principal, planned.facts)
+        return planned
+
+    async def _planned(self, principal: Principal, wish: Wish, sight: Sight) -> Planned:
         if (known := await self._by_recipe(principal, wish, sight)) is not None:
             return known
         planned = await self._planner.plan(wish, sight)
@@ -155,6 +168,12 @@ class Planning:
 
 def _choices(recipes: Iterable[Recipe]) -> tuple[Choice, ...]:
     return tuple(Choice(one.name, one.description or next(iter(one.words), one.name)) for one in recipes)
+
+
+def _said(told: str, facts: Iterable[Fact], name: SettingName) -> tuple[str, tuple[str, ...]]:
+    """What is told, else what the person had remembered, and the id of that fact."""
+    fact = None if told else setting(facts, name)
+    return (str(value_of(fact.what)), (fact.id,)) if fact is not None else (told, ())
 
 
 def _templates_of(view: View) -> tuple[Template, ...]:

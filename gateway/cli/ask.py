@@ -15,13 +15,14 @@ from gateway.cli.terminal import asynchronous, out
 from gateway.cli.tools import of_tenant, remote_of
 from gateway.core.account import account
 from gateway.core.plan import Plan
-from gateway.core.planned import TOLD_MAX, Asks, Impossible, Told
+from gateway.core.planned import TOLD_MAX, Asks, Impossible, Proposes, Told
 from gateway.core.principal import Principal
 from gateway.core.run import Mode, Question, about_words
 from gateway.core.said_plan import say_step
 from gateway.core.tell import Sentence
 from gateway.edge.forms import choices_of
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
+from gateway.edge.memory import FactShown, NewFact, show_fact
 from gateway.edge.parts import Gateway
 from gateway.errors import BadRequest
 from gateway.remote.gateway import RemoteGateway, segment
@@ -38,6 +39,7 @@ class Asking(Protocol):
     async def start(self, plan: Plan, mode: Mode, wait_s: float) -> IntentShown: ...
     async def answer(self, intent: str, values: Mapping[str, Any], wait_s: float) -> IntentShown: ...
     async def explain(self, intent: str) -> tuple[Sentence, ...]: ...
+    async def remember(self, words: str) -> FactShown: ...
 
 
 class Here:
@@ -62,6 +64,9 @@ class Here:
         held = await self._gateway.runs.find(self._me, intent)
         return account(held.run, held.progress, await self._gateway.runs.journal(self._me, intent))
 
+    async def remember(self, words: str) -> FactShown:
+        return show_fact(await self._gateway.memory.remember_words(self._me, words))
+
 
 class There:
     """Another gateway."""
@@ -84,13 +89,26 @@ class There:
     async def explain(self, intent: str) -> tuple[Sentence, ...]:
         return self._remote.get(f"/v1/intents/{segment(intent)}/explanation", IntentExplained).sentences
 
+    async def remember(self, words: str) -> FactShown:
+        return self._remote.post("/v1/memory", FactShown, NewFact(words))
+
 
 @cli.command()
 @click.argument("words", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do it without asking; what policies want a yes for still waits for one.")
 @click.option("--preview", is_flag=True, help="Send no write; show each request as it would be.")
-@click.option("--zone", default="", metavar="NAME", help="Your time zone, such as Europe/Berlin.  [default: UTC]")
-@click.option("--locale", default="en", show_default=True, help="Your language and country, such as en-GB.")
+@click.option(
+    "--zone",
+    default="",
+    metavar="NAME",
+    help="Your time zone, such as Europe/Berlin.  [default: as remembered, or UTC]",
+)
+@click.option(
+    "--locale",
+    default="",
+    metavar="NAME",
+    help="Your language, such as en-GB.  [default: as remembered, or en]",
+)
 @waiting
 @of_tenant
 @asynchronous
@@ -109,6 +127,9 @@ async def ask(
             asking = Here(gateway, await operator(gateway, tenant))
         shown = await _plan(asking, " ".join(words), zone, locale)
         plan = _print_planned(shown)
+        if isinstance(plan, Proposes):
+            await _remember(asking, plan, yes=yes)
+            return
         if shown.writes and not (yes or preview):
             confirm()
         await carry_on(asking, await asking.start(plan, "preview" if preview else "execute", wait), wait)
@@ -132,7 +153,16 @@ async def _plan(asking: Asking, words: str, zone: str, locale: str) -> PlannedSh
         told += (Told(planned.question, _prompt(about_words(planned, len(told) + 1))),)
 
 
-def _print_planned(shown: PlannedShown) -> Plan:
+async def _remember(asking: Asking, proposed: Proposes, *, yes: bool) -> None:
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadRequest(f"Nothing was remembered: {proposed.sentence}; --yes says that it may be.")
+        click.confirm(f"Shall it be remembered that {proposed.sentence}?", abort=True)
+    told = await asking.remember(proposed.words)
+    out.print(f"{told.id}: {told.sentence}")
+
+
+def _print_planned(shown: PlannedShown) -> Plan | Proposes:
     """Print the plan and why it is so. Raises BadRequest where there is none."""
     planned = shown.planned
     for sentence in planned.because:
@@ -142,6 +172,8 @@ def _print_planned(shown: PlannedShown) -> Plan:
             raise BadRequest(" ".join([question, *(f"- {one.label} ({one.value})" for one in choices)]))
         case Impossible(reason=reason):
             raise BadRequest(reason)
+        case Proposes():
+            return planned
     print_plan(planned.plan)
     return planned.plan
 

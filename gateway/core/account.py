@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from gateway.core.plan import Step
+from gateway.core.fact import ORIGIN
+from gateway.core.plan import Default, Step, leaves
 from gateway.core.run import Answered, Ended, Entry, Paused, Progress, Run, Standing, Waiting, Way, by_step
 from gateway.core.tell import Certainty, Sentence, tell
 
@@ -24,7 +25,17 @@ def _sentence(step: Step, way: Way, index: int, standing: Standing) -> Sentence:
     text, certainty = _say(standing)
     which = f" (item {index + 1})" if step.each is not None else ""
     back = "Taking back " if way == "undo" else ""
-    return Sentence(f"{back}{step.name}{which}: {text}", certainty, standing.rows)
+    return Sentence(f"{back}{step.name}{which}: {text}{_remembered(step)}", certainty, standing.rows)
+
+
+def _remembered(step: Step) -> str:
+    """Which arguments are from facts: nothing that was filled so is silent."""
+    told = [
+        f"{place[1:]} {leaf.value!r} ({leaf.origin})"
+        for place, leaf in leaves(step.arguments)
+        if isinstance(leaf, Default) and leaf.origin.startswith(ORIGIN)
+    ]
+    return f" As remembered: {', '.join(told)}." if told else ""
 
 
 def _say(standing: Standing) -> tuple[str, Certainty]:

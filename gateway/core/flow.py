@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from gateway.core.decision import Decision
+from gateway.core.fact import ORIGIN, What
 from gateway.core.labels import Label, Labels, Trust
 from gateway.core.manifest import Manifest
 from gateway.core.plan import Default, Item, Leaf, Plan, Ref, Slot, Step, in_order, leaves
@@ -72,11 +73,13 @@ def contain(
     *,
     is_person: bool,
     vouched: Iterable[str] = (),
+    facts: Mapping[str, What] | None = None,
 ) -> Containment:
-    """What these connectors and rules say. `is_person`: a person wrote the plan; `vouched` as in Trust."""
+    """What these connectors and rules say. `is_person`: a person wrote the plan; `vouched` and `facts` as in Trust."""
     told = tuple(manifests)
+    trusted = frozenset(one.name for one in told if one.trusted_answers)
     return Containment(
-        Trust(frozenset(one.name for one in told if one.trusted_answers), is_person, frozenset(vouched)),
+        Trust(trusted, is_person, frozenset(vouched), facts or {}),
         {tool: sinks for one in told for tool, sinks in one.sinks.items()},
         frozenset(tool for one in told for tool in one.public),
         rules,
@@ -198,6 +201,8 @@ class Flows:
         match leaf:
             case Told():
                 return "the plan, and not in the words of the intent"
+            case Default(origin=origin) if origin.startswith(ORIGIN):
+                return "the plan, and nothing that is remembered says so"
             case Default():
                 return "the plan, and no default that its document tells"
             case Slot():

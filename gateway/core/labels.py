@@ -9,8 +9,10 @@ import msgspec
 from msgspec import Struct
 
 from gateway.core import plan as plans
+from gateway.core.fact import ORIGIN, What
 from gateway.core.plan import MODEL, Default, Item, Leaf, Plan, Ref, Slot, Span, Step, leaves, needed_by
 from gateway.core.reach import Place, place_of
+from gateway.core.recall import vouches
 from gateway.core.tool import Tool
 
 Integrity = Literal["user", "trusted", "untrusted"]
@@ -29,12 +31,13 @@ class Label(Struct, frozen=True):
 
 
 class Trust(Struct, frozen=True):
-    """Whose answers are trusted, whether a person wrote the plan, and the places (`step/argument`) of values that the person said
-    yes to with a recipe of theirs."""
+    """Whose answers are trusted, whether a person wrote the plan, the places (`step/argument`) of values that the person said yes
+    to with a recipe of theirs, and the facts that they told, by their ids."""
 
     connectors: frozenset[str] = frozenset()
     is_person: bool = False
     vouched: frozenset[str] = frozenset()
+    facts: Mapping[str, What] = {}
 
 
 def join(labels: Iterable[Label]) -> Label:
@@ -65,9 +68,11 @@ class Labels:
             case plans.Literal():
                 return self._planned()
             case Default(value=value, origin=origin):
+                if self._is_remembered(tool, place, leaf):
+                    return Label("user")
                 if self._is_told(tool, place, value):
                     return Label("trusted")
-                return Label("untrusted") if origin == MODEL else self._planned()
+                return Label("untrusted") if origin == MODEL or origin.startswith(ORIGIN) else self._planned()
             case Slot(schema=schema):
                 return self._planned() if schema is not None and _offers(schema) else Label("user")
             case Ref(step=name):
@@ -107,6 +112,13 @@ class Labels:
     def _planned(self) -> Label:
         """What whoever planned it put there."""
         return Label("user" if self._trust.is_person else "untrusted")
+
+    def _is_remembered(self, tool: Tool, place: str, leaf: Default) -> bool:
+        """Whether the person told the fact that it is said to be from, and that says this very value, here: anybody can write a
+        plan that names one."""
+        fact = self._trust.facts.get(leaf.origin.removeprefix(ORIGIN)) if leaf.origin.startswith(ORIGIN) else None
+        where = {"intent": self._intent, "connector": tool.connector, "place": place}
+        return fact is not None and vouches(fact, leaf.value, **where)
 
     def _is_told(self, tool: Tool, place: str, value: Any) -> bool:
         """Whether the document of the tool says that a value stands there where none is given: what a plan says of its

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Struct
 
+from gateway.core.fact import Alias, Preset, Setting
 from gateway.core.plan import Plan
 
 ANSWER_CHARACTERS_MAX = 1_000
@@ -35,9 +36,11 @@ class _Planned(Struct, frozen=True, tag_field="kind", omit_defaults=True):
 
 
 class Ready(_Planned, frozen=True, tag="plan"):
-    """A plan; what it does not know is a Slot, and is asked before anything is called."""
+    """A plan; what it does not know is a Slot, and is asked before anything is called. `facts` are the ids of those that it was
+    made with."""
 
     plan: Plan
+    facts: tuple[str, ...] = ()
 
 
 class Asks(_Planned, frozen=True, tag="asks"):
@@ -54,7 +57,16 @@ class Impossible(_Planned, frozen=True, tag="impossible"):
     looked_for: tuple[str, ...] = ()
 
 
-Planned: TypeAlias = Ready | Asks | Impossible
+class Proposes(_Planned, frozen=True, tag="remember"):
+    """The person wants something remembered: their `words`, and what these say. Nothing is kept until they say yes to it
+    (`POST /v1/memory` with the words)."""
+
+    words: str
+    fact: Alias | Preset | Setting
+    sentence: str
+
+
+Planned: TypeAlias = Ready | Asks | Impossible | Proposes
 
 
 def chosen(asks: Asks, told: Sequence[Told]) -> Choice | None:

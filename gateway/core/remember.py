@@ -13,7 +13,8 @@ _MEANS = (
     ),
     re.compile(r"(?P<words>.+?)\s+(?:is|are|means)\s+(?P<means>.+)", re.IGNORECASE),
 )
-_AGAIN = re.compile(r"\s(?:is|are|means|mean)\s", re.IGNORECASE)
+# There is more in it than one fact.
+_MORE = re.compile(r"\s(?:is|are|means|mean)\s|[,;:]\s", re.IGNORECASE)
 _SETTINGS: dict[str, SettingName] = {
     "time zone": "zone", "timezone": "zone", "locale": "locale", "language": "locale", "units": "units",
 }  # fmt: skip
@@ -37,10 +38,11 @@ def read_asked(text: str) -> What | None:
 def read_fact(text: str) -> What | None:
     """The fact that a sentence states; None where it states none, or one that cannot be remembered."""
     told = " ".join(text.split()).rstrip(".!")
+    told = re.sub(r"^that\s+", "", told, flags=re.IGNORECASE)
     if len(told) > SAID_CHARACTERS_MAX or "?" in told:
         return None
     for form in _MEANS:
-        if (found := form.fullmatch(told)) is not None and not _AGAIN.search(found["means"]):
+        if (found := form.fullmatch(told)) is not None and not _MORE.search(found["means"]):
             what = _what(_unquoted(found["words"]), _unquoted(found["means"]))
             return what if what is not None and not why_unfit(what) else None
     return None

@@ -36,7 +36,7 @@ class Spoken(Struct, frozen=True):
     """How words were said of which no plan came yet: the time zone and the language, as `planning` takes them."""
 
     zone: str = ""
-    locale: str = "en"
+    locale: str = ""
 
 
 class Run(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.core.fact import ORIGIN
 from gateway.core.plan import Default, Item, Leaf, Literal, Ref, Slot, Step, leaves
 
 
@@ -21,5 +22,7 @@ def _say(leaf: Leaf) -> str:
             return f"{step}{pointer}"
         case Item(pointer=pointer):
             return f"item{pointer}"
+        case Default(value=value, origin=origin) if origin.startswith(ORIGIN):
+            return f"{msgspec.json.encode(value).decode()} ({origin})"
         case Literal(value=value) | Default(value=value):
             return msgspec.json.encode(value).decode()

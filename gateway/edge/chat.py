@@ -170,7 +170,7 @@ class ChatDoor:
         try:
             run = await begin(self._intents, self._gateway.planning, principal, wanted, DOOR, told, asks_yes=True)
         except NotPlanned as error:
-            return Answer(tell_unplanned(error.planned), ChatSources(planned=error.planned))
+            return Answer(tell_unplanned(error), ChatSources(planned=error.planned))
         return Begun(run)
 
     async def _reply(self, principal: Principal, before: Before, words: str) -> Begun:

@@ -12,13 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from gateway.core.account import account
-from gateway.core.planned import Asks, Impossible
+from gateway.core.planned import Impossible
 from gateway.core.prose import cut
 from gateway.core.run import MOVING, Called, Entry, Planned, Question, RunState, Sending, Verified
 from gateway.core.said_plan import say_step
 from gateway.core.tell import Sentence
 from gateway.core.tool import Tool
 from gateway.edge.forms import choices_of, read_words
+from gateway.errors import NotPlanned
 from gateway.runs import Held
 
 RESULT_CHARACTERS_MAX = 4_000
@@ -64,12 +65,11 @@ def read_said(questions: Sequence[Question], words: str) -> dict[str, Any]:
     return {one.key: read_words(one, line) for one, line in zip(questions, lines, strict=True)}
 
 
-def tell_unplanned(planned: Asks | Impossible) -> str:
+def tell_unplanned(error: NotPlanned) -> str:
     """Why nothing was begun."""
-    if isinstance(planned, Asks):
-        return planned.question
-    looked = f"I looked for: {'; '.join(planned.looked_for)}" if planned.looked_for else ""
-    return "\n\n".join(filter(None, (planned.reason, looked)))
+    found = error.planned.looked_for if isinstance(error.planned, Impossible) else ()
+    looked = f"I looked for: {'; '.join(found)}" if found else ""
+    return "\n\n".join(filter(None, (error.detail, looked)))
 
 
 def tell_run(held: Held, entries: Sequence[Entry], tools: Mapping[str, Tool], problem: str = "") -> str:

@@ -43,7 +43,7 @@ class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
     goal: Annotated[str, Meta(max_length=200)] = ""
     known: dict[str, Any] = {}
     zone: str = ""
-    locale: Locale = "en"
+    locale: Locale = ""
     answers: Answers = ()
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.core.fact import LOCALE
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.planned import TOLD_MAX, Asks, Planned, Ready, Told
 from gateway.core.principal import Principal
@@ -16,8 +17,8 @@ from gateway.planning import Planning
 WAIT_S_MAX = 60.0
 
 Words = Annotated[str, Meta(max_length=INTENT_CHARACTERS_MAX)]
-LOCALE = "^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$"
-Locale = Annotated[str, Meta(pattern=LOCALE, max_length=35)]
+# None is what the person had remembered.
+Locale = Annotated[str, Meta(pattern=f"^$|{LOCALE}", max_length=35)]
 
 
 Answers = Annotated[tuple[Told, ...], Meta(max_length=TOLD_MAX)]
@@ -26,9 +27,9 @@ Answers = Annotated[tuple[Told, ...], Meta(max_length=TOLD_MAX)]
 class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     """What is wanted: a typed `plan`; a `recipe` by its name with `arguments` for its parameters; a `goal`, the tool to be called,
     with what is `known` of its arguments and of the things that they name; or the `intent` in words, spoken in a time `zone`
-    (`Europe/Berlin`; UTC where it is not told) and a `locale` (`en-GB`), with the `answers` to what was asked about it before.
-    `preview` makes the reads that it needs, and shows the writes. The answer comes once the run waits for somebody or has ended,
-    or after `wait_s`."""
+    (`Europe/Berlin`) and a `locale` (`en-GB`; where they are not told, those that the person had remembered, else UTC and `en`),
+    with the `answers` to what was asked about it before. `preview` makes the reads that it needs, and shows the writes. The answer
+    comes once the run waits for somebody or has ended, or after `wait_s`."""
 
     plan: Plan | None = None
     recipe: str = ""
@@ -37,7 +38,7 @@ class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     known: dict[str, Any] = {}
     intent: Words = ""
     zone: str = ""
-    locale: Locale = "en"
+    locale: Locale = ""
     answers: Answers = ()
     mode: Mode = "execute"
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0

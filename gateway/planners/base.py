@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from gateway.core.fact import Fact
 from gateway.core.planned import Planned, Told
 from gateway.core.template import Template
 from gateway.core.tool import Effect, Tool
@@ -26,13 +27,15 @@ class Unseen(Exception):
 
 class Wish(Struct, frozen=True):
     """What a person says, when (with the zone in which they speak, and its name where it has one), and in which language and
-    country (`en-GB`; `en` where the country is not known). `told` is what they answered when they were asked about it."""
+    country (`en-GB`; `en` where the country is not known). `told` is what they answered when they were asked about it, and `facts`
+    are those that they had remembered."""
 
     text: str
     now: datetime
     locale: str = "en"
     zone: str = ""
     told: tuple[Told, ...] = ()
+    facts: tuple[Fact, ...] = ()
 
 
 class Sight(Struct, frozen=True, eq=False):

@@ -17,6 +17,7 @@ from gateway.core.plan import INTENT_CHARACTERS_MAX
 from gateway.core.plan_check import PlanProblem, check_plan
 from gateway.core.planned import Asks, Impossible, Planned, Ready
 from gateway.core.question import Clause, read_clauses
+from gateway.core.recall import claimed
 from gateway.core.tool import Tool
 from gateway.planners.base import Sight, Wish
 from gateway.planners.llm_prompt import FUNCTIONS, SUBMIT, system_text, wish_text
@@ -185,7 +186,7 @@ class _Planning:
             case Draft(plan=plan, why=why):
                 problems = await asyncio.to_thread(check_plan, plan, self._offered, self._sight.loose)
                 if not problems:
-                    return Ready(self._because("made this plan", why), plan)
+                    return Ready(self._because("made this plan", why), plan, tuple(sorted(claimed(plan))))
                 self._say((call,), problems[:PROBLEMS_TOLD_MAX])
                 return None
             case _:

@@ -4,14 +4,17 @@ INVARIANT: what documents say stands as JSON between marks that none of it can b
 """
 
 from collections.abc import Iterable
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from gateway.core.fact import Alias, Fact, sentence, value_of
 from gateway.core.option import PAGES, RESERVED
 from gateway.core.plan import STEPS_MAX
 from gateway.core.prose import cut
+from gateway.core.recall import mentions
 from gateway.core.shelf import open_at
 from gateway.core.tool import Tool
 from gateway.planners.base import Wish
@@ -22,6 +25,7 @@ DESCRIPTION_CHARACTERS_MAX = 400
 ANSWER_BYTES_MAX = 2_000
 QUESTION_CHARACTERS_MAX = 500
 CHOICES_MAX = 12
+FACTS_BYTES_MAX = 4_096
 
 _SYSTEM = """\
 You plan. A person says what they want, and you turn it into a plan of calls to tools; a program checks the plan and carries \
@@ -39,6 +43,7 @@ Rules of a plan:
 `answer` schema of that tool.
   - item: in a step with `each`, what stands at a pointer in the current item.
   - slot: what the person has to be asked. Use it for what is required and was neither said nor can be read with a tool.
+  - default: what the person had remembered: a fact of the list of facts, by its `origin`. Use no other.
   - object and list: members and items that come from different places.
 - Where a tool wants an id and the person said a name, read the list first and refer into it.
 - `each` is a ref to a list: the step is carried out for each of its items. `when` carries a step out only where what stands there \
@@ -81,6 +86,15 @@ _SOURCE = {
             "type": "object",
             "properties": {"kind": {"const": "slot"}, "question": {"type": "string"}},
             "required": ["kind", "question"],
+        },
+        {
+            "type": "object",
+            "properties": {
+                "kind": {"const": "default"},
+                "value": {"description": "As the fact has it."},
+                "origin": {"type": "string", "description": "The `origin` of a fact that is listed."},
+            },
+            "required": ["kind", "value", "origin"],
         },
         {
             "type": "object",
@@ -172,12 +186,33 @@ def wish_text(wish: Wish, tools: Iterable[Tool], bytes_max: int) -> tuple[str, i
         if left < 0:
             break
         shown.append(one)
-    listed = b",\n".join(shown).decode().replace("<", "\\u003c")
+    listed = _in_marks(shown)
     when = f"{wish.now:%A} {wish.now.isoformat(timespec='minutes')}"
     said = msgspec.json.encode(wish.text).decode().replace("<", "\\u003c")
+    facts = [msgspec.json.encode(_fact_shown(one)) for one in facts_told(wish)]
+    remembered = f"<facts>\n[{_in_marks(facts)}]\n</facts>\n" if facts else ""
     told = msgspec.json.encode(wish.told).decode().replace("<", "\\u003c")
     answered = f"\nYou asked about it, and the person answered: {told}" if wish.told else ""
-    return f"<tools>\n[{listed}]\n</tools>\nNow: {when}, {wish.locale}\nThe person says: {said}{answered}", len(shown)
+    spoken = f"Now: {when}, {wish.locale}\nThe person says: {said}{answered}"
+    return f"<tools>\n[{listed}]\n</tools>\n{remembered}{spoken}", len(shown)
+
+
+def facts_told(wish: Wish) -> tuple[Fact, ...]:
+    """The facts that a model is told of: the aliases that the wish has the words of, then the others, as many as fit."""
+    named = [one.fact for one in mentions(wish.text, wish.facts)]
+    others = [one for one in wish.facts if not isinstance(one.what, Alias)]
+    kept = {one.id: one for one in (*named, *others)}.values()
+    sizes = accumulate(len(msgspec.json.encode(_fact_shown(one))) for one in kept)
+    return tuple(one for one, size in zip(kept, sizes, strict=True) if size <= FACTS_BYTES_MAX)
+
+
+def _fact_shown(fact: Fact) -> dict[str, Any]:
+    return {"origin": fact.origin, "says": sentence(fact.what), "value": value_of(fact.what)}
+
+
+def _in_marks(told: Iterable[bytes]) -> str:
+    """JSON that can be no mark."""
+    return b",\n".join(told).decode().replace("<", "\\u003c")
 
 
 def _shown(tool: Tool) -> dict[str, Any]:

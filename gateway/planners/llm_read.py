@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, structs
 
 from gateway.core.entities import read_entities
 from gateway.core.entity import Entity
+from gateway.core.fact import ORIGIN, What, gives, value_of
 from gateway.core.labels import is_said
 from gateway.core.plan import (
     MODEL,
@@ -35,7 +36,7 @@ from gateway.core.prose import plain
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
 from gateway.planners.base import Wish
-from gateway.planners.llm_prompt import ASK, CHOICES_MAX, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT
+from gateway.planners.llm_prompt import ASK, CHOICES_MAX, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT, facts_told
 from gateway.planners.wire import ModelCall
 
 DOCUMENT = "the document"
@@ -103,23 +104,33 @@ def read_call(call: ModelCall, wish: Wish, tools: Mapping[str, Tool]) -> Draft |
 
 def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool]) -> Plan:
     entities = read_entities(wish.text, wish.now, wish.locale)
+    facts = {one.origin: one.what for one in facts_told(wish)}
     marked, left = [], iter(range(SOURCES_MAX))
     for step in steps:
         place = place_of(tools[step.tool].input_schema) if step.tool in tools else Place((), {})
-        marking = _Marking(wish.text, entities, place, left)
+        marking = _Marking(wish.text, entities, place, left, facts)
         arguments = {name: marking.source(f"/{escape(name)}", one, NESTING_MAX) for name, one in step.arguments.items()}
         marked.append(structs.replace(step, arguments=arguments, verify=UNSET))
     return Plan(wish.text, tuple(marked))
 
 
 class _Marking:
-    """The arguments of one step; `place` is the schema of all of them, and `left` has one for each value that may be yet."""
+    """The arguments of one step; `place` is the schema of all of them, `left` has one for each value that may be yet, and `facts`
+    are those that the model was told of, by their origins."""
 
-    def __init__(self, text: str, entities: Sequence[Entity], place: Place, left: Iterator[int]) -> None:
+    def __init__(
+        self,
+        text: str,
+        entities: Sequence[Entity],
+        place: Place,
+        left: Iterator[int],
+        facts: Mapping[str, What],
+    ) -> None:
         self._text = text
         self._entities = entities
         self._place = place
         self._left = left
+        self._facts = facts
 
     def source(self, pointer: str, source: Source, levels: int) -> Source:
         if levels == 0:
@@ -133,6 +144,8 @@ class _Marking:
                 return Listed(
                     tuple(self.source(f"{pointer}/{index}", one, levels - 1) for index, one in enumerate(items))
                 )
+            case Default(value=value, origin=origin) if origin.startswith(ORIGIN):
+                return self._remembered(value, origin)
             case Literal(value=value) | Default(value=value):
                 return self._value(pointer, value, levels)
             case Slot(question=question):
@@ -140,6 +153,13 @@ class _Marking:
                 return Slot(plain(question, QUESTION_CHARACTERS_MAX) or "What shall it be?")
             case _:
                 return source
+
+    def _remembered(self, value: Any, origin: str) -> Default:
+        """A fact is referred to by its name; what it says is its own, whatever the model wrote there."""
+        what = self._facts.get(origin)
+        if what is None or next(self._left, None) is None:
+            raise Unreadable(f"there is no fact {origin[:100]} that you were told of")
+        return Default(value if gives(what, value) else value_of(what), origin)
 
     def _value(self, pointer: str, value: Any, levels: int) -> Source:
         match value:

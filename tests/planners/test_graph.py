@@ -35,7 +35,8 @@ class Asking:
     def __init__(self, gateway: Gateway, principal: Principal) -> None:
         self.tools = gateway.discovery.view(principal).tools
         self.gateway, self.principal = gateway, principal
-        self._planning = Planning(gateway.discovery, gateway.calls, GraphPlanner(), gateway.recipes, clock=lambda: NOW)
+        shelves = gateway.recipes, gateway.memory
+        self._planning = Planning(gateway.discovery, gateway.calls, GraphPlanner(), *shelves, clock=lambda: NOW)
 
     async def __call__(self, text: str) -> Planned:
         return await self._planning.plan(self.principal, text, "rest", now=NOW)

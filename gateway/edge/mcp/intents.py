@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.core.account import account
+from gateway.core.fact import LOCALE
 from gateway.core.plan import INTENT_CHARACTERS_MAX
 from gateway.core.principal import Principal
 from gateway.core.prose import cut
@@ -16,7 +17,7 @@ from gateway.edge.forms import QUESTIONS_MAX, form_of, read_form
 from gateway.edge.intents import show_run
 from gateway.edge.jsonrpc import INVALID_PARAMS, Fault
 from gateway.edge.mcp.own import ANYTHING, READ_ONLY, Definition, schema_of, text
-from gateway.edge.wanted import LOCALE, WAIT_S_MAX, IntentBody, begin, read_plan
+from gateway.edge.wanted import WAIT_S_MAX, IntentBody, begin, read_plan
 from gateway.errors import ArgumentsInvalid
 from gateway.intent import Intents
 from gateway.planning import Planning
@@ -46,7 +47,9 @@ FULFIL = Definition(
     schema_of(
         {
             "intent": text("What is wanted, in the person's own words.") | {"maxLength": INTENT_CHARACTERS_MAX},
-            "zone": text("The time zone in which they speak: Europe/Berlin. UTC where it is not told."),
+            "zone": text(
+                "The time zone in which they speak: Europe/Berlin. Where it is not told, the one remembered, or UTC."
+            ),
             "locale": text("The language in which they speak: en-GB.") | {"pattern": LOCALE, "maxLength": 35},
             "plan": {"type": "object", "description": _PLAN},
             "recipe": text(
