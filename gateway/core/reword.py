@@ -1,16 +1,21 @@
 """A wish in other words: what a person calls things, put as they once said that these are called, and a plan of those words put
 back into the person's own. Pure."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
+from gateway.core.english import COMMUNICATING
 from gateway.core.fact import Fact, value_of
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Default, Listed, Literal, Plan, Shape, Source, Span, Step
 from gateway.core.question import read_clauses
-from gateway.core.recall import mentions
+from gateway.core.recall import Mention, mentions
 
 MENTIONS_MAX = 20
+# Behind these stands what is passed on, as it was said.
+_PASSED_ON = re.compile(r":\s|\b(?:saying|says|to\s+say|with\s+the\s+(?:text|message|note|words))\b", re.IGNORECASE)
+_TOLD_THAT = re.compile(r"\bthat\b", re.IGNORECASE)
 
 
 class _Piece(Struct, frozen=True):
@@ -87,7 +92,7 @@ class Reworded(Struct, frozen=True):
 def reword(text: str, facts: Sequence[Fact]) -> Reworded:
     """With no pieces where there are none, where they are too many, or where the wish would be another kind of wish: an alias
     commands nothing."""
-    found, parts, pieces, end, length = mentions(text, facts), list[str](), list[_Piece](), 0, 0
+    found, parts, pieces, end, length = [*_meant(text, facts)], list[str](), list[_Piece](), 0, 0
     for one in found[: MENTIONS_MAX + 1]:
         means = str(value_of(one.fact.what))
         parts += [text[end : one.span.start], means]
@@ -98,6 +103,20 @@ def reword(text: str, facts: Sequence[Fact]) -> Reworded:
     if not 0 < len(pieces) <= MENTIONS_MAX or len(told) > INTENT_CHARACTERS_MAX or _moods(told) != _moods(text):
         return Reworded(text, text)
     return Reworded(text, told, tuple(pieces))
+
+
+def _meant(text: str, facts: Sequence[Fact]) -> Iterator[Mention]:
+    """Those aliases that are not in what is passed on to somebody."""
+    found = mentions(text, facts)
+    passed = [*_passed_on(text)] if found else []
+    return (one for one in found if not any(each.start <= one.span.start < each.end for each in passed))
+
+
+def _passed_on(text: str) -> Iterator[Span]:
+    for one in read_clauses(text):
+        marks = (_PASSED_ON, _TOLD_THAT) if one.mood.verb in COMMUNICATING else (_PASSED_ON,)
+        found = [mark.search(text, one.span.start, one.span.end) for mark in marks]
+        yield from (Span(each.end(), one.span.end) for each in found if each is not None and each.end() < one.span.end)
 
 
 def _moods(text: str) -> list[tuple[str, str]]:
