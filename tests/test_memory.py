@@ -12,7 +12,7 @@ from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.principal import OPERATOR
 from gateway.demo.household import NAMES, Household, open_household
 from gateway.demo.run import SECRET_NAME, offer
-from gateway.settings import MemorySettings
+from gateway.settings import IntentSettings, MemorySettings
 from gateway.stores.base import AuditFilter
 from tests.conftest import Door, open_door
 from tests.edge.test_mcp_clients import served
@@ -34,7 +34,8 @@ async def household(anyio_backend: str) -> AsyncIterator[Household]:
 
 @pytest.fixture
 async def door(household: Household, tmp_path: Path) -> AsyncIterator[Door]:
-    async with open_door(tmp_path / "data", secrets={SECRET_NAME: SECRET}) as one:
+    free = IntentSettings(words_need_yes=False)
+    async with open_door(tmp_path / "data", secrets={SECRET_NAME: SECRET}, intents=free) as one:
         for name in NAMES:
             await one.gateway.ingestion.add(OPERATOR, offer(name, household.urls[name]))
         yield one
