@@ -4,8 +4,10 @@ An answer is the sentences of its account: what was asked, answered, and what be
 """
 
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -26,6 +28,7 @@ from gateway.settings import ApprovalSettings, MemoryStore, Secrets, Settings
 
 ROUNDS_MAX = 10
 WAIT_S = 20.0
+ZONE = "Europe/Berlin"
 
 
 @asynccontextmanager
@@ -39,20 +42,35 @@ async def graph_runner(house: House) -> AsyncIterator[Runner]:
             policy_packs=POLICY_PACKS,
             approvals=ApprovalSettings(),
         )
-        async with open_gateway(settings, Secrets(SECRETS)) as gateway:
+        clock = _Clock()
+        async with open_gateway(settings, Secrets(SECRETS), clock=clock) as gateway:
             for name, told in house.manifests().items():
                 manifest = msgspec.convert(told, Manifest)
                 await gateway.ingestion.add(OPERATOR, Offered(manifest, folder=CONNECTORS / name))
 
             async def run(task: Task) -> Happened:
+                clock.set(task.now)
                 principal = structs.replace(task.principal, method="local")
                 return await _run(gateway, structs.replace(task, principal=principal))
 
             yield run
 
 
+class _Clock:
+    """Goes on from when a case begins."""
+
+    def __init__(self) -> None:
+        self.set(datetime.now(UTC))
+
+    def set(self, now: datetime) -> None:
+        self._now, self._since = now.astimezone(UTC), time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self._now + timedelta(seconds=time.monotonic() - self._since)
+
+
 async def _run(gateway: Gateway, task: Task) -> Happened:
-    planned = await gateway.planning.plan(task.principal, task.text, "benchmark", now=task.now)
+    planned = await gateway.planning.plan(task.principal, task.text, "benchmark", zone=ZONE, now=task.now)
     match planned:
         case Impossible(reason=reason):
             return Happened("failed", reason)
