@@ -160,7 +160,7 @@ class Runs:
     async def _replay(self, run: Run) -> Held:
         entries = await self._store.journal(run.id, 0, JOURNAL_MAX)
         known = (one for one in entries if one.sequence <= run.sequence)
-        return Held(run, replay(run.plan, known, self._settings.budget), Course(run.id, run.plan))
+        return Held(run, replay(run.plan, known, self._settings.budget), Course(run))
 
     async def write(self, held: Held, event: Event, principal: Principal | None = None) -> None:
         """One event more; from then on for this principal, where one is named. Raises Overtaken."""

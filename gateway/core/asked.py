@@ -22,7 +22,8 @@ _WHETHER = named(
     "is are was were am isn't aren't wasn't does do did has have had doesn't don't didn't hasn't haven't should will would can"
     " could whether if"
 )
-_TIMES = STARTS | ENDS | DAYS | named("created updated received sent birthday published")
+_PREPOSITIONS = named("from to on at by before after until till since")
+_TIMES = (STARTS | ENDS | DAYS | named("created updated received sent birthday published")) - _PREPOSITIONS
 _LENGTHS = named("minutes minute duration seconds length hours time")
 # Which fields things are compared by, and which end of them is meant.
 SUPERLATIVES: Mapping[str, tuple[frozenset[str], Order]] = {
@@ -48,11 +49,12 @@ _MOST: Mapping[str, tuple[frozenset[str], Order]] = {
     "most recent": (_TIMES, "greatest"),
     "most recently": (_TIMES, "greatest"),
 }
+_TEXTS = named("body text content message")
 # What is asked of a thing by the word that the question begins with.
 HINTS: Mapping[str, frozenset[str]] = {
     "when": _TIMES,
     "where": PLACES,
-    "who": named("from sender author organizer organiser owner attendees assignee host by to"),
+    "who": named("from sender author organizer organiser owner attendees assignee host"),
     "whom": named("to recipients attendees"),
     "how long": _LENGTHS,
     "how much": AMOUNTS,
@@ -64,12 +66,17 @@ HINTS: Mapping[str, frozenset[str]] = {
     "how full": named("percent battery level"),
     "how old": named("age birthday born"),
     "what time": named("start time due departure date"),
+    "until when": ENDS,
+    "how far": named("percent open distance"),
+    **dict.fromkeys(("say", "says", "write", "wrote", "written", "read", "summarise", "summarize"), _TEXTS),
+    **dict.fromkeys(("need", "needs", "needed"), named("ingredients materials requirements items")),
 }
 _LEAD = re.compile(
     r"^(?:(?:please|hey|hi|ok|okay|and|so|now|then)\b,?\s*)*"
     r"(?:(?:can|could|would|will)\s+you\s+(?:please\s+)?)?"
     r"(?:(?:tell|show|give)\s+(?:me|us)\s+|let\s+(?:me|us)\s+know\s+|list\s+|show\s+|find\s+|read\s+|i\s+want\s+to\s+know\s+)?"
-    r"(?:(?:what|who|where|when)(?:['’]s|['’]re|\s+is|\s+are|\s+was|\s+were|\s+will\s+be)\s+|(?:what|which)\s+(?=\w))?",
+    r"(?:(?:what|who|where|when)(?:['’]s|['’]re|\s+is|\s+are|\s+was|\s+were|\s+will\s+be)\s+"
+    r"(?=(?:the|my|our|your|his|her|their|an?|next|on|in|for)\b|(?-i:[A-Z]))|(?:what|which)\s+(?=\w))?",
     re.IGNORECASE,
 )
 _TURNED = {
@@ -108,7 +115,10 @@ def read_asked(clause: str) -> Asked:
 def topic(clause: str) -> str:
     """What it is about, as an answer calls it: `my next meeting` is `Your next meeting`."""
     rest = _LEAD.sub("", clause.strip(), count=1).strip(" ?.!")
-    return _capital(turned(rest or clause.strip(" ?.!")))
+    first = rest.partition(" ")[0].lower()
+    if not rest or first.partition("'")[0] in _WHETHER | {"what", "how", "is", "who", "where", "when", "until"}:
+        return f"“{clause.strip()[:SAID_CHARACTERS_MAX]}”"
+    return _capital(turned(rest))
 
 
 def turned(words: str) -> str:

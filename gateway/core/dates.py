@@ -59,6 +59,8 @@ _DATES: tuple[tuple[str, str], ...] = (
         r"\b(?:the\s+)?(?P<near>day\s+after\s+tomorrow|day\s+before\s+yesterday|today|tonight|tomorrow|yesterday)\b",
     ),
     ("near_part", r"\b(?P<this>this)\s+(?P<part>morning|afternoon|evening)\b"),
+    ("of_week", rf"\b(?P<day>{_DAY})\s+(?:of\s+)?(?P<which>next|this)\s+week\b"),
+    ("week_of", rf"\b(?P<which>next|this)\s+week(?:\s+on)?\s+(?P<day>{_DAY})\b"),
     ("weekday", rf"\b(?:(?P<which>next|this|last|coming)\s+)?(?P<day>{_DAY})\b(?!s)"),
     ("short", rf"\b(?P<which>next|this|last|on|by|until)\s+(?P<day>{_SHORT_DAY})"),
     ("ahead", rf"\b(?:in\s+(?P<ahead>{_SPAN})|(?P<from>{_SPAN})\s+from\s+now|(?P<ago>{_SPAN})\s+ago)\b"),
@@ -165,6 +167,10 @@ def _day(kind: str, one: re.Match[str], now: datetime, locale: str) -> Reading |
             return "date", (today + timedelta(days=by),), "evening" if near == "tonight" else ""
         case "near_part":
             return "date", (today,), told["part"]
+        case "of_week" | "week_of":
+            weekday = _DAYS.index(told["day"])
+            by = 7 if told["which"] == "next" else 0
+            return "date", (today + timedelta(days=weekday - today.weekday() + by),), ""
         case "weekday" | "short":
             return _weekday(told.get("which", ""), told["day"], today)
         case "ahead":

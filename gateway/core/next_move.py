@@ -10,6 +10,7 @@ from gateway.core.constraint import read_constraints, within
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
 from gateway.core.idempotency import key_argument, key_of
 from gateway.core.look import Look, declared_look
+from gateway.core.pick import pick
 from gateway.core.plan import (
     ITEMS_MAX,
     Budget,
@@ -17,7 +18,7 @@ from gateway.core.plan import (
     Item,
     Leaf,
     Literal,
-    Plan,
+    Pick,
     Ref,
     Slot,
     Step,
@@ -37,6 +38,7 @@ from gateway.core.run import (
     Way,
     settle_key,
 )
+from gateway.core.spoken import in_zone
 from gateway.core.tool import Tool
 
 SENDS_MAX = 3
@@ -103,7 +105,7 @@ class _Instead(Exception):
 
 def next_move(run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> Move:
     """`tools` are those that the caller may call; `bound` is how far a budget can be raised."""
-    return Course(run.id, run.plan).next(progress, tools, bound)
+    return Course(run).next(progress, tools, bound)
 
 
 class _Left(Exception):
@@ -116,8 +118,10 @@ class Course:
 
     INVARIANT: it gives what a new one would; a new one is made where the journal was read again, or the plan is another."""
 
-    def __init__(self, run_id: str, plan: Plan) -> None:
-        self._run_id = run_id
+    def __init__(self, run: Run) -> None:
+        plan = run.plan
+        self._run_id = run.id
+        self._began = in_zone(run.created_at, plan.zone)
         self._order = in_order(plan)
         self.steps = {step.name: step for step in plan.steps}
         self._at = 0
@@ -267,6 +271,8 @@ class Course:
                 return self._found(step, place, leaf, self._answer(name), f"what {name} answered")
             case Item():
                 return self._found(step, place, leaf, self._items(step)[index], "the item")
+            case Pick():
+                return self._picked(step, place, leaf)
 
     def _found(self, step: Step, place: str, leaf: Ref | Item, root: Any, whose: str) -> object:
         key = f"{step.name}{place}"
@@ -284,6 +290,17 @@ class Course:
             raise _Instead(Ask((Question(key, question, {"enum": choices}),))) from error
         except NotFoundThere as error:
             raise _failed(step, f"{whose} has nothing at {leaf.pointer!r}") from error
+
+    def _picked(self, step: Step, place: str, leaf: Pick) -> object:
+        """What stands in the item that is meant; what needs it is left out where there is none."""
+        try:
+            items = value_at(self._answer(leaf.step), leaf.items)
+            one = pick(items, leaf, self._began) if isinstance(items, list) else None
+        except LookupError:
+            one = None
+        if one is None:
+            raise _Left(f"{leaf.step} gave none that is meant")
+        return self._found(step, place, Ref(leaf.step, leaf.pointer, leaf.as_text), one, "the one that is meant")
 
     def _answer(self, name: str) -> Any:
         """What a step answered, of one with `each` all its answers."""

@@ -62,6 +62,27 @@ class Item(_Part, frozen=True, tag_field="kind", tag="item"):
     as_text: bool = False
 
 
+class Fits(_Part, frozen=True):
+    """What stands at a place in an item `fits`, in the JSON Schema of grants."""
+
+    pointer: Pointer
+    fits: dict[str, Any]
+
+
+class Pick(_Part, frozen=True, tag_field="kind", tag="pick"):
+    """What stands at `pointer` in one item of a list that a step answered: of those that fit `where`, the one whose `by` is the
+    `least`, the `greatest`, or the `next`, which is the least that is not before the run began; without `by` the first.
+    `as_text` as of a Ref."""
+
+    step: StepName
+    items: Pointer = ""
+    pointer: Pointer = ""
+    where: tuple[Fits, ...] = ()
+    by: Pointer | None = None
+    order: OneOf["least", "greatest", "next"] = "least"
+    as_text: bool = False
+
+
 class Slot(_Part, frozen=True, tag_field="kind", tag="slot"):
     """What has to be asked. Without a `schema` the answer has to fit that of the argument."""
 
@@ -89,8 +110,8 @@ class Listed(_Part, frozen=True, tag_field="kind", tag="list"):
     items: tuple["Source", ...]
 
 
-Leaf: TypeAlias = Literal | Ref | Item | Slot | Default
-Source: TypeAlias = Literal | Ref | Item | Slot | Default | Shape | Listed
+Leaf: TypeAlias = Literal | Ref | Item | Pick | Slot | Default
+Source: TypeAlias = Literal | Ref | Item | Pick | Slot | Default | Shape | Listed
 
 
 class When(_Part, frozen=True):
@@ -126,25 +147,6 @@ class Step(_Part, frozen=True):
     def told_verify(self) -> Verify | None:
         """What the plan itself says of verifying."""
         return self.verify if isinstance(self.verify, Verify) else None
-
-
-class Fits(_Part, frozen=True):
-    """What stands at a place in an item `fits`, in the JSON Schema of grants."""
-
-    pointer: Pointer
-    fits: dict[str, Any]
-
-
-class Pick(_Part, frozen=True, tag_field="kind", tag="pick"):
-    """What stands at `pointer` in one item of a list that a step answered: of those that fit `where`, the one whose `by` is the
-    `least`, the `greatest`, or the `next`, which is the least that is not before the run began; without `by` the first."""
-
-    step: StepName
-    items: Pointer = ""
-    pointer: Pointer = ""
-    where: tuple[Fits, ...] = ()
-    by: Pointer | None = None
-    order: OneOf["least", "greatest", "next"] = "least"
 
 
 class Holds(_Part, frozen=True, tag_field="kind", tag="holds"):
@@ -247,8 +249,8 @@ def needed_by(step: Step) -> frozenset[str]:
     own += [step.each] if step.each is not None else []
     own += [step.when.value] if step.when is not None else []
     later = [source for _, source in (*leaves(verify.arguments), *leaves(verify.shows))] if verify else []
-    named = {source.step for source in own if isinstance(source, Ref)}
-    return frozenset(named | {source.step for source in later if isinstance(source, Ref) and source.step != step.name})
+    named = {source.step for source in own if isinstance(source, Ref | Pick)}
+    return frozenset(named | {one.step for one in later if isinstance(one, Ref | Pick) and one.step != step.name})
 
 
 def leaves(sources: Mapping[str, Source]) -> Iterator[tuple[str, Leaf]]:

@@ -22,6 +22,7 @@ from gateway.core.plan import (
     Item,
     Leaf,
     Literal,
+    Pick,
     Plan,
     Ref,
     Slot,
@@ -36,7 +37,7 @@ from gateway.core.plan import (
     nesting,
 )
 from gateway.core.reach import ALL, NUMBERS, Kinds, Place, misfit, place_of
-from gateway.core.tell_check import answer_problems, read_from, shape_problems
+from gateway.core.tell_check import answer_problems, find_picked, read_from, shape_problems
 from gateway.core.tool import Tool
 
 PLAN_PROBLEMS_MAX = 50
@@ -154,6 +155,8 @@ class _Checking:
         for place, leaf in leaves(verify.shows):
             if isinstance(leaf, Slot):
                 yield place, "what has to be asked cannot be looked for; put it among the arguments of the step"
+            elif isinstance(leaf, Pick):
+                yield from ((place, one) for one in find_picked(leaf, self._referred)[1])
             elif isinstance(leaf, Ref | Item):
                 yield from ((place, one) for one in self._found(leaf, step, items, is_verify=True)[1])
 
@@ -180,6 +183,9 @@ class _Checking:
                 return _unaskable(schema, asked) if schema is not None else ()
             case Ref() | Item():
                 found, told = self._found(leaf, step, items, is_verify=is_verify)
+                return told or _unfitting(leaf, found, asked)
+            case Pick():
+                found, told = find_picked(leaf, self._referred)
                 return told or _unfitting(leaf, found, asked)
 
     def _found(
@@ -249,7 +255,7 @@ def _options(tool: Tool, sources: Mapping[str, Source]) -> Iterator[tuple[str, s
 
 def _misfits(tool: Tool, validator: Validator, sources: Mapping[str, Source]) -> tuple[ArgumentProblem, ...]:
     """What is wrong with the arguments, whatever will stand where there is no value yet."""
-    open_at = [place for place, leaf in leaves(sources) if isinstance(leaf, Ref | Item | Slot)]
+    open_at = [place for place, leaf in leaves(sources) if isinstance(leaf, Ref | Item | Pick | Slot)]
     around = {place[:end] for place in open_at for end in range(len(place)) if place[end] == "/"}
     key = key_argument(tool)
 
@@ -270,7 +276,7 @@ def _value_of(place: str, leaf: Leaf) -> object:
     return leaf.value if isinstance(leaf, Literal | Default) else None
 
 
-def _unfitting(leaf: Ref | Item, found: Place, asked: Place) -> tuple[str, ...]:
+def _unfitting(leaf: Ref | Item | Pick, found: Place, asked: Place) -> tuple[str, ...]:
     """Why what will come does not fit, by its type. What may be null may be something else, and is looked at when it comes."""
     if leaf.as_text and found.kinds != ALL and found.kinds & NUMBERS:
         found = Place(({"type": sorted(found.kinds - NUMBERS | {"string"})},), {})

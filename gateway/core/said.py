@@ -16,11 +16,12 @@ DEEDS = (ACTS - ALSO_THINGS - MOSTLY_OTHER) | {"turn", "set", "switch"}
 
 
 class Said(Struct, frozen=True):
-    """The clause of a text, and the entities within it."""
+    """The clause of a text, and the entities within it. `aside` are the stems of words that name nothing in it."""
 
     text: str
     clause: Clause
     entities: tuple[Entity, ...]
+    aside: frozenset[str] = frozenset()
 
     @property
     def span(self) -> Span:
@@ -44,7 +45,8 @@ class Said(Struct, frozen=True):
 
     def content(self, used: Sequence[Span] = ()) -> dict[str, str]:
         """The words that have to be explained, by their stems."""
-        return content(self.text, self.span, tuple(used))
+        told = content(self.text, self.span, tuple(used))
+        return {each: word for each, word in told.items() if each not in self.aside} if self.aside else told
 
     def words(self, used: Sequence[Span] = ()) -> frozenset[str]:
         """Their stems, but for the verb of a command, and for what a question asks whether it was done."""

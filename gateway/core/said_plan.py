@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.core.fact import ORIGIN
-from gateway.core.plan import Default, Item, Leaf, Literal, Ref, Slot, Step, leaves
+from gateway.core.plan import Default, Item, Leaf, Literal, Pick, Ref, Slot, Step, leaves
 
 
 def say_step(step: Step) -> str:
@@ -20,6 +20,8 @@ def _say(leaf: Leaf) -> str:
             return "?"
         case Ref(step=step, pointer=pointer):
             return f"{step}{pointer}"
+        case Pick(step=step, items=items, pointer=pointer):
+            return f"{step}{items}, one's {pointer[1:]}"
         case Item(pointer=pointer):
             return f"item{pointer}"
         case Default(value=value, origin=origin) if origin.startswith(ORIGIN):

@@ -1,17 +1,16 @@
 """What a person asked, answered by what a run has read: a function of its plan and its journal. Asks nobody anything."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from gateway.core.constraint import read_constraints, within
 from gateway.core.found import value_at
 from gateway.core.noun import split
 from gateway.core.paging import MEANINGS
-from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Pick, Ref, Tells
+from gateway.core.pick import fits_schema, fitting, pick
+from gateway.core.plan import Answer, Counts, Holds, Lists, Pick, Ref, Tells
 from gateway.core.prose import cut
 from gateway.core.run import Progress, Run, Standing, by_step
 from gateway.core.spoken import in_zone, say_thing, say_things, say_value
@@ -73,6 +72,8 @@ class _Telling:
         match answer:
             case Holds(value=source, fits=fits, yes=yes, no=no):
                 return yes if fits_schema(fits, self._value(source)) else no
+            case Tells(value=Pick() as source, says=says) if self._picked(source) is None:
+                return f"{says}: there is none."
             case Tells(value=source, says=says, shows=shows):
                 value = self._value(source)
                 told = say_thing(value, shows, self._zone) if shows else say_value(value, source.pointer, self._zone)
@@ -87,11 +88,14 @@ class _Telling:
     def _value(self, source: Ref | Pick) -> Any:
         if isinstance(source, Ref):
             return self._found(self._answer(source.step), source.pointer)
-        items = self._list(Ref(source.step, source.items))
-        one = pick(items, source, in_zone(self._run.created_at, self._zone))
+        one = self._picked(source)
         if one is None:
             raise _Unread("there is none")
         return self._found(one, source.pointer)
+
+    def _picked(self, source: Pick) -> Any:
+        items = self._list(Ref(source.step, source.items))
+        return pick(items, source, in_zone(self._run.created_at, self._zone))
 
     def _list(self, source: Ref) -> list[Any]:
         found = self._found(self._answer(source.step), source.pointer)
@@ -132,69 +136,3 @@ def has_more(answer: Any, items: Sequence[Any]) -> bool:
         if is_next or is_larger or (meaning == "more" and value is True):
             return True
     return False
-
-
-def fitting(items: Sequence[Any], where: Sequence[Fits]) -> list[Any]:
-    """The items in which all of it holds; what is not there fits nothing."""
-    return [one for one in items if all(_fits(one, each) for each in where)]
-
-
-def pick(items: Sequence[Any], told: Pick, now: datetime) -> Any:
-    """The item that is meant, None where there is none. What is not there, or cannot be compared, is passed over."""
-    kept = fitting(items, told.where)
-    if told.by is None:
-        return kept[0] if kept else None
-    ranked = [(key, one) for one in kept if (key := _key(one, told.by, now)) is not None]
-    if told.order == "next":
-        ranked = [pair for pair in ranked if pair[0][0] == "time" and pair[0][1] >= now.timestamp()]
-    if len({key[0] for key, _ in ranked}) != 1:
-        return None
-    chosen = max if told.order == "greatest" else min
-    return chosen(ranked, key=lambda pair: pair[0])[1]
-
-
-def fits_schema(fits: dict[str, Any], value: Any) -> bool:
-    """Whether a value fits a JSON Schema of grants, which a checked plan has alone."""
-    constraints = read_constraints({"properties": {"value": fits}, "required": ["value"]})
-    return within(constraints, {"value": value})
-
-
-def _fits(item: Any, one: Fits) -> bool:
-    try:
-        return fits_schema(one.fits, value_at(item, one.pointer))
-    except LookupError:
-        return False
-
-
-def _key(item: Any, pointer: str, now: datetime) -> tuple[str, Any] | None:
-    """What an item is compared by: numbers, times, else texts. A time without an offset is one of the zone of `now`."""
-    try:
-        value = value_at(item, pointer)
-    except LookupError:
-        return None
-    match value:
-        case bool():
-            return None
-        case int() | float():
-            return "number", float(value)
-        case str():
-            return _moment(value, now) or _number(value) or ("text", value)
-        case _:
-            return None
-
-
-def _number(text: str) -> tuple[str, Any] | None:
-    try:
-        return ("number", float(text)) if len(text) <= 30 else None
-    except ValueError:
-        return None
-
-
-def _moment(text: str, now: datetime) -> tuple[str, Any] | None:
-    try:
-        found = datetime.fromisoformat(text) if text[:4].isdigit() and "-" in text else None
-    except ValueError:
-        return None
-    if found is None:
-        return None
-    return "time", (found if found.tzinfo is not None else found.replace(tzinfo=now.tzinfo)).timestamp()

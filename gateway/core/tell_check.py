@@ -37,6 +37,13 @@ def answer_problems(answer: Answer, find: Found) -> Iterator[str]:
             yield from _list(items, shows, where, find)
 
 
+def find_picked(value: Pick, find: Found) -> tuple[Place, tuple[str, ...]]:
+    """Where a pick leads, and why it leads nowhere."""
+    problems = tuple(_one(value, (), find))
+    found, _ = find(Ref(value.step, value.items))
+    return (found if _is_anything(found) else found.at(f"/-{value.pointer}")), problems
+
+
 def read_from(answer: Answer) -> str:
     """The name of the step that it is read from."""
     return answer.items.step if isinstance(answer, Counts | Lists) else answer.value.step

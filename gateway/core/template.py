@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from gateway.core.plan import Item, Leaf, Listed, Pointer, Ref, Shape, Source, Step, StepName
+from gateway.core.plan import Item, Leaf, Listed, Pick, Pointer, Ref, Shape, Source, Step, StepName
 
 TEMPLATES_MAX = 50
 SENTENCES_MAX = 20
@@ -96,7 +96,7 @@ def _step(step: Step, each: Ref | None, prefix: str, name: str, thing: Mapping[s
     def told(leaf: Leaf) -> Source:
         if isinstance(leaf, Item) and leaf.pointer in thing:
             return thing[leaf.pointer]
-        return structs.replace(leaf, step=f"{prefix}-{leaf.step}") if isinstance(leaf, Ref) else leaf
+        return structs.replace(leaf, step=f"{prefix}-{leaf.step}") if isinstance(leaf, Ref | Pick) else leaf
 
     return structs.replace(
         step,

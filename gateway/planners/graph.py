@@ -43,6 +43,7 @@ from gateway.core.said import Said, blanked, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.planners.base import Sight, Wish
 from gateway.planners.limited import limits_of
+from gateway.planners.reading import Last, Read, Reading
 from gateway.planners.replying import Replying
 from gateway.planners.templates import Templated, Templates
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of
@@ -84,11 +85,17 @@ class GraphPlanner:
         steps: list[Step] = []
         answers: list[Answer] = []
         because: list[str] = []
+        last: Last | None = None
         clauses = read_clauses(text)
         if clauses and words_of(text[clauses[-1].span.end :].strip(".!?; \n")):
             return Impossible((), f"These are more than {CLAUSES_MAX} wishes; say fewer at a time.")
         for number, clause in enumerate(clauses, 1):
-            planned = await _planned(said_of(text, clause, entities), wish, sight, looking, f"s{number}")
+            said, name = said_of(text, clause, entities), f"s{number}"
+            if (read := await _read(said, sight, looking, name, last)) is not None:
+                planned: _Steps | Asks | Impossible = _Steps(read.steps, read.because, read.answers)
+                last = read.last
+            else:
+                planned = await _planned(said, wish, sight, looking, name)
             if not isinstance(planned, _Steps):
                 return structs.replace(planned, because=(*because, *planned.because))
             steps += planned.steps
@@ -111,6 +118,13 @@ class _Steps(Struct, frozen=True):
     steps: tuple[Step, ...]
     because: tuple[str, ...]
     answers: tuple[Answer, ...] = ()
+
+
+async def _read(said: Said, sight: Sight, looking: Looking, name: str, last: Last | None) -> Read | None:
+    """One wish to be told something; None where it is none, or no tool is sure to tell it."""
+    is_read = said.clause.mood.kind in ("question", "neither")
+    is_again = any(one.kind == "recurrence" for one in said.entities)
+    return await Reading(said, sight, looking, name, last).plan() if is_read and not is_again else None
 
 
 async def _planned(said: Said, wish: Wish, sight: Sight, looking: Looking, name: str) -> _Steps | Asks | Impossible:
@@ -256,7 +270,7 @@ class _Planning:
                     asked=(*filled.asked, named.name),
                 )
         left = self._left_over(tool, filled, resolved)
-        if left and (self._said.writes or resolved.unknown):
+        if left:
             return _Try(tool, score - 0.3, problem=left)
         if self._said.writes and _changes_nothing(tool, wanted, filled):
             return _Try(
@@ -400,7 +414,8 @@ def _barred(text: str, entities: Sequence[Entity]) -> Impossible | None:
         limits = read_limits(text, clause.span, clause.mood.verb, said_of(text, clause, entities).entities)
         plain = _without(told, text, clause, entities, limits)
         words = [one.text for one in words_of(_before_content(plain))]
-        if clause.mood.kind != "command" and not (words and words[0] in {"if", "unless", "whenever", "until"}):
+        is_conditional = bool(words) and words[0] in {"if", "unless", "whenever", "until"} and words[1:2] != ["when"]
+        if clause.mood.kind != "command" and not is_conditional:
             continue
         if found := next((word for word in words if word in CONDITIONS), ""):
             return Impossible((), f"“{told}” depends on something (“{found}”), and I plan nothing that does.")

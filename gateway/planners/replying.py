@@ -1,7 +1,8 @@
 """What a question is answered with: which place of what a tool answers, which items of its list, and in which words. A list is
 read where things in it are named, as `things` does. Reads, writes nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -12,16 +13,16 @@ from gateway.core.asked import Asked, read_asked, said_so, topic
 from gateway.core.english import words_of
 from gateway.core.entities import stem, stems_of
 from gateway.core.listing import Listing
-from gateway.core.match import ALL, is_plural, match_things, read_things
+from gateway.core.match import ALL, Match, Thing, is_plural, match_things, read_things
 from gateway.core.noun import named, split
 from gateway.core.option import PAGES
-from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Literal, Pick, Ref, Step, Tells
+from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Literal, Pick, Ref, Span, Step, Tells
 from gateway.core.pointer import escape, tokens
 from gateway.core.reach import Place, place_of
 from gateway.core.said import Said, is_used
 from gateway.core.tool import Tool
 from gateway.planners.base import Sight, Unseen
-from gateway.planners.things import Looking, spans_of
+from gateway.planners.things import TIMELY, Looking, spans_of
 
 PAGES_READ = 20
 FIELDS_MAX = 60
@@ -30,6 +31,7 @@ TIED_MAX = 3
 SHOWN_MAX = 4
 _IDS = named("id ids uuid sku slug guid")
 _NAMES = named("name title label summary subject headline")
+_COLOURS = named("colour color")
 _STARTS = ("start", "starts", "begin", "date", "due", "at", "time", "when", "day")
 # What is so of a thing, and what is so where that is not.
 _OPPOSITE = {
@@ -51,16 +53,45 @@ class Field(Struct, frozen=True):
         return self.place.plain
 
     @property
+    def items(self) -> dict[str, Any]:
+        """What its schema says of its items, where it is a list."""
+        return self.place.at("/-").plain if "array" in self.place.kinds else {}
+
+    @property
+    def opposites(self) -> frozenset[str]:
+        """The stems of what is so where that which it says is not."""
+        return frozenset(stem(word) for word, turned in _OPPOSITE.items() if turned in self.words)
+
+    @property
     def described(self) -> frozenset[str]:
         return stems_of(str(self.schema.get("description", ""))[:300])
 
 
-class _Of(Struct, frozen=True):
+class Answered(Struct, frozen=True):
     """What a tool answers, as a question looks at it: the list at `items`, None where it is one thing; its fields."""
 
     items: str | None
     fields: tuple[Field, ...]
     root: tuple[Field, ...]
+
+    @property
+    def day(self) -> Field | None:
+        """The field that says when a thing is."""
+        return _day_field(self.fields)
+
+
+class Named(Struct, frozen=True):
+    """That an item is one of those which words name, and the stems of these words."""
+
+    where: tuple[Fits, ...] = ()
+    by: frozenset[str] = frozenset()
+
+
+class Source(Struct, frozen=True):
+    """The one item that an answer is about, and the fields of such."""
+
+    source: Pick
+    fields: tuple[Field, ...]
 
 
 class Replying:
@@ -71,37 +102,53 @@ class Replying:
         self._sight = sight
         self._looking = looking
         self._asked = read_asked(said.told)
+        self._is_sure = True
+        self._naming: frozenset[str] = frozenset()
+
+    def says_whether(self, tool: Tool) -> bool:
+        """Whether a field of what the tool answers says if it is so."""
+        of = answered_by(place_of(tool.output_schema), self._stems())
+        return self._asked.kind == "whether" and self._state(of.fields, tool) is not None
 
     async def reply(self, steps: tuple[Step, ...], tool: Tool) -> tuple[tuple[Step, ...], tuple[Answer, ...]]:
         """The steps as they have to be for the answers, and these: of each step that calls the tool."""
         kept: list[Step] = []
         answers: list[Answer] = []
         for step in steps:
-            told: tuple[Step, tuple[Answer, ...]] = (step, ())
             if step.tool == tool.name:
-                told = await self._replies(tool, step)
-            kept.append(told[0])
-            answers += told[1]
+                of = answered_by(place_of(tool.output_schema), self._stems())
+                named_ones = await self.named(tool, step, of, self._stems(self._used(step)) - self._asked.aside)
+                step, told, _ = await self.answers(tool, step, named_ones)
+                answers += told
+            kept.append(step)
         return tuple(kept), tuple(answers)
 
-    async def _replies(self, tool: Tool, step: Step) -> tuple[Step, tuple[Answer, ...]]:
-        """The step as it has to be for them, and the answers; none where its document tells nothing of what it answers."""
+    async def answers(
+        self, tool: Tool, step: Step, named_ones: Named, *, is_ordered: bool = True, is_sure: bool = True
+    ) -> tuple[Step, tuple[Answer, ...], Source | None]:
+        """The step as it has to be for them, the answers, none where its document tells nothing of what it answers, and what they
+        are about. `named_ones` are the items that are named; `is_ordered` not where `the first` is of another list;
+        what is not `is_sure` is told with its name."""
+        self._is_sure, self._naming, where = is_sure, named_ones.by, named_ones.where
         place = place_of(tool.output_schema)
         if not place.schemas or step.each is not None:
-            return step, ()
-        of = _of(place, self._stems())
+            return step, (), None
+        of = answered_by(place, self._stems())
         if of.items is None:
-            return step, (self._of_thing(step, tool, of.fields),)
-        if self._asked.kind == "count" and (total := self._total(of, tool, step)):
-            return step, (Tells(Ref(step.name, total.pointer), self._topic()),)
+            return step, (self._of_thing(step, tool, of.fields),), None
+        if self._asked.kind == "count" and not where and (total := self._total(of, tool, step)):
+            return step, (Tells(Ref(step.name, total.pointer), self._topic()),), None
         if (field := self._of_every(of, tool)) is not None:
             # Those that are not so have to come too.
             kept = {name: one for name, one in step.arguments.items() if split(name) != field.words}
             step = structs.replace(step, arguments=kept)
         if PAGES in tool.options and PAGES not in step.arguments:
             step = structs.replace(step, arguments={**step.arguments, PAGES: Literal(PAGES_READ)})
-        where = (*await self._named(tool, step, of), *self._on_days(step, of))
-        return step, (self._of_list(step, tool, of, where),)
+        where = (*where, *self.on_days(step, of))
+        answer = self._of_list(step, tool, of, where, is_ordered=is_ordered)
+        value = answer.value if isinstance(answer, Holds | Tells) else None
+        chosen = value if isinstance(value, Pick) else Pick(step.name, of.items, "", where)
+        return step, (answer,), Source(structs.replace(chosen, pointer=""), of.fields)
 
     # Of one thing.
 
@@ -109,7 +156,7 @@ class Replying:
         if self._asked.kind == "whether" and (state := self._state(fields, tool)) is not None:
             field, fits, words = state
             return self._holds(Ref(step.name, field.pointer), fits, words)
-        return self._tells(Ref(step.name), "", self._meant(fields, tool))
+        return self._tells(Ref(step.name), self._meant(fields, tool), fields)
 
     def _holds(self, value: Ref | Pick, fits: dict[str, Any], words: Sequence[str]) -> Answer:
         said = said_so(self._said.told, words)
@@ -118,20 +165,22 @@ class Replying:
             said = f"{asked} Yes.", f"{asked} No."
         return Holds(value, fits, *said)
 
-    def _tells(self, value: Ref | Pick, at: str, fields: Sequence[Field]) -> Answer:
+    def _tells(self, value: Ref | Pick, fields: Sequence[Field], every: Sequence[Field]) -> Answer:
         """One field alone as its value, several with their names, none as the whole."""
-        if len(fields) == 1 and not tokens(value.pointer):
-            return Tells(structs.replace(value, pointer=f"{at}{fields[0].pointer}"), self._topic())
-        return Tells(value, self._topic(), tuple(one.pointer for one in fields))
+        if len(fields) == 1 and self._is_sure:
+            return Tells(structs.replace(value, pointer=fields[0].pointer), self._topic())
+        names = [one.pointer for one in every if fields and _is_name(one)]
+        return Tells(value, self._topic(), tuple(dict.fromkeys([*names[:1], *(one.pointer for one in fields)])))
 
     # Of a list.
 
-    def _of_list(self, step: Step, tool: Tool, of: _Of, where: tuple[Fits, ...]) -> Answer:
+    def _of_list(
+        self, step: Step, tool: Tool, of: Answered, where: tuple[Fits, ...], *, is_ordered: bool = True
+    ) -> Answer:
         items, asked, pointer = Ref(step.name, of.items or ""), self._asked, of.items or ""
-        if asked.order is not None and (by := _compared(of.fields, asked)) is not None:
+        if is_ordered and asked.order is not None and (by := compared_by(of.fields, asked)) is not None:
             order = "least" if asked.order == "next" and self._has_day() else asked.order
-            meant = self._meant(of.fields, tool)
-            shows = [one.pointer for one in meant] or _shows(of.fields, by)
+            shows = _shows(of.fields, by, self._meant(of.fields, tool))
             return Tells(Pick(step.name, pointer, "", where, by.pointer, order), self._topic(), tuple(shows))
         is_one = len(where) == 1 and "const" in where[0].fits
         if asked.kind == "whether" and (state := self._state(of.fields, tool)) is not None:
@@ -147,50 +196,81 @@ class Replying:
                 where = (*where, Fits(field.pointer, fits))
         elif is_one and asked.kind == "what":
             meant = self._meant(of.fields, tool)
-            return self._tells(Pick(step.name, pointer, "", where), "", meant)
+            return self._tells(Pick(step.name, pointer, "", where), meant, of.fields)
         elif asked.kind != "whether" and (state := self._state(of.fields, tool)) and not _is_asked_for(state[0], step):
             where = (*where, Fits(state[0].pointer, state[1]))
         if asked.kind == "count":
             return Counts(items, self._topic(), where)
         called = f"“{self._said.told.strip()[:200]}”"
         says, none = (f"{called} Yes", f"{called} No: there is none.")
+        if {one.text for one in words_of(self._said.told)} & {"free", "available"}:
+            says, none = f"{called} There is", f"{called} Yes: there is nothing."
         if asked.kind != "whether":
             says, none = self._topic(), f"{self._topic()}: there is none."
         return Lists(items, says, none, where, tuple(_shows(of.fields, None, self._meant(of.fields, tool))))
 
-    def _of_every(self, of: _Of, tool: Tool) -> Field | None:
+    def _of_every(self, of: Answered, tool: Tool) -> Field | None:
         """The field that says whether all are so, where that is what is asked."""
         state = self._state(of.fields, tool) if self._asked.kind == "whether" and _of_all(self._said.told) else None
         return state[0] if state is not None else None
 
-    def _total(self, of: _Of, tool: Tool, step: Step) -> Field | None:
+    def _total(self, of: Answered, tool: Tool, step: Step) -> Field | None:
         """The field that says how many there are, where nothing but what the tool is asked with says which."""
         left = self._stems(spans_of(step.arguments)) - explains(tool) - self._asked.aside
         totals = [one for one in of.root if one.words[-1:] in (("total",), ("count",)) and "integer" in one.place.kinds]
         return totals[0] if totals and not left else None
 
-    async def _named(self, tool: Tool, step: Step, of: _Of) -> tuple[Fits, ...]:
-        """That an item is one of those which the words name."""
+    async def named(self, tool: Tool, step: Step, of: Answered, said: frozenset[str]) -> Named:
+        """Which items the words name: those that they tell apart, by reading the list."""
         key = next((one for one in of.fields if set(one.words[-1:]) & _IDS and len(tokens(one.pointer)) == 1), None)
         values = {name: one.value for name, one in step.arguments.items() if isinstance(one, Literal) and name != PAGES}
-        open_ones = step.arguments.keys() - values.keys() - {PAGES}
-        if key is None or open_ones or self._sight.look is None:
-            return ()
-        listing = Listing(tool, of.items or "", key.pointer, " ".join(key.words[:-1]))
-        used = [*spans_of(step.arguments), *(one.span for one in self._said.entities if one.kind in _TIMELY)]
-        said = self._stems(used) - self._asked.aside
+        is_open = bool(step.arguments.keys() - values.keys() - {PAGES})
+        if key is None or is_open or self._sight.look is None or of.items is None or not said:
+            return Named()
+        listing = Listing(tool, of.items, key.pointer, " ".join(key.words[:-1]))
+        things = await self.listed(listing, values)
+        fields = frozenset(stem(word) for one in of.fields for word in one.words)
+        plain = explains(tool) | (fields - _labels(things))
+        match = match_things(things, said, plain)
+        if not match.things:
+            match = self._of_each_side(things, said, plain) or match
+        if not match.by or not match.things:
+            return Named()
+        if len(match.things) == len(things):
+            return Named((), match.by)
+        ids = [one.id for one in match.things]
+        return Named((Fits(key.pointer, {"const": ids[0]} if len(ids) == 1 else {"enum": ids}),), match.by)
+
+    def _of_each_side(self, things: Sequence[Thing], said: frozenset[str], plain: frozenset[str]) -> Match | None:
+        """`In the study and the nursery`: what fits on each side of the `and`."""
+        ends = [one for one in words_of(self._said.told) if one.text == "and"]
+        starts = [self._said.span.start, *(self._said.span.start + one.end for one in ends)]
+        stops = [*(self._said.span.start + one.start for one in ends), self._said.span.end]
+        sides = [Span(*both) for both in zip(starts, stops, strict=True) if both[0] < both[1]]
+        told = [frozenset(content(self._said.text, one)) & said for one in sides]
+        matches = [match_things(things, one, plain) for one in told if one - plain]
+        if len(matches) < 2 or not all(one.things and one.by and not one.unknown for one in matches):
+            return None
+        both = tuple(thing for thing in things if any(thing in one.things for one in matches))
+        return Match(both, frozenset().union(*(one.by for one in matches)), frozenset())
+
+    async def listed(self, listing: Listing, values: Mapping[str, Any] | None = None) -> tuple[Thing, ...]:
+        """The things of a list, with the words of what they name by id; none where it cannot be read."""
         try:
-            listed = await self._looking.things(listing, values)
-            more = await self._beside(listing)
+            listed = await self._looking.things(listing, values or {})
+            return read_things(listed, listing.key, await self._beside(listing))
         except Unseen:
             return ()
-        things = read_things(listed, key.pointer, more)
-        fields = frozenset(stem(word) for one in of.fields for word in one.words)
-        match = match_things(things, said, explains(tool) | (fields - _labels(things)))
-        if not match.by or len(match.things) == len(things) or not match.things:
-            return ()
-        ids = [one.id for one in match.things]
-        return (Fits(key.pointer, {"const": ids[0]} if len(ids) == 1 else {"enum": ids}),)
+
+    async def items(self, tool: Tool, of: Answered, values: Mapping[str, Any]) -> list[Any]:
+        """What a tool lists, asked with these; nothing where it cannot be read."""
+        try:
+            return await self._looking.things(Listing(tool, of.items or "", "", ""), values)
+        except Unseen:
+            return []
+
+    def _used(self, step: Step) -> list[Span]:
+        return [*spans_of(step.arguments), *(one.span for one in self._said.entities if one.kind in TIMELY)]
 
     async def _beside(self, listing: Listing) -> dict[Any, frozenset[str]]:
         more: dict[Any, frozenset[str]] = {}
@@ -202,17 +282,20 @@ class Replying:
                 continue
         return more
 
-    def _on_days(self, step: Step, of: _Of) -> tuple[Fits, ...]:
+    def on_days(self, step: Step, of: Answered) -> tuple[Fits, ...]:
         """That it is on the day that was said, where the tool was not asked for that day."""
         used = spans_of(step.arguments)
-        days = [one for one in self._said.entities if one.kind == "date" and one.sure and not is_used(one.span, used)]
-        field = _day_field(of.fields)
+        timely = [
+            one for one in self._said.entities if one.kind in ("date", "datetime") and not is_used(one.span, used)
+        ]
+        days = {one.value.date() if isinstance(one.value, datetime) else one.value for one in timely if one.sure}
+        field = of.day
         if field is None or len(days) != 1:
             return ()
-        return (Fits(field.pointer, {"pattern": f"^{days[0].value.isoformat()}"}),)
+        return (Fits(field.pointer, {"pattern": f"^{days.pop().isoformat()}"}),)
 
     def _has_day(self) -> bool:
-        return any(one.kind in _TIMELY for one in self._said.entities)
+        return any(one.kind in TIMELY for one in self._said.entities)
 
     # Which fields.
 
@@ -241,7 +324,7 @@ class Replying:
 
     def _meant(self, fields: Sequence[Field], tool: Tool) -> list[Field]:
         """The fields that the words ask for, those that fit best, TIED_MAX of them; none where no words do."""
-        said = self._stems() | self._asked.aside
+        said = (self._stems() | self._asked.aside) - self._naming
         scored = [(self._score(one, said), one) for one in fields if not set(one.words[-1:]) & _IDS]
         best = max((score for score, _ in scored), default=0.0)
         found = [one for score, one in scored if score == best] if best > 0 else []
@@ -249,8 +332,9 @@ class Replying:
 
     def _score(self, field: Field, said: frozenset[str]) -> float:
         own = frozenset(stem(word) for word in field.words if len(word) > 1)
+        own |= {stem("temperature")} if field.words[-1:] in (("c",), ("celsius",)) else set()
         by_name = 2.0 * len(own & said - _PLAIN)
-        by_hint = 1.5 if set(field.words) & self._asked.hint else 0.0
+        by_hint = 1.5 if set(field.words) & self._asked.hint and not set(field.words) & _COLOURS else 0.0
         is_time = bool(field.place.formats & {"date", "date-time"})
         by_hint = max(by_hint, 1.5 if is_time and "start" in self._asked.hint else 0.0)
         first = 0.5 if by_hint and field.words[:1] and field.words[0] in {"start", "starts", "current"} else 0.0
@@ -263,22 +347,21 @@ class Replying:
         return topic(self._said.told)[:200] or "Answer"
 
 
-_TIMELY = frozenset({"date", "time", "datetime", "range", "duration", "recurrence"})
 _PLAIN = frozenset(stem(word) for word in named("id list all now"))
 
 
-def _of(place: Place, said: frozenset[str]) -> _Of:
+def answered_by(place: Place, said: frozenset[str]) -> Answered:
     """A list of things, or one thing: what has a name or an id of its own is one, whatever lists are in it."""
     if "array" in place.kinds:
-        return _Of("", tuple(_fields(place.at("/-"))), ())
+        return Answered("", tuple(_fields(place.at("/-"))), ())
     root = tuple(_fields(place))
     lists = [one for one in root if "array" in one.place.kinds and "object" in one.place.at("/-").kinds]
     asked = [one for one in lists if frozenset(map(stem, one.words)) & said]
     is_thing = any(set(one.words[-1:]) & (_IDS | _NAMES) for one in root if len(tokens(one.pointer)) == 1)
     chosen = asked or ([] if is_thing else lists)
     if not chosen:
-        return _Of(None, root, root)
-    return _Of(chosen[0].pointer, tuple(_fields(chosen[0].place.at("/-"))), root)
+        return Answered(None, root, root)
+    return Answered(chosen[0].pointer, tuple(_fields(chosen[0].place.at("/-"))), root)
 
 
 def _fields(place: Place, before: str = "", words: tuple[str, ...] = (), level: int = 0) -> Iterator[Field]:
@@ -292,7 +375,7 @@ def _fields(place: Place, before: str = "", words: tuple[str, ...] = (), level: 
             yield Field(at, own, inner)
 
 
-def _compared(fields: Sequence[Field], asked: Asked) -> Field | None:
+def compared_by(fields: Sequence[Field], asked: Asked) -> Field | None:
     """The field that things are compared by."""
     fitting = [
         one
@@ -315,13 +398,23 @@ def _day_field(fields: Sequence[Field]) -> Field | None:
 
 def _shows(fields: Sequence[Field], by: Field | None, meant: Sequence[Field] = ()) -> list[str]:
     """What an item is shown by: what it is called, and what was asked; where nothing was, what says most of it."""
-    names = [one.pointer for one in fields if len(tokens(one.pointer)) == 1 and set(one.words[-1:]) & _NAMES][:1]
+    names = [one.pointer for one in fields if _is_name(one)][:1]
     if by is None and not meant:
         return []
     day = _day_field(fields)
-    more = [one.pointer for one in (by, day, *meant) if one is not None]
+    more = [_whole(one) for one in (by, day, *meant) if one is not None]
     ends = [one.pointer for one in fields if set(one.words[:1]) & {"location", "place"}]
     return list(dict.fromkeys([*names, *more, *ends]))[: SHOWN_MAX + 1]
+
+
+def _whole(field: Field) -> str:
+    """Of an amount the money."""
+    is_amount = "currency" in field.place.names and split(tokens(field.pointer)[-1]) != field.words[-1:]
+    return field.pointer.rpartition("/")[0] if is_amount else field.pointer
+
+
+def _is_name(one: Field) -> bool:
+    return len(tokens(one.pointer)) == 1 and bool(set(one.words[-1:]) & _NAMES)
 
 
 def _is_asked_for(field: Field, step: Step) -> bool:

@@ -49,6 +49,10 @@ _AIMS = re.compile(r"\b(?:as|to|into)\s+(?:an?\s+|the\s+)?([a-z]+)")
 NO_NAMES = frozenset(["quantity", "money", "url"])
 
 
+# What is searched for by what it is called, whatever the argument is.
+_PART_OF = re.compile(r"\b(?:part|words?|beginning) of (?:the|its|a) (?:name|title)\b", re.IGNORECASE)
+
+
 class Resolved(Struct, frozen=True):
     """Where the id of a thing comes from: `before` are steps before, `each` the list that the call is made for; `many` are ids of
     calls of their own. `explained` are the stems that told it, `plain` those that any such thing goes by, `unknown` those that
@@ -327,7 +331,8 @@ def _plain_of(listing: Listing, tools: Mapping[str, Tool]) -> frozenset[str]:
 
 def _query_of(tool: Tool) -> str:
     """The argument by which a tool that lists searches, "" where there is none."""
-    return next((one.name for one in wanted_of(tool) if set(one.words) & QUERIES and "string" in one.kinds), "")
+    searched = (one for one in wanted_of(tool) if set(one.words) & QUERIES or _PART_OF.search(one.description))
+    return next((one.name for one in searched if "string" in one.kinds), "")
 
 
 def _some(names: Sequence[str]) -> str:

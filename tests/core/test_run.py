@@ -177,7 +177,7 @@ class Counting(Progress):
 def test_the_thousandth_step_takes_no_more_work_than_the_first() -> None:
     steps = [ALL, *(Step(f"s{n}", "order", {"id": Ref("all", "/orders/0/id")}) for n in range(STEPS_MAX - 1))]
     run, progress = a_run(*steps), Counting(BOUND)
-    course, counts = Course(run.id, run.plan), []
+    course, counts = Course(run), []
     for number in range(STEPS_MAX):
         Counting.asked = 0
         found = course.next(progress, TOOLS, BOUND)
@@ -196,7 +196,7 @@ def test_the_thousandth_step_takes_no_more_work_than_the_first() -> None:
 def carried_out(run: Run, answer: Callable[[Make | Check], Any]) -> Iterator[Event]:
     """A whole journal, as the gateway writes it."""
     events: list[Event] = []
-    course = Course(run.id, run.plan)
+    course = Course(run)
     while True:
         found = move(run, *events)
         assert course.next(after(run, *events), TOOLS, BOUND) == found, "what goes on gives what a new one would"
@@ -262,7 +262,7 @@ def test_what_was_done_is_taken_back_in_reverse_and_what_cannot_be_is_named() ->
 
 def carried_out_back(run: Run, journal: list[Event]) -> Iterator[Event]:
     events: list[Event] = [Undoing()]
-    course = Course(run.id, run.plan)
+    course = Course(run)
     while not isinstance(found := move(run, *journal, *events), End):
         assert course.next(after(run, *journal, *events), TOOLS, BOUND) == found
         match found:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from gateway.core.account import account
+from gateway.core.labels import Labels, Trust
+from gateway.core.next_move import Make, Skip, next_move
 from gateway.core.plan import (
     ANSWERS_MAX,
     Answer,
@@ -20,12 +22,13 @@ from gateway.core.plan import (
     Tells,
 )
 from gateway.core.plan_check import check_plan
-from gateway.core.run import Entry, Event, Received, Refused, Run, Skipped, replay
+from gateway.core.run import Entry, Event, Progress, Received, Refused, Run, Skipped, replay
 from gateway.core.spoken import LISTED_MAX, TEXT_CHARACTERS_MAX, say_thing, say_value
 from gateway.core.tell import SENTENCE_CHARACTERS_MAX, Sentence, tell
 from tests.core.test_plan import ONE, PEOPLE
 from tests.core.test_plan import TOOLS as PEOPLE_TOOLS
 from tests.core.test_run import ALL, BOUND, NOON, a_run, called
+from tests.core.test_run import TOOLS as ORDER_TOOLS
 
 MEETINGS = [
     {"id": 1, "title": "Review", "start": "2026-08-05T16:00:00+00:00", "cost": 3},
@@ -41,8 +44,11 @@ def run_of(*answers: Answer, zone: str = "", steps: tuple[Step, ...] = (ALL,)) -
 
 
 def told(run: Run, *events: Event) -> tuple[Sentence, ...]:
-    entries = [Entry(n, NOON, one) for n, one in enumerate((Received(), *events), 1)]
-    return tell(run, replay(run.plan, entries, BOUND))
+    return tell(run, progress(run, *events))
+
+
+def progress(run: Run, *events: Event) -> Progress:
+    return replay(run.plan, [Entry(n, NOON, one) for n, one in enumerate((Received(), *events), 1)], BOUND)
 
 
 def says(answer: Answer, result: Any, **more: Any) -> str:
@@ -128,8 +134,6 @@ def test_of_what_was_not_read_nothing_is_said() -> None:
     [
         (locked(), {}, {}, "The door is locked: that is not known, for the answer does not have it."),
         (Counts(Ref("all", "/items"), "Orders"), {"items": 3}, {}, "Orders: that is not known, for orders gave no list."),
-        (Tells(Pick("all", by="/start"), "First"), [], {}, "First: that is not known, for there is none."),
-        (Tells(Pick("all", by="/a"), "First"), [{"a": 1}, {"a": "b"}], {}, "First: that is not known, for there is none."),
         (locked(), {"locked": True}, {"truncated": True},
          "The door is locked: that is not known, for the answer is too long."),
     ],
@@ -137,6 +141,11 @@ def test_of_what_was_not_read_nothing_is_said() -> None:
 def test_what_the_answer_does_not_tell_is_said_to_be_unknown(answer: Answer, result: Any, more: Any, why: str) -> None:
     (sentence,) = told(run_of(answer), called("all", result, **more))
     assert (sentence.text, sentence.certainty, sentence.rows) == (why, "not done", (2,))
+
+
+@pytest.mark.parametrize("listed", [[], [{"a": 1}, {"a": "b"}]])
+def test_where_there_is_none_that_is_the_answer(listed: Any) -> None:
+    assert says(Tells(Pick("all", by="/a"), "First"), listed) == "First: there is none."
 
 
 def test_answers_come_before_what_became_of_each_call() -> None:
@@ -249,3 +258,46 @@ def test_a_connector_with_undeclared_fields_may_be_asked_for_them() -> None:
         problems(Tells(Ref("one", "/age"), "Age"), Counts(Ref("one", "/cats"), "Cats", (Fits("/a", {}),)), **loose)
         == []
     )
+
+
+# One of a list, as an argument.
+
+
+def order(pick: Pick) -> Run:
+    return run_of(steps=(ALL, Step("tea", "make", {"item": pick})))
+
+
+def test_an_argument_is_taken_from_the_one_of_a_list_that_is_meant() -> None:
+    run = order(Pick("all", pointer="/title", by="/start", order="next"))
+    move = next_move(run, progress(run, called("all", MEETINGS)), ORDER_TOOLS, BOUND)
+    assert isinstance(move, Make)
+    assert move.arguments == {"item": "Lunch"}
+
+
+@pytest.mark.parametrize("listed", [[], {"items": []}, MEETINGS[:2]])
+def test_what_needs_one_of_a_list_is_left_out_where_there_is_none(listed: Any) -> None:
+    run = order(Pick("all", pointer="/title", by="/start", order="next", where=(Fits("/cost", {"minimum": 5}),)))
+    move = next_move(run, progress(run, called("all", listed)), ORDER_TOOLS, BOUND)
+    assert move == Skip("do", "tea", 0, "all gave none that is meant")
+
+
+@pytest.mark.parametrize(
+    ("pick", "said"),
+    [
+        (Pick("all", pointer="/id", by="/name"), ""),
+        (Pick("all", pointer="/name"), "expected integer, and string stands there"),
+        (Pick("all", pointer="/age"), "nothing is declared at '/age'"),
+        (Pick("all", "/items", "/id"), "declares nothing at '/items'"),
+        (Pick("none", pointer="/id"), "there is no such step"),
+    ],
+)
+def test_an_argument_from_one_of_a_list_fits_or_is_refused(pick: Pick, said: str) -> None:
+    told = [one for _, one in problems(steps=(PEOPLE, Step("one", "person", {"id": pick})))]
+    assert (len(told), said in "".join(told)) == (1 if said else 0, True)
+
+
+def test_what_is_taken_from_one_of_a_list_is_as_trusted_as_what_answered_it() -> None:
+    step = Step("one", "person", {"id": Pick("all", pointer="/id")})
+    labels = Labels(Plan("", (PEOPLE, step)), PEOPLE_TOOLS, Trust())
+    label = labels.of(step, PEOPLE_TOOLS["person"], "/id", step.arguments["id"])  # type: ignore[arg-type]
+    assert (label.integrity, label.connectors) == ("untrusted", frozenset({PEOPLE_TOOLS["people"].connector}))
