@@ -186,7 +186,7 @@ class Runs:
             raise Overtaken
         held.run, held.progress = after, progress
         if isinstance(event, Planned):
-            held.course = Course(after.id, after.plan)
+            held.course = Course(after)
         self._tell(after)
 
     async def note(self, held: Held, event: Event) -> None:
