@@ -345,7 +345,10 @@ def _described_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:
 
 def _sure_of_number(one: Wanted, each: Entity, rivals: Sequence[Wanted], text: str, within: Span) -> float:
     """By its unit, or its name beside it; else as the only one that it can be."""
-    if each.kind == "quantity" and (each.unit in _units(one) or stem(each.unit) in {stem(word) for word in one.words}):
+    is_degrees = each.unit == "degree" and bool(_units(one) & {"celsius", "fahrenheit"})
+    if each.kind == "quantity" and (
+        is_degrees or each.unit in _units(one) or stem(each.unit) in {stem(word) for word in one.words}
+    ):
         return 0.95
     if each.kind in {"money", "duration"}:
         return 0.9

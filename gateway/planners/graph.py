@@ -63,6 +63,8 @@ OWN_FIELD = re.compile(r"(?:the|an?|its)\s+(?:\w+'s\s+)?(\w+)", re.IGNORECASE)
 READS: frozenset[Effect] = frozenset({"read"})
 WRITES: frozenset[Effect] = frozenset({"write", "destructive"})
 DESTROYING = next(group for group in ALIKE if "delete" in group) | {"empty", "pay"}
+CHANGING = next(group for group in ALIKE if "update" in group)
+DEGREES = frozenset(["degree", "celsius", "fahrenheit", "kelvin"])
 LEFT_OVER = frozenset(
     ["number", "quantity", "money", "date", "time", "datetime", "range", "duration", "recurrence", "email", "url", "quoted",
      "identifier"]
@@ -139,7 +141,8 @@ async def _planned(said: Said, wish: Wish, sight: Sight, looking: Looking, name:
 
 
 class _Try(Struct, frozen=True):
-    """One tool tried for a wish: how well it fits, its steps, and why it will not do ("" where it will)."""
+    """One tool tried for a wish: how well it fits, its steps, and why it will not do ("" where it will). `is_vague`: the words do
+    not say what kind of thing is meant (`set the bedroom to 19`)."""
 
     tool: Tool
     score: float
@@ -147,6 +150,7 @@ class _Try(Struct, frozen=True):
     because: tuple[str, ...] = ()
     problem: str = ""
     looked_for: tuple[str, ...] = ()
+    is_vague: bool = False
 
 
 class _Planning:
@@ -176,7 +180,7 @@ class _Planning:
         tried: list[_Try] = []
         for tool, score in ranked[:TRIED_MAX]:
             # What cannot be better is not looked into: nothing is read for it.
-            if any(not one.problem and score + self._bonus < one.score - MARGIN for one in tried):
+            if any(not (one.problem or one.is_vague) and score + self._bonus < one.score - MARGIN for one in tried):
                 break
             tried.append(await self._try(tool, score))
         fitting = sorted((one for one in tried if not one.problem), key=lambda one: -one.score)
@@ -184,7 +188,9 @@ class _Planning:
         if not fitting or highest - fitting[0].score > GAP:
             return self._nothing(tried, because)
         best, rest = fitting[0], fitting[1:]
-        rivals = [one for one in rest if best.score - one.score < MARGIN and one.tool.effect != "read"]
+        if best.is_vague and best.score < highest:
+            return self._nothing(tried, because)
+        rivals = [one for one in rest if best.is_vague or best.score - one.score < MARGIN]
         if rivals and self._said.writes:
             choices = tuple(Choice(one.tool.name, one.tool.title) for one in (best, *rivals))
             asks = Asks(because, f"Which of these is meant by “{self._said.told}”?", choices)
@@ -287,7 +293,25 @@ class _Planning:
         steps = self._steps(tool, filled, resolved)
         told = (f"{tool.name}: {tool.title}.", *([resolved.because] if resolved.because else ()))
         score += self._bonus * bool(resolved.explained) - 0.1 * len(filled.asked)
-        return _Try(tool, score, steps, told)
+        return _Try(tool, score, steps, told, is_vague=self._said.writes and self._is_vague(tool, filled, resolved))
+
+    def _is_vague(self, tool: Tool, filled: Filled, resolved: Resolved) -> bool:
+        """Whether a change names neither the kind of thing, nor the thing itself, nor what of it is to change, nor its unit."""
+        verb = self._said.verb
+        if resolved.source is None or resolved.is_called or (verb and verb not in CHANGING):
+            return False
+        values = [one.span for one in self._said.entities if one.kind in {"number", "quantity", "ordinal", "range"}]
+        words = self._said.words(values)
+        kinds = [
+            lister_of(tool, one, self._sight.tools) for one in wanted_of(tool) if one.required and names_thing(one)
+        ]
+        places = frozenset().union(
+            *(stems_of(each.noun) for one in kinds if one for each in one.beside(self._sight.tools))
+        )
+        given = [name for name, one in filled.arguments.items() if isinstance(one, Literal)]
+        told = names_itself(tool).union(*(calls(one.noun) for one in kinds if one)) | calls(" ".join(given))
+        has_unit = any(one.kind == "quantity" and one.unit in DEGREES for one in self._said.entities)
+        return not (has_unit or words & (told - places))
 
     def _limits(self, tool: Tool, wanted: Sequence[Wanted]) -> Limits:
         """What limits the things that a command is done to; none where it is done to none."""
@@ -295,7 +319,10 @@ class _Planning:
         if not self._said.writes or not any(listings):
             return Limits()
         nouns = frozenset().union(*(calls(one.noun) for one in listings if one))
-        return limits_of(self._said, wanted, nouns)
+        fields = {
+            name for one in listings if one for name in place_of(one.tool.output_schema).at(f"{one.items}/-").names
+        }
+        return limits_of(self._said, [one for one in wanted if one.name in fields], nouns)
 
     def _fill(self, tool: Tool, given: Mapping[str, Source], taken: Sequence[Span], limits: Limits) -> Filled:
         """What the words fill, but for those that say which things are meant."""

@@ -56,7 +56,8 @@ _PART_OF = re.compile(r"\b(?:part|words?|beginning) of (?:the|its|a) (?:name|tit
 class Resolved(Struct, frozen=True):
     """Where the id of a thing comes from: `before` are steps before, `each` the list that the call is made for; `many` are ids of
     calls of their own. `explained` are the stems that told it, `plain` those that any such thing goes by, `unknown` those that
-    are in none, and `used` the days that told it. `problem` says why there is none, "" where there is one."""
+    are in none, and `used` the days that told it; `is_called`: all that are meant are called by their names. `problem` says why
+    there is none, "" where there is one."""
 
     source: Source | None = None
     before: tuple[Step, ...] = ()
@@ -67,6 +68,7 @@ class Resolved(Struct, frozen=True):
     plain: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
     used: tuple[Span, ...] = ()
+    is_called: bool = False
     because: str = ""
     problem: str = ""
     looked_for: tuple[str, ...] = ()
@@ -158,7 +160,8 @@ class Things:
             match = structs.replace(match, things=narrowed.things, unknown=frozenset(narrowed.unknown))
         used = (*used, *self._counts(match))
         chosen = self._chosen(tool, one, listing, things, match, of)
-        return structs.replace(chosen, plain=plain, used=used)
+        is_called = bool(match.things) and all(each.name and each.name <= every for each in match.things)
+        return structs.replace(chosen, plain=plain, used=used, is_called=is_called)
 
     def _plain(self, tool: Tool, listing: Listing) -> frozenset[str]:
         """The words that any of the things may be called by; in a command, by names alone."""
