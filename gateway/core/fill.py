@@ -38,6 +38,7 @@ ADDRESSES = named("to email mail recipient recipients cc bcc address attendees i
 PLACES = named("place location city town address where venue")
 LINKS = named("url uri link href website")
 AMOUNTS = named("amount price cost total value sum budget cents fee")
+COUNTS = named("qty quantity count amount number")
 STATEFUL = named("on enabled enable active activated state status power is_on")
 PAGING = named("limit offset page cursor per_page page_size size count max_results top skip start_index")
 _UNIT_NAMES = {
@@ -56,6 +57,11 @@ _UNIT_NAMES = {
     "mile": named("miles mile"),
     "litre": named("liters litres l"),
 }
+# How units are written short.
+_UNIT_SHORT = {
+    "kilogram": ("kg",), "gram": ("g",), "litre": ("l", "L"), "millilitre": ("ml",), "pieces": ("pcs", "pc"),
+    "piece": ("pcs", "pc"), "packs": ("pkg",), "packets": ("pack",),
+}  # fmt: skip
 _TELLS = re.compile(
     r"\b(?:that|(?:saying|says|to\s+say)(?:\s+that)?|with\s+the\s+(?:text|message|note|words))\b\s*:?\s*|:\s+",
     re.IGNORECASE,
@@ -157,7 +163,10 @@ def fill_arguments(
     if tool.effect != "read":
         offers = [one for one in offers if not _goes_to(one, text)]
     if verb is not None:
-        offers += _object_offers(wanted, tool, text, Span(verb.end, max(verb.end, within.end)))
+        behind = Span(verb.end, max(verb.end, within.end))
+        counted = _count_offers(wanted, text, behind, entities)
+        offers += counted
+        offers += _object_offers(wanted, tool, text, behind, [one.span for one in counted])
     doubtful: dict[str, Offer] = {}
     for one in sorted(offers, key=lambda one: -one.sure):
         is_shared = any(_overlaps(one.span, span) for span in used) and not _is_both_ends(one, arguments)
@@ -557,20 +566,54 @@ def _text_offers(
             yield Offer(one.name, each.value, 0.85 if is_only else 0.6, each.span)
 
 
-def _object_offers(wanted: Sequence[Wanted], tool: Tool, text: str, rest: Span) -> Iterator[Offer]:
-    """`play jazz`: what the verb is about, for the one text that a tool needs and nothing else gives."""
+def _object_offers(
+    wanted: Sequence[Wanted], tool: Tool, text: str, rest: Span, counted: Sequence[Span]
+) -> Iterator[Offer]:
+    """`play jazz`: what the verb is about, for the one text that a tool needs and nothing else gives; behind how many of it."""
     needed = [one for one in wanted if one.required and one.kinds == {"string"} and _is_plain_text(one)]
     found = re.match(r"\s*(?:me\s+)?(?:(?:some|the|an?|my|for)\b)?\s*", text[rest.start : rest.end], re.IGNORECASE)
     start = rest.start + (found.end() if found else 0)
+    for one in sorted(counted, key=lambda each: each.start):
+        if start == one.start:
+            more = re.match(r"\s*(?:of\b)?\s*", text[one.end : rest.end], re.IGNORECASE)
+            start = one.end + (more.end() if more else 0)
     end = start + _phrase_end(text[start : rest.end])
     phrase = text[start:end].strip()
-    if (
-        len(needed) == 1
-        and phrase
-        and phrase.lower() not in NO_VALUES
-        and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}")
-    ):
+    is_named = bool(phrase) and phrase.lower() not in NO_VALUES
+    if len(needed) == 1 and is_named and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}"):
         yield Offer(needed[0].name, phrase, 0.8, Span(start, end))
+
+
+def _count_offers(wanted: Sequence[Wanted], text: str, within: Span, entities: Sequence[Entity]) -> list[Offer]:
+    """`2 litres of milk`: how many, and of which unit, each for an argument of its own, where there are both."""
+    counts = [one for one in wanted if set(one.words) & COUNTS and one.kinds <= {"integer", "number"} and one.kinds]
+    units = [one for one in wanted if set(one.words[-1:]) & named("unit units") and one.schema.get("enum")]
+    found = []
+    for each in entities:
+        is_first = within.start <= each.span.start and not text[within.start : each.span.start].strip()
+        if len(counts) != 1 or len(units) != 1 or not is_first or each.kind not in {"number", "quantity"}:
+            continue
+        told = text[each.span.start : each.span.end]
+        behind = re.match(r"\s+([a-z]+)\s+of\b", text[each.span.end : within.end], re.IGNORECASE)
+        word = re.search(r"[^\W\d_]+$", told) if each.kind == "quantity" else None
+        number_end = each.span.start + len(told[: word.start()].rstrip()) if word else each.span.end
+        unit = _unit_of(units[0], each.unit if word else behind[1].lower() if behind else "")
+        if unit and word:
+            found.append(Offer(units[0].name, unit, 0.9, Span(each.span.start + word.start(), each.span.end)))
+        elif unit and behind:
+            found.append(
+                Offer(units[0].name, unit, 0.9, Span(each.span.end + behind.start(1), each.span.end + behind.end(1)))
+            )
+        if unit or each.kind == "number":
+            found.append(Offer(counts[0].name, _as_number(each.value), 0.9, Span(each.span.start, number_end)))
+    return found
+
+
+def _unit_of(one: Wanted, told: str) -> str:
+    """What the argument calls a unit; "" where it has no such."""
+    known = {str(value) for value in one.schema["enum"]}
+    names = (told, told.removesuffix("s"), *_UNIT_SHORT.get(told, ()))
+    return next((name for name in names if name and name in known), "")
 
 
 def _is_plain_text(one: Wanted) -> bool:

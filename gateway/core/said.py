@@ -32,6 +32,11 @@ class Said(Struct, frozen=True):
         return self.of(self.span)
 
     @property
+    def shown(self) -> str:
+        """The same, for people."""
+        return " ".join(self.told.split())
+
+    @property
     def verb(self) -> str:
         return self.clause.mood.verb
 

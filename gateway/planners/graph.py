@@ -33,6 +33,7 @@ from gateway.core.plan import (
     Source,
     Span,
     Step,
+    leaves,
 )
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, chosen
@@ -40,6 +41,7 @@ from gateway.core.pointer import escape
 from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
 from gateway.core.said import Said, blanked, is_used, is_within, said_of
+from gateway.core.spread import spread
 from gateway.core.tool import Effect, Tool
 from gateway.planners.base import Sight, Wish
 from gateway.planners.limited import limits_of
@@ -63,6 +65,7 @@ OWN_FIELD = re.compile(r"(?:the|an?|its)\s+(?:\w+'s\s+)?(\w+)", re.IGNORECASE)
 READS: frozenset[Effect] = frozenset({"read"})
 WRITES: frozenset[Effect] = frozenset({"write", "destructive"})
 DESTROYING = next(group for group in ALIKE if "delete" in group) | {"empty", "pay"}
+MAKING = next(group for group in ALIKE if "create" in group)
 CHANGING = next(group for group in ALIKE if "update" in group)
 DEGREES = frozenset(["degree", "celsius", "fahrenheit", "kelvin"])
 LEFT_OVER = frozenset(
@@ -137,7 +140,38 @@ async def _planned(said: Said, wish: Wish, sight: Sight, looking: Looking, name:
     if isinstance(templated, Asks):
         return templated
     planned = await _Planning(said, sight, looking, name, wish.told).plan()
+    if said.writes and (not isinstance(planned, _Steps) or _asks(planned)):
+        planned = await _each(said, sight, looking, name, wish.told) or planned
     return planned if templated is None or isinstance(planned, _Steps) else templated
+
+
+async def _each(said: Said, sight: Sight, looking: Looking, name: str, told: Sequence[Told]) -> _Steps | None:
+    """One command as several, one for each of its things, where each of these is plain, and all are done by the same tool."""
+    for reading in spread(said):
+        parts: list[_Steps] = []
+        for number, one in enumerate(reading, 1):
+            planned = await _Planning(one, sight, looking, f"{name}-{number}", told).plan()
+            if not isinstance(planned, _Steps) or _asks(planned) or _is_torn(planned, said.text):
+                break
+            parts.append(planned)
+        tools = {part.steps[-1].tool for part in parts}
+        if len(parts) == len(reading) and len(tools) == 1:
+            because = (
+                f"“{said.shown}”: {said.clause.mood.reason}",
+                *(each for part in parts for each in part.because[1:]),
+            )
+            return _Steps(tuple(step for part in parts for step in part.steps), because)
+    return None
+
+
+def _is_torn(planned: _Steps, text: str) -> bool:
+    """Whether a text goes over what was left out of it."""
+    told = [one.value for step in planned.steps for _, one in leaves(step.arguments) if isinstance(one, Literal)]
+    return any(isinstance(one, str) and "  " in one and one not in text for one in told)
+
+
+def _asks(planned: _Steps) -> bool:
+    return any(isinstance(one, Slot) for step in planned.steps for _, one in leaves(step.arguments))
 
 
 class _Try(Struct, frozen=True):
@@ -170,7 +204,7 @@ class _Planning:
 
     async def plan(self) -> _Steps | Asks | Impossible:
         mood = self._said.clause.mood
-        because = (f"“{self._said.told}”: {mood.reason}",)
+        because = (f"“{self._said.shown}”: {mood.reason}",)
         if mood.kind == "refusal":
             return Impossible(because, "There is nothing to be done.")
         if any(one.kind == "recurrence" for one in self._said.entities):
@@ -193,7 +227,7 @@ class _Planning:
         rivals = [one for one in rest if best.is_vague or best.score - one.score < MARGIN]
         if rivals and self._said.writes:
             choices = tuple(Choice(one.tool.name, one.tool.title) for one in (best, *rivals))
-            asks = Asks(because, f"Which of these is meant by “{self._said.told}”?", choices)
+            asks = Asks(because, f"Which of these is meant by “{self._said.shown}”?", choices)
             choice = chosen(asks, self._told)
             if choice is None:
                 return asks
@@ -208,7 +242,7 @@ class _Planning:
             best = max(tried, key=lambda one: one.score)
             return Impossible(because, best.problem, best.looked_for)
         what = "does" if self._said.writes else "tells"
-        return Impossible(because, f"I found no tool of yours that {what} “{self._said.told}”.")
+        return Impossible(because, f"I found no tool of yours that {what} “{self._said.shown}”.")
 
     # Which tool.
 
@@ -266,7 +300,7 @@ class _Planning:
         filled, before = self._of_the_thing(tool, wanted, filled)
         resolved = structs.replace(resolved, before=(*resolved.before, *before))
         if self._said.writes and not self._is_named(tool, resolved):
-            return _Try(tool, score - 0.5, problem=f"I found no tool of yours that does “{self._said.told}”.")
+            return _Try(tool, score - 0.5, problem=f"I found no tool of yours that does “{self._said.shown}”.")
         if self._said.writes and _changes_nothing(tool, wanted, filled):
             named = self._named_change(wanted)
             if named is not None:
@@ -370,6 +404,8 @@ class _Planning:
         very verb will do."""
         mood = self._said.clause.mood
         words = frozenset(self._said.content()) | {stem(mood.verb)}
+        if resolved.source is None and mood.verb in MAKING:
+            return bool(words & (names_itself(tool) | stems_of(tool.connector)))
         is_same = agreement(mood.verb, tool) == SAME and tool.effect != "destructive"
         return is_same or bool(words & names_itself(tool)) or bool(resolved.explained)
 

@@ -66,3 +66,27 @@ async def test_no_word_that_stands_for_another_becomes_a_value(ask: Asking) -> N
                 isinstance(one, Literal) and one.value in ("something", "thing", "it")
                 for one in step.arguments.values()
             )
+
+
+SEVERAL: dict[str, list[dict[str, Any]]] = {
+    "Put two lemons and three apples into the basket": [
+        {"sku": "lemons", "quantity": 2}, {"sku": "apples", "quantity": 3}
+    ],
+    "Turn on the reading lamp and the desk lamp": [{"light_id": "light-2", "on": True}, {"light_id": "light-7", "on": True}],
+    "Set the heating in the bedroom to 19 and the heating in the living room to 21": [{"target_c": 19}, {"target_c": 21}],
+}  # fmt: skip
+
+
+async def test_a_command_about_several_things_is_one_for_each(ask: Asking) -> None:
+    for text, expected in SEVERAL.items():
+        steps = await written(ask, text)
+        told = [{name: one.value for name, one in step.arguments.items() if isinstance(one, Literal)} for step in steps]
+        assert [
+            {name: one.get(name) for name in wanted} for one, wanted in zip(told, expected, strict=True)
+        ] == expected, text
+
+
+async def test_a_room_and_a_number_are_asked_about_where_they_may_be_of_two_kinds(ask: Asking) -> None:
+    for text in ("Set the kitchen to 20", "Set the hall to 50"):
+        assert await written(ask, text) == [], text
+    assert ids(await written(ask, "Set the bedroom to 19 degrees"), "target_c") == [19]
