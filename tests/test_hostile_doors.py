@@ -139,6 +139,7 @@ async def test_a_body_that_drips_or_never_ends_is_a_clear_error_at_every_door(op
     paths = [
         "/mcp",
         "/a2a",
+        "/a2a/v1/message:send",
         "/v1/chat/completions",
         "/v1/tools/lamps_get_lamp:call",
         "/v1/tools:search",
@@ -210,6 +211,7 @@ async def test_types_and_charsets_of_a_body_make_no_defect(opens: Callable[..., 
             "/v1/tools/lamps_get_lamp:call",
             "/mcp",
             "/a2a",
+            "/a2a/v1/message:send",
             "/v1/chat/completions",
             "/v1/tools:search",
             "/v1/connectors",
@@ -236,6 +238,7 @@ async def test_a_page_of_another_site_and_another_name_of_ours_get_nothing(opens
         for path in (
             "/mcp",
             "/a2a",
+            "/a2a/v1/message:send",
             "/v1/chat/completions",
             "/v1/tools/x:call",
             "/v1/tools:search",

@@ -145,7 +145,7 @@ FORGED = [
     {"origin": "http://127.0.0.1.evil.example"},
 ]
 EVERY_DOOR = [
-    ("POST", "/mcp"), ("POST", "/a2a"), ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/tools"), ("POST", "/v1/tools/x:call"), ("POST", "/v1/tools:search"), ("GET", "/v1/results/x"),
+    ("POST", "/mcp"), ("POST", "/a2a"), ("GET", "/a2a/v1/tasks"), ("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/tools"), ("POST", "/v1/tools/x:call"), ("POST", "/v1/tools:search"), ("GET", "/v1/results/x"),
     ("GET", "/v1/connectors"), ("POST", "/v1/connectors"), ("GET", "/v1/approvals"), ("POST", "/v1/grants"), ("GET", "/v1/audit"),
     ("GET", "/v1/me"), ("POST", "/v1/policies:explain"), ("GET", "/openapi.json"), ("GET", "/no/such/door"),
 ]  # fmt: skip

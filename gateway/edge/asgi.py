@@ -16,6 +16,10 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HEADERS = "factotum.headers"
 MCP_PATH = "/mcp"
 A2A_PATH = "/a2a"
+# HTTP and JSON, in place of JSON-RPC.
+A2A_HTTP_PATH = f"{A2A_PATH}/v1"
+# An event that is none: somebody is still there.
+COMMENT = b": still here\n\n"
 # Those that clients of OpenAI's chat know.
 CHAT_PATHS = ("/v1/chat/", "/v1/models")
 
@@ -90,7 +94,7 @@ def door_of(path: str) -> str:
     """What the audit log calls the door at a path."""
     if is_mcp(path):
         return "mcp"
-    if path == A2A_PATH:
+    if path == A2A_PATH or path.startswith(f"{A2A_HTTP_PATH}/"):
         return "a2a"
     return "chat" if path.startswith(CHAT_PATHS) else "rest"
 

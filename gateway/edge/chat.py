@@ -19,7 +19,7 @@ from gateway.core.plan import INTENT_CHARACTERS_MAX
 from gateway.core.principal import Principal
 from gateway.core.run import MOVING, Run
 from gateway.edge.approvals import read_json
-from gateway.edge.asgi import header_values
+from gateway.edge.asgi import COMMENT, header_values
 from gateway.edge.chat_text import (
     CANCEL,
     GO_ON,
@@ -55,7 +55,6 @@ from gateway.runs import Held
 DOOR = "chat"
 # How long a turn waits for an intent that goes on by itself.
 TURN_S_MAX = 300.0
-COMMENT = b": still here\n\n"
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -20,7 +20,7 @@ from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunSta
 from gateway.core.tell import Sentence, tell
 from gateway.core.tool import Tool
 from gateway.edge.approvals import read_json
-from gateway.edge.asgi import header_values
+from gateway.edge.asgi import COMMENT, header_values
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
 from gateway.edge.wanted import WAIT_S_MAX, Answers, IntentBody, Locale, Words, begin
@@ -31,7 +31,6 @@ INTENTS_MAX = 500
 QUIET_S = 15.0
 # Beyond that the results of calls are in the events alone.
 RESULTS_BYTES_MAX = 1 << 20
-COMMENT = b": still here\n\n"
 
 AnyRequest = Request[Any, Any, Any]
 

@@ -60,13 +60,11 @@ def problem(error: GatewayError, challenge: Challenge) -> Reply:
             told["planned"] = planned
         case QuotaReached(retry_after_s=seconds):
             told |= {"retry": True, "may_have_happened": False, "retry_after_s": seconds}
-            headers = (retry_after(seconds),)
         case UpstreamFailed():
             told |= {"retry": error.retry, "may_have_happened": error.may_have_happened}
             if error.retry_after_s is not None:
                 told["retry_after_s"] = error.retry_after_s
-                headers = (retry_after(error.retry_after_s),)
-    return Reply(status, msgspec.json.encode(told), headers, MEDIA_TYPE)
+    return Reply(status, msgspec.json.encode(told), (*headers, *retry_headers(error)), MEDIA_TYPE)
 
 
 def told_approval(approval: Approval, url: str) -> dict[str, Any]:
@@ -78,3 +76,14 @@ def told_approval(approval: Approval, url: str) -> dict[str, Any]:
 def retry_after(seconds: float) -> tuple[bytes, bytes]:
     """The header that says when to try again (RFC 9110 section 10.2.3)."""
     return b"retry-after", str(max(1, ceil(seconds))).encode()
+
+
+def retry_headers(error: GatewayError) -> tuple[tuple[bytes, bytes], ...]:
+    """The same, where an error says so."""
+    match error:
+        case QuotaReached(retry_after_s=seconds):
+            return (retry_after(seconds),)
+        case UpstreamFailed(retry_after_s=seconds) if seconds is not None:
+            return (retry_after(seconds),)
+        case _:
+            return ()

@@ -10,13 +10,15 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from gateway import __version__
-from gateway.edge.a2a import AgentDoor
-from gateway.edge.a2a_card import CARD_PATH, AgentCard
+from gateway.edge.a2a.card import CARD_PATH, AgentCard
+from gateway.edge.a2a.http import HttpDoor
+from gateway.edge.a2a.rpc import RpcDoor
+from gateway.edge.a2a.tasks import AgentTasks
 from gateway.edge.admin import admin_routes
 from gateway.edge.approval_page import PATH as APPROVALS
 from gateway.edge.approval_page import ApprovalPage
 from gateway.edge.approvals import approval_routes
-from gateway.edge.asgi import A2A_PATH, Disconnected, Reply, is_mcp, send_reply
+from gateway.edge.asgi import A2A_HTTP_PATH, A2A_PATH, Disconnected, Reply, is_mcp, send_reply
 from gateway.edge.authorization import AuthorizationDoor
 from gateway.edge.browser import Browser
 from gateway.edge.chat import chat_routes
@@ -52,7 +54,8 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
     at, settings = {path: door for door in sign_ins for path in door.paths}, gateway.settings
     approvals = ApprovalPage(gateway, browser)
     card = AgentCard(gateway, __version__)
-    agents = AgentDoor(gateway, card) if settings.a2a.enabled else rest
+    tasks = AgentTasks(gateway)
+    rpc, agents = RpcDoor(gateway, tasks, card), HttpDoor(gateway, tasks, card)
     hosts, origins = own_hosts(settings.host, settings.http), settings.http.allowed_origins
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +77,9 @@ def doors(gateway: Gateway, mcp: ASGIApp) -> ASGIApp:
         elif path in at:
             with suppress(Disconnected):
                 await send_reply(send, await at[path](asked, receive))
-        elif path == A2A_PATH:
+        elif path == A2A_PATH and settings.a2a.enabled:
+            await rpc(scope, receive, send)
+        elif path.startswith(f"{A2A_HTTP_PATH}/") and settings.a2a.enabled:
             await agents(scope, receive, send)
         elif path == CARD_PATH and settings.a2a.enabled:
             await send_reply(send, card.reply(asked))

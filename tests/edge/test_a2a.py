@@ -29,12 +29,15 @@ __all__ = ["shop", "token"]  # Fixtures.
 
 pytestmark = pytest.mark.anyio
 
+BINDINGS = pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
 WHICH = step("tea", "make", item={"kind": "slot", "question": "Which tea?"}, count=literal(2))
 BOTH = step("tea", "make", item={"kind": "slot", "question": "Which tea?"}, count={"kind": "slot", "question": "Cups?"})
 
 
 @asynccontextmanager
-async def agent(door: Door, token: str, *, streaming: bool = False, polling: bool = False) -> AsyncIterator[Client]:
+async def agent(
+    door: Door, token: str, binding: str = "JSONRPC", *, streaming: bool = False, polling: bool = False
+) -> AsyncIterator[Client]:
     """The client of an agent that was given the gateway's card."""
     async with (
         served(door) as url,
@@ -42,8 +45,12 @@ async def agent(door: Door, token: str, *, streaming: bool = False, polling: boo
     ):
         card = await A2ACardResolver(http, url.removesuffix("/mcp")).get_agent_card()
         # The gateway listens at another port than its settings say.
-        card.supported_interfaces[0].url = url.removesuffix("/mcp") + urlsplit(card.supported_interfaces[0].url).path
-        config = ClientConfig(httpx_client=http, streaming=streaming, polling=polling)
+        for one in card.supported_interfaces:
+            one.url = url.removesuffix("/mcp") + urlsplit(one.url).path
+        bindings = [binding]
+        config = ClientConfig(
+            httpx_client=http, streaming=streaming, polling=polling, supported_protocol_bindings=bindings
+        )
         async with await create_client(card, config) as client:
             yield client
 
@@ -71,22 +78,26 @@ def data(one: a2a.Artifact | a2a.Message) -> Json:
     return json_format.MessageToDict(next(part for part in one.parts if part.HasField("data")).data)
 
 
+@BINDINGS
 async def test_the_card_says_where_and_how_and_the_extended_one_what_a_caller_can_reach(
-    door: Door, shop: Shop, token: str
+    door: Door, shop: Shop, token: str, binding: str
 ) -> None:
     bare = await door.client.get("/.well-known/agent-card.json", headers={"origin": "https://any.example"})
     assert (bare.status_code, bare.headers["access-control-allow-origin"]) == (200, "*")
     assert [skill["id"] for skill in bare.json()["skills"]] == ["fulfil-intent"], "strangers learn of no service"
-    async with agent(door, token) as client:
+    async with agent(door, token, binding) as client:
         card = await client.get_extended_agent_card(a2a.GetExtendedAgentCardRequest())
     assert [skill.id for skill in card.skills] == ["fulfil-intent", "shop"]
-    (interface,) = card.supported_interfaces
-    assert (interface.protocol_binding, interface.protocol_version) == ("JSONRPC", "1.0")
+    told = [(one.protocol_binding, one.protocol_version, urlsplit(one.url).path) for one in card.supported_interfaces]
+    assert told == [("JSONRPC", "1.0", "/a2a"), ("HTTP+JSON", "1.0", "/a2a/v1")]
     assert card.security_schemes["bearer"].http_auth_security_scheme.scheme == "Bearer"
 
 
-async def test_a_plan_is_a_task_that_ends_with_what_came_of_it(door: Door, shop: Shop, token: str) -> None:
-    async with agent(door, token) as client:
+@BINDINGS
+async def test_a_plan_is_a_task_that_ends_with_what_came_of_it(
+    door: Door, shop: Shop, token: str, binding: str
+) -> None:
+    async with agent(door, token, binding) as client:
         done = await task(client, {"plan": plan(TEA)}, contextId="trip")
         assert (state(done), done.context_id, shop.writes) == ("TASK_STATE_COMPLETED", "trip", ["make tea"])
         assert shop.orders[1] == {"id": 1, "item": "tea", "count": 2}, "protocol buffers know no integers, backends do"
@@ -103,9 +114,10 @@ async def test_a_plan_is_a_task_that_ends_with_what_came_of_it(door: Door, shop:
         assert rest["state"] == "done", "a task is a run"
 
 
-async def test_words_become_a_task_too(door: Door, shop: Shop, token: str) -> None:
+@BINDINGS
+async def test_words_become_a_task_too(door: Door, shop: Shop, token: str, binding: str) -> None:
     shop.orders = {1: {"id": 1, "item": "tea"}}
-    async with agent(door, token) as client:
+    async with agent(door, token, binding) as client:
         done = await task(client, "show me the orders")
         assert (state(done), data(done.artifacts[0])["steps"][0]["tool"]) == ("TASK_STATE_COMPLETED", "orders")
         with pytest.raises(errors.InvalidParamsError, match="No plan came of it"):
@@ -115,8 +127,11 @@ async def test_words_become_a_task_too(door: Door, shop: Shop, token: str) -> No
         assert again.id == done.id, "the same message needs no plan again"
 
 
-async def test_what_is_asked_is_answered_by_a_message_in_words_or_by_keys(door: Door, shop: Shop, token: str) -> None:
-    async with agent(door, token) as client:
+@BINDINGS
+async def test_what_is_asked_is_answered_by_a_message_in_words_or_by_keys(
+    door: Door, shop: Shop, token: str, binding: str
+) -> None:
+    async with agent(door, token, binding) as client:
         waits = await task(client, {"plan": plan(WHICH)})
         assert (state(waits), waits.status.message.parts[0].text) == ("TASK_STATE_INPUT_REQUIRED", "Which tea?")
         done = await task(client, "green", taskId=waits.id, id="m2")
@@ -133,8 +148,9 @@ async def test_what_is_asked_is_answered_by_a_message_in_words_or_by_keys(door: 
             await task(client, "green", taskId=other.id, contextId="elsewhere", id="m8")
 
 
-async def test_a_stream_begins_with_the_task_and_ends_with_it(door: Door, shop: Shop, token: str) -> None:
-    async with agent(door, token, streaming=True) as client:
+@BINDINGS
+async def test_a_stream_begins_with_the_task_and_ends_with_it(door: Door, shop: Shop, token: str, binding: str) -> None:
+    async with agent(door, token, binding, streaming=True) as client:
         first, *others = await send(client, message({"plan": plan(TEA)}))
         assert first.task.id
         kinds = [one.WhichOneof("payload") for one in others]
@@ -159,9 +175,10 @@ async def asking(shop: Shop, tmp_path: Path) -> AsyncIterator[Door]:
         yield door
 
 
-async def test_what_waits_for_a_yes_says_where_and_goes_on_by_itself(asking: Door, shop: Shop) -> None:
+@BINDINGS
+async def test_what_waits_for_a_yes_says_where_and_goes_on_by_itself(asking: Door, shop: Shop, binding: str) -> None:
     ada, owner = await asking.key(), await asking.key(DECIDE, subject="owner")
-    async with agent(asking, ada, streaming=True) as client:
+    async with agent(asking, ada, binding, streaming=True) as client:
         begun = await asking.post("/v1/intents", ada, {"plan": plan(TEA), "wait_s": 20})
         states = []
         async for one in client.subscribe(a2a.SubscribeToTaskRequest(id=begun.json()["id"])):
@@ -177,8 +194,9 @@ async def test_what_waits_for_a_yes_says_where_and_goes_on_by_itself(asking: Doo
     assert (states[-1], shop.writes) == ("TASK_STATE_COMPLETED", ["make tea"])
 
 
-async def test_a_task_is_cancelled_once(door: Door, shop: Shop, token: str) -> None:
-    async with agent(door, token, polling=True) as client:
+@BINDINGS
+async def test_a_task_is_cancelled_once(door: Door, shop: Shop, token: str, binding: str) -> None:
+    async with agent(door, token, binding, polling=True) as client:
         waits = await task(client, {"plan": plan(WHICH)})
         gone = await client.cancel_task(a2a.CancelTaskRequest(id=waits.id))
         assert (state(gone), shop.writes) == ("TASK_STATE_CANCELED", [])
@@ -186,8 +204,9 @@ async def test_a_task_is_cancelled_once(door: Door, shop: Shop, token: str) -> N
             await client.cancel_task(a2a.CancelTaskRequest(id=waits.id))
 
 
-async def test_tasks_are_listed_page_by_page_the_last_changed_first(door: Door, token: str) -> None:
-    async with agent(door, token) as client:
+@BINDINGS
+async def test_tasks_are_listed_page_by_page_the_last_changed_first(door: Door, token: str, binding: str) -> None:
+    async with agent(door, token, binding) as client:
         made = [(await task(client, {"plan": plan(WHICH)}, id=f"m{n}", contextId=f"c{n % 2}")).id for n in range(5)]
         await client.cancel_task(a2a.CancelTaskRequest(id=made[0]))
         listed, after = [], ""
@@ -207,10 +226,11 @@ async def test_tasks_are_listed_page_by_page_the_last_changed_first(door: Door, 
             await client.list_tasks(a2a.ListTasksRequest(page_token="nothing"))
 
 
-async def test_another_s_task_is_not_found_and_that_is_on_record(door: Door, token: str) -> None:
-    async with agent(door, token) as client:
+@BINDINGS
+async def test_another_s_task_is_not_found_and_that_is_on_record(door: Door, token: str, binding: str) -> None:
+    async with agent(door, token, binding) as client:
         mine = await task(client, {"plan": plan(WHICH)})
-    async with agent(door, await door.key(), streaming=True) as client:
+    async with agent(door, await door.key(), binding, streaming=True) as client:
         for asked in (
             client.get_task(a2a.GetTaskRequest(id=mine.id)),
             client.cancel_task(a2a.CancelTaskRequest(id=mine.id)),
@@ -295,3 +315,74 @@ async def test_a2a_can_be_left_out(opens: Callable[..., Any]) -> None:
     async with opens(a2a=A2ASettings(enabled=False)) as door:
         assert (await door.client.get("/.well-known/agent-card.json")).status_code == 404
         assert (await rpc(door, await door.key(), "ListTasks")).status_code == 404
+        assert (await over_http(door, await door.key(), "GET", "/tasks")).status_code == 404
+
+
+async def over_http(door: Door, token: str, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+    told = {"a2a-version": "1.0", "authorization": f"Bearer {token}", **headers}
+    return await door.client.request(method, f"/a2a/v1{path}", json=body, headers=told)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status", "name", "reason"),
+    [
+        ("POST", "/message/send", {}, {}, 404, "NOT_FOUND", "METHOD_NOT_FOUND"),
+        ("PUT", "/tasks", {}, {}, 404, "NOT_FOUND", "METHOD_NOT_FOUND"),
+        ("GET", "/tasks/x", None, {"a2a-version": "0.3"}, 400, "FAILED_PRECONDITION", "VERSION_NOT_SUPPORTED"),
+        ("GET", "/tasks/x", None, {}, 404, "NOT_FOUND", "TASK_NOT_FOUND"),
+        ("GET", "/tasks?pageSize=0", None, {}, 400, "INVALID_ARGUMENT", "INVALID_PARAMS"),
+        ("GET", "/tasks?pageSize=%ff", None, {}, 400, "INVALID_ARGUMENT", "INVALID_PARAMS"),
+        ("GET", "/tasks?" + "a=b&" * 50, None, {}, 400, "INVALID_ARGUMENT", "INVALID_PARAMS"),
+        ("POST", "/message:send", hello(), {}, 400, "INVALID_ARGUMENT", "INVALID_PARAMS"),
+        ("POST", "/message:stream", [], {}, 400, "INVALID_ARGUMENT", "INVALID_PARAMS"),
+        (
+            "POST",
+            "/message:send",
+            hello({"url": "https://x.example/a.png"}),
+            {},
+            *(400, "INVALID_ARGUMENT", "CONTENT_TYPE_NOT_SUPPORTED"),
+        ),
+        (
+            "POST",
+            "/message:send",
+            hello({"data": {"plan": plan(step("a", "none"))}}),
+            {},
+            *(400, "INVALID_ARGUMENT", "INVALID_PARAMS"),
+        ),
+        (
+            "GET",
+            "/tasks/x/pushNotificationConfigs",
+            None,
+            {},
+            *(400, "FAILED_PRECONDITION", "PUSH_NOTIFICATION_NOT_SUPPORTED"),
+        ),
+        ("GET", "/tasks", None, {"authorization": "Bearer fct_none"}, 401, "UNAUTHENTICATED", "INVALID_TOKEN"),
+    ],
+)
+async def test_over_http_errors_have_the_statuses_and_names_of_the_protocol_and_a_line(
+    door: Door,
+    token: str,
+    method: str,
+    path: str,
+    body: Any,
+    headers: dict[str, str],
+    status: int,
+    name: str,
+    reason: str,
+) -> None:
+    answer = await over_http(door, token, method, path, body, **headers)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["status"]) == (status, status, name)
+    assert error["details"][0]["reason"] == reason
+    assert [one.door for one in await lines(door) if one.phase == "rejected"] == ["a2a"]
+
+
+async def test_over_http_a_task_has_the_media_type_of_the_protocol(door: Door, shop: Shop, token: str) -> None:
+    body = hello({"data": {"plan": plan(TEA)}})
+    done = await over_http(door, token, "POST", "/message:send", body)
+    assert (done.status_code, done.headers["content-type"]) == (200, "application/a2a+json")
+    assert done.json()["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
+    stream = await over_http(door, token, "POST", "/message:stream", body)
+    assert (stream.headers["content-type"], stream.text[:14]) == ("text/event-stream", 'data: {"task":')
+    broken = await over_http(door, token, "POST", "/message:send", body, **{"content-length": "9" * 18})
+    assert (broken.status_code, broken.json()["error"]["status"]) == (413, "OUT_OF_RANGE")

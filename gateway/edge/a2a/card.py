@@ -8,7 +8,7 @@ from litestar.types import HTTPScope
 
 from gateway.authorization.server import PATHS
 from gateway.core.principal import Principal
-from gateway.edge.asgi import A2A_PATH, Reply, header_values
+from gateway.edge.asgi import A2A_HTTP_PATH, A2A_PATH, Reply, header_values
 from gateway.edge.parts import Gateway
 
 CARD_PATH = "/.well-known/agent-card.json"
@@ -62,7 +62,10 @@ class AgentCard:
             "name": "Factotum",
             "description": DESCRIPTION,
             "version": self._version,
-            "supportedInterfaces": [{"url": origin + A2A_PATH, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
+            "supportedInterfaces": [
+                {"url": origin + path, "protocolBinding": binding, "protocolVersion": "1.0"}
+                for path, binding in ((A2A_PATH, "JSONRPC"), (A2A_HTTP_PATH, "HTTP+JSON"))
+            ],
             "capabilities": {"streaming": True, "pushNotifications": False, "extendedAgentCard": True},
             "securitySchemes": schemes,
             "securityRequirements": [{"schemes": {name: {"list": []}}} for name in schemes],
