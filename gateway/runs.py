@@ -177,6 +177,8 @@ class Runs:
             updated_at=now,
             due_at=due,
         )
+        if isinstance(event, Undoing) and not held.progress.questions:
+            after = structs.replace(after, ended_as=held.run.state)
         if isinstance(event, Planned):
             after = structs.replace(after, plan=event.plan, vouched=event.vouched, spoken=None)
         if after.id in self._carried:

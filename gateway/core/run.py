@@ -45,7 +45,8 @@ class Run(Struct, frozen=True):
     began it puts runs together, "" where it does not. `standing` is the standing intent that it is a slot of, "" where somebody
     began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe. `spoken` is there as
     long as its plan is words alone, without steps. With `asks_yes` each of its writes waits for a person's yes, whatever policies
-    say: because of the door that it came through, or because its plan was made of words and nobody has looked at it."""
+    say: because of the door that it came through, or because its plan was made of words and nobody has looked at it. `ended_as` is
+    the state in which it had ended for good before it was taken back, None where it was not."""
 
     id: str
     principal: Principal
@@ -62,6 +63,7 @@ class Run(Struct, frozen=True):
     vouched: tuple[str, ...] = ()
     spoken: Spoken | None = None
     asks_yes: AsksYes = ""
+    ended_as: RunState | None = None
 
     @property
     def owner(self) -> Owner:

@@ -22,7 +22,7 @@ from gateway.settings import A2ASettings, HttpSettings
 from tests.conftest import Door, open_door
 from tests.edge.test_mcp_clients import served
 from tests.shop import DOCUMENT, Shop
-from tests.test_intent import POLICIES, TEA, Json, literal, plan, shop, step, token
+from tests.test_intent import POLICIES, TEA, Json, events, literal, plan, shop, step, token
 from tests.test_rejections import lines
 
 __all__ = ["shop", "token"]  # Fixtures.
@@ -244,6 +244,32 @@ async def test_another_s_task_is_not_found_and_that_is_on_record(door: Door, tok
     rejected = [one for one in await lines(door) if one.phase == "rejected"]
     told = [(one.tool, one.door, json.loads(bytes(one.arguments))["code"]) for one in rejected]
     assert told == [("not-found", "a2a", "not_found")] * 4
+
+
+@BINDINGS
+async def test_a_task_that_has_ended_stays_so_though_what_it_did_is_taken_back(
+    door: Door, shop: Shop, token: str, binding: str
+) -> None:
+    async with agent(door, token, binding, streaming=True) as client:
+        first, *_ = await send(client, message({"plan": plan(TEA)}))
+        task_id = first.task.id
+        shop.slow_s = 1.0
+        undoing = await door.post(f"/v1/intents/{task_id}/undo", token)
+        assert undoing.json()["state"] == "compensating"
+        meanwhile = await client.get_task(a2a.GetTaskRequest(id=task_id))
+        assert state(meanwhile) == "TASK_STATE_COMPLETED"
+        with pytest.raises(errors.TaskNotCancelableError):
+            await client.cancel_task(a2a.CancelTaskRequest(id=task_id))
+        again = await send(client, message({"plan": plan(TEA)}))
+        assert [state(one.task) for one in again] == ["TASK_STATE_COMPLETED"], "and no stream begins anew"
+        await events(door, token, {"id": task_id})  # To its end.
+        after = await client.get_task(a2a.GetTaskRequest(id=task_id))
+        assert (state(after), shop.writes) == ("TASK_STATE_COMPLETED", ["make tea", "drop 1"])
+        assert json_format.MessageToDict(after.metadata)["io.factotum/state"] == "compensated"
+        assert after.status.message.parts[0].text.endswith("since: compensated.")
+        assert "Taking back tea: " in after.artifacts[-1].parts[1].text
+        listed = await client.list_tasks(a2a.ListTasksRequest(status=a2a.TASK_STATE_COMPLETED))
+        assert [one.id for one in listed.tasks] == [task_id]
 
 
 async def rpc(door: Door, token: str, method: str, params: Any = None, **headers: str) -> httpx.Response:

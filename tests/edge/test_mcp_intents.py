@@ -341,6 +341,17 @@ async def test_only_its_owner_and_a_client_that_says_so_follow_a_task(door: Door
     assert (told["result"]["status"], told["result"]["ttlMs"]) == ("cancelled", None)
 
 
+async def test_a_task_that_has_ended_stays_so_though_what_it_did_is_taken_back(
+    door: Door, shop: Shop, token: str
+) -> None:
+    run = (await door.post("/v1/intents", token, {"plan": plan(TEA), "wait_s": 20})).json()
+    shop.slow_s = 0.5
+    undoing = await door.post(f"/v1/intents/{run['id']}/undo", token)
+    assert undoing.json()["state"] == "compensating"
+    told = await on_the_wire(door, token, {}, method="tasks/get", name=run["id"], declares=True)
+    assert told["result"]["status"] == "completed"
+
+
 async def on_the_wire(
     door: Door,
     token: str,

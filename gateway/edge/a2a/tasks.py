@@ -19,7 +19,6 @@ from gateway.edge.a2a.faults import (
 )
 from gateway.edge.a2a.wire import (
     ENDED_STATES,
-    STATES,
     ListTasksParams,
     SendMessageParams,
     artifacts_of,
@@ -27,6 +26,7 @@ from gateway.edge.a2a.wire import (
     data_of,
     page_of,
     state_of,
+    states_of,
     status_of,
     task_of,
     text_of,
@@ -131,7 +131,7 @@ class AgentTasks:
             run
             for run in await self._runs.list(principal, RUNS_MAX)
             if asked.context_id in ("", context_of(run))
-            and (asked.status == "" or asked.status in STATES[run.state])
+            and (asked.status == "" or asked.status in states_of(run))
             and (asked.status_timestamp_after is UNSET or run.updated_at > asked.status_timestamp_after)
         ]
         runs.sort(key=lambda run: (run.updated_at, run.id), reverse=True)
@@ -172,7 +172,8 @@ class AgentTasks:
 
 def _goes_on(held: Held) -> bool:
     """Whether there is something to wait for without another message: what waits for a yes goes on by itself."""
-    return held.run.state in MOVING or held.run.state in ("needs_approval", "needs_auth")
+    is_open = state_of(held) not in ENDED_STATES
+    return is_open and (held.run.state in MOVING or held.run.state in ("needs_approval", "needs_auth"))
 
 
 def _read_mode(told: object) -> Mode:

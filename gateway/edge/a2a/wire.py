@@ -131,9 +131,14 @@ def context_of(run: Run) -> str:
     return run.context or run.id
 
 
+def states_of(run: Run) -> tuple[TaskState, ...]:
+    """What its state can be: one that had ended stays as it was, though what it did is taken back."""
+    return STATES[run.ended_as or run.state]
+
+
 def state_of(held: Held) -> TaskState:
-    first, *other = STATES[held.run.state]
-    return first if not other or held.progress.questions else other[0]
+    first, *other = states_of(held.run)
+    return first if not other or (held.progress.questions and held.run.ended_as is None) else other[0]
 
 
 def status_of(held: Held) -> dict[str, Any]:
@@ -143,7 +148,8 @@ def status_of(held: Held) -> dict[str, Any]:
         "state": state_of(held),
         "timestamp": run.updated_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
-    texts = [shown.detail, *(one.question for one in shown.questions)]
+    since = f"What it did is being taken back since: {run.state}." if run.ended_as is not None else ""
+    texts = [since, shown.detail, *(one.question for one in shown.questions)]
     parts: list[dict[str, Any]] = [{"text": one} for one in dict.fromkeys(filter(None, texts))]
     if shown.questions:
         parts.append({"data": {"questions": shown.questions}})

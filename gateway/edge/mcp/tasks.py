@@ -32,7 +32,7 @@ class UpdateParams(Struct, frozen=True):
 
 
 class Tasks:
-    """What tasks/get, tasks/update and tasks/cancel answer."""
+    """What tasks/get, tasks/update and tasks/cancel answer. What had ended stays so, though what it did is taken back."""
 
     def __init__(self, tools: IntentTools) -> None:
         self._tools = tools
@@ -40,14 +40,15 @@ class Tasks:
     async def get(self, principal: Principal, task_id: str, means: Means) -> dict[str, Any]:
         """A DetailedTask. Raises Fault where there is none of the caller's."""
         held = await self._find(principal, task_id)
-        try:
-            require_nobody(held, means)
-        except InputNeeded as needed:
-            requests = {_key(held, name): request for name, request in needed.requests.items()}
-            return task_of(held, "input_required") | {"inputRequests": requests}
-        if goes_on(held):
-            return task_of(held, "working")
-        if held.run.state == "cancelled":
+        if held.run.ended_as is None:
+            try:
+                require_nobody(held, means)
+            except InputNeeded as needed:
+                requests = {_key(held, name): request for name, request in needed.requests.items()}
+                return task_of(held, "input_required") | {"inputRequests": requests}
+            if goes_on(held):
+                return task_of(held, "working")
+        if (held.run.ended_as or held.run.state) == "cancelled":
             return task_of(held, "cancelled")
         return task_of(held, "completed") | {"result": json_result(await self._tools.tell(held), "any")}
 
