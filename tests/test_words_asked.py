@@ -8,7 +8,7 @@ import mcp
 import mcp.types
 import pytest
 
-from gateway.settings import LlmPlannerSettings
+from gateway.settings import IntentSettings, LlmPlannerSettings
 from tests.conftest import Door, open_door
 from tests.edge.test_a2a import agent, data, state, task
 from tests.edge.test_mcp_approvals import client
@@ -33,7 +33,8 @@ GREEN = submits(step("tea", "make", item={"kind": "literal", "value": "tea"}))
 
 @pytest.fixture
 async def door(scripted: Scripted, shop: Shop, tmp_path: Path) -> AsyncIterator[Door]:
-    async with open_door(tmp_path, {"llm": "k3y"}, planner=LlmPlannerSettings(scripted.url, secret="llm")) as one:
+    planner, intents = LlmPlannerSettings(scripted.url, secret="llm"), IntentSettings(words_need_yes=False)
+    async with open_door(tmp_path, {"llm": "k3y"}, planner=planner, intents=intents) as one:
         await one.add("shop", DOCUMENT, shop.url, prefix="")
         yield one
 

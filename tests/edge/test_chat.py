@@ -12,7 +12,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from gateway.edge.approvals import DECIDE
-from gateway.settings import ChatSettings, HttpSettings, LlmPlannerSettings
+from gateway.settings import ChatSettings, HttpSettings, IntentSettings, LlmPlannerSettings
 from tests.conftest import Door, open_door
 from tests.edge.test_mcp_clients import served
 from tests.edge.test_rest import judge
@@ -38,7 +38,9 @@ ASKS = called("ask_person", {"question": "Which tea?", "choices": ["Green tea", 
 @pytest.fixture
 async def door(scripted: Scripted, shop: Shop, tmp_path: Path) -> AsyncIterator[Door]:
     planner, public = LlmPlannerSettings(scripted.url, tries_max=1), HttpSettings(public_url=ORIGIN)
-    async with open_door(tmp_path, planner=planner, http=public, follow_s=0.05) as one:
+    # What is said in a chat waits for a yes even there where other doors want none for words.
+    intents = IntentSettings(words_need_yes=False)
+    async with open_door(tmp_path, planner=planner, http=public, intents=intents, follow_s=0.05) as one:
         await one.add("shop", DOCUMENT, shop.url, prefix="")
         yield one
 
