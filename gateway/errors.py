@@ -41,7 +41,7 @@ from gateway.core.approval import Approval
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.decision import Decision
 from gateway.core.plan_check import PlanProblem
-from gateway.core.planned import Asks, Impossible, Proposes
+from gateway.core.planned import Asks, Comes, Impossible, NoPlan, Proposes
 
 _T = TypeVar("_T")
 
@@ -158,12 +158,12 @@ class PlanInvalid(BadRequest):
 class NotPlanned(BadRequest):
     title = "No plan came of it"
 
-    def __init__(self, planned: Asks | Impossible | Proposes) -> None:
+    def __init__(self, planned: NoPlan) -> None:
         super().__init__(_why_no_plan(planned))
         self.planned = planned
 
 
-def _why_no_plan(planned: Asks | Impossible | Proposes) -> str:
+def _why_no_plan(planned: NoPlan) -> str:
     match planned:
         case Asks(question=question):
             return question
@@ -171,6 +171,11 @@ def _why_no_plan(planned: Asks | Impossible | Proposes) -> str:
             return reason
         case Proposes(sentence=sentence):
             return f"Shall it be remembered that {sentence}? POST /v1/memory with these words keeps it, or `factotum remember`."
+        case Comes(when=when):
+            return (
+                f"It would come {when}. POST /v1/standing-intents with `standing`, as POST /v1/intents:plan gives it for these"
+                " words, makes it so; `factotum ask` does too, once a person says yes."
+            )
 
 
 class DocumentRejected(BadRequest):

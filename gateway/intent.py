@@ -28,7 +28,7 @@ from gateway.core.look import Look, judge
 from gateway.core.next_move import Ask, Check, End, Make, PlanWords, Skip
 from gateway.core.plan import Plan
 from gateway.core.plan_check import PlanProblem, check_plan
-from gateway.core.planned import TOLD_MAX, Asks, Impossible, Planned, Proposes, Ready
+from gateway.core.planned import TOLD_MAX, Asks, Comes, Impossible, Planned, Proposes, Ready
 from gateway.core.policy_context import Source as PolicySource
 from gateway.core.principal import Principal
 from gateway.core.recall import claimed
@@ -426,7 +426,7 @@ class Intents:
         except GatewayError as error:
             return Ended("failed", error.detail[:DETAIL_CHARACTERS_MAX])
         match planned:
-            case Impossible() | Proposes():
+            case Impossible() | Proposes() | Comes():
                 return Ended("failed", NotPlanned(planned).detail[:DETAIL_CHARACTERS_MAX])
             case _ if len(told) >= TOLD_MAX:
                 return Ended("failed", f"No plan came of it after {TOLD_MAX} questions; say it in other words.")

@@ -9,6 +9,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from gateway.core.egress import may_be_asked
+from gateway.planners.again import Repeating
 from gateway.planners.base import Planner
 from gateway.planners.graph import GraphPlanner
 from gateway.planners.llm import Limits, LlmPlanner
@@ -29,11 +30,11 @@ async def open_planner(
     """`clock` gives the time in UTC. Asks no model yet. Raises SettingsBroken."""
     match told:
         case GraphPlannerSettings():
-            yield Recalling(GraphPlanner())
+            yield Repeating(Recalling(GraphPlanner()))
         case LlmPlannerSettings():
             client = _client_of(told, secrets, clock)
             try:
-                yield LlmPlanner(client, _limits_of(told))
+                yield Repeating(LlmPlanner(client, _limits_of(told)))
             finally:
                 await client.close()
 

@@ -6,7 +6,7 @@ again after a crash starts nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -44,6 +44,7 @@ from gateway.core.standing import (
     next_after,
     wake,
 )
+from gateway.core.tell import Sentence, tell
 from gateway.core.tool import Tool
 from gateway.discover import Discovery
 from gateway.errors import (
@@ -62,6 +63,7 @@ from gateway.stores.base import StandingStore
 
 DUE_MAX = 32
 SLOTS_SHOWN = 100
+ANSWERED_SHOWN = 10
 UPCOMING_SHOWN = 5
 TRIES_MAX = 20
 
@@ -70,12 +72,13 @@ log = structlog.get_logger(__name__)
 
 class Told(Struct, frozen=True):
     """A standing intent with its slots, the newest first, the next that will come, and the flows of its plan that harm, as its
-    tools are now."""
+    tools are now. `answers` are those of its newest runs, by their ids."""
 
     standing: Standing
     past: tuple[Slot, ...]
     upcoming: tuple[datetime, ...]
     flows: tuple[Flow, ...]
+    answers: Mapping[str, tuple[Sentence, ...]] = {}
 
 
 class Standings:
@@ -172,14 +175,26 @@ class Standings:
             raise NotFound(f"There is no standing intent {standing_id[:40]!r}.")
         return found
 
-    async def tell(self, one: Standing) -> Told:
+    async def tell(self, one: Standing, to: Owner | None = None) -> Told:
+        """What its runs have answered is told `to` nobody but whose they are."""
         upcoming: list[datetime] = []
         at = one.next_at if one.state == "active" else None
         while at is not None and at < one.terms.expires_at and len(upcoming) < UPCOMING_SHOWN:
             upcoming.append(at)
             at = next_after(one.terms.trigger, one.created_at, at)
         flows = await self._intents.flows_of(one.principal, one.plan)
-        return Told(one, tuple(await self._store.slots(one.id, SLOTS_SHOWN)), tuple(upcoming), flows)
+        past = tuple(await self._store.slots(one.id, SLOTS_SHOWN))
+        answers = await self._answers(past) if to == one.owner else {}
+        return Told(one, past, tuple(upcoming), flows, answers)
+
+    async def _answers(self, past: Sequence[Slot]) -> dict[str, tuple[Sentence, ...]]:
+        """What the newest runs have answered."""
+        told: dict[str, tuple[Sentence, ...]] = {}
+        for run_id in [slot.run for slot in past if slot.run][:ANSWERED_SHOWN]:
+            held = await self._runs.load(run_id)
+            if held is not None and (sentences := tell(held.run, held.progress)):
+                told[run_id] = sentences
+        return told
 
     async def approve(self, by: Principal, standing_id: str) -> Standing:
         """A yes, by somebody else, to what it does with its tools as they are now. Raises NotFound, Forbidden, or Conflict where

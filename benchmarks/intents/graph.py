@@ -18,7 +18,7 @@ from benchmarks.intents.runner import Choice, Happened, Proposal, Question, Runn
 from gateway.app import open_gateway
 from gateway.core.account import account
 from gateway.core.manifest import Manifest
-from gateway.core.planned import Asks, Impossible, Ready
+from gateway.core.planned import Asks, Comes, Impossible, Proposes, Ready
 from gateway.core.principal import OPERATOR
 from gateway.core.run import Question as RunQuestion
 from gateway.edge.parts import Gateway
@@ -74,6 +74,10 @@ async def _run(gateway: Gateway, task: Task) -> Happened:
     match planned:
         case Impossible(reason=reason):
             return Happened("failed", reason)
+        case Comes(when=when):
+            return Happened("proposed", when)
+        case Proposes(sentence=sentence):
+            return Happened("proposed", sentence)
         case Asks(question=question, choices=choices):
             told = tuple(Choice(one.value, one.label) for one in choices)
             await task.person.answer(Question(question, "", told))

@@ -15,15 +15,17 @@ from gateway.cli.terminal import asynchronous, out
 from gateway.cli.tools import of_tenant, remote_of
 from gateway.core.account import account
 from gateway.core.plan import Plan
-from gateway.core.planned import TOLD_MAX, Asks, Impossible, Proposes, Told
+from gateway.core.planned import TOLD_MAX, Asks, Comes, Impossible, Proposes, Told
 from gateway.core.principal import Principal
 from gateway.core.run import Mode, Question, about_words
 from gateway.core.said_plan import say_step
+from gateway.core.standing import NewStanding
 from gateway.core.tell import Sentence
 from gateway.edge.forms import choices_of
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
 from gateway.edge.memory import FactShown, NewFact, show_fact
 from gateway.edge.parts import Gateway
+from gateway.edge.standing import StandingShown, show_standing
 from gateway.errors import BadRequest
 from gateway.remote.gateway import RemoteGateway, segment
 
@@ -40,6 +42,7 @@ class Asking(Protocol):
     async def answer(self, intent: str, values: Mapping[str, Any], wait_s: float) -> IntentShown: ...
     async def explain(self, intent: str) -> tuple[Sentence, ...]: ...
     async def remember(self, words: str) -> FactShown: ...
+    async def stand(self, wanted: NewStanding) -> StandingShown: ...
 
 
 class Here:
@@ -67,6 +70,10 @@ class Here:
     async def remember(self, words: str) -> FactShown:
         return show_fact(await self._gateway.memory.remember_words(self._me, words))
 
+    async def stand(self, wanted: NewStanding) -> StandingShown:
+        standings = self._gateway.standings
+        return show_standing(await standings.tell(await standings.add(self._me, wanted, DOOR)))
+
 
 class There:
     """Another gateway."""
@@ -91,6 +98,9 @@ class There:
 
     async def remember(self, words: str) -> FactShown:
         return self._remote.post("/v1/memory", FactShown, NewFact(words))
+
+    async def stand(self, wanted: NewStanding) -> StandingShown:
+        return self._remote.post("/v1/standing-intents", StandingShown, wanted)
 
 
 @cli.command()
@@ -130,6 +140,9 @@ async def ask(
         if isinstance(plan, Proposes):
             await _remember(asking, plan, yes=yes)
             return
+        if isinstance(plan, Comes):
+            await _stand(asking, plan, yes=yes, preview=preview)
+            return
         if shown.writes and not (yes or preview):
             confirm()
         await carry_on(asking, await asking.start(plan, "preview" if preview else "execute", wait), wait)
@@ -162,7 +175,24 @@ async def _remember(asking: Asking, proposed: Proposes, *, yes: bool) -> None:
     out.print(f"{told.id}: {told.sentence}")
 
 
-def _print_planned(shown: PlannedShown) -> Plan | Proposes:
+async def _stand(asking: Asking, proposed: Comes, *, yes: bool, preview: bool) -> None:
+    """Make it a standing intent once the person says so."""
+    out.print(f"It would come {proposed.when}.")
+    if preview:
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadRequest(f"Nothing was done: it would come {proposed.when}, and --yes says that it may.")
+        click.confirm("Shall it?", abort=True)
+    made = await asking.stand(proposed.standing)
+    out.print(f"{made.id} is {made.state}" + (f": {made.detail}" if made.detail else ""))
+    for at in made.upcoming[:1]:
+        out.print(
+            f"It comes next at {at:%Y-%m-%d %H:%M} UTC, while a gateway runs; factotum standing show {made.id} says what it told."
+        )
+
+
+def _print_planned(shown: PlannedShown) -> Plan | Proposes | Comes:
     """Print the plan and why it is so. Raises BadRequest where there is none."""
     planned = shown.planned
     for sentence in planned.because:
@@ -173,6 +203,9 @@ def _print_planned(shown: PlannedShown) -> Plan | Proposes:
         case Impossible(reason=reason):
             raise BadRequest(reason)
         case Proposes():
+            return planned
+        case Comes(standing=standing):
+            print_plan(standing.plan)
             return planned
     print_plan(planned.plan)
     return planned.plan

@@ -6,7 +6,8 @@ from typing import TypeAlias
 import rich_click as click
 
 from gateway.cli.grants import terminal
-from gateway.cli.owner import open_here
+from gateway.cli.intents import print_answers
+from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out, table
 from gateway.cli.tools import of_tenant, remote_of
@@ -53,13 +54,14 @@ async def list_standings(tenant: str) -> None:
 @of_tenant
 @asynchronous
 async def show_one(name: str, tenant: str) -> None:
-    """When it comes next, and what became of the slots before, in UTC."""
+    """When it comes next, and what became of the slots before, in UTC; what the newest of them answered."""
     if (remote := remote_of(tenant)) is not None:
         _print(remote.get(f"{PATH}/{segment(name)}", StandingShown))
         return
     async with open_here() as gateway:
         found = await gateway.standings.find(tenant, name)
-        _print(show_standing(await gateway.standings.tell(found)))
+        me = await operator(gateway, tenant)
+        _print(show_standing(await gateway.standings.tell(found, me.owner)))
 
 
 @standing.command("approve")
@@ -128,3 +130,7 @@ def _print(shown: StandingShown) -> None:
         slots.add_row(f"{one.at:%Y-%m-%d %H:%M}", one.state, one.intent, one.detail)
     if slots.row_count:
         out.print(slots)
+    for one in shown.past:
+        if one.answers:
+            out.print(f"{one.at:%Y-%m-%d %H:%M}")
+            print_answers(one.answers)

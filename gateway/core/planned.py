@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from gateway.core.fact import Alias, Preset, Setting
 from gateway.core.plan import Plan
+from gateway.core.standing import NewStanding
 
 ANSWER_CHARACTERS_MAX = 1_000
 # So many questions about one wish; whoever asks more does not understand it.
@@ -66,7 +67,17 @@ class Proposes(_Planned, frozen=True, tag="remember"):
     sentence: str
 
 
-Planned: TypeAlias = Ready | Asks | Impossible | Proposes
+class Comes(_Planned, frozen=True, tag="standing"):
+    """It is to come again and again: the `standing` intent that it would be, and when it comes, in words. Nothing comes until it is
+    made one (`POST /v1/standing-intents` with `standing` as it is). `writes`: its plan does more than read."""
+
+    standing: NewStanding
+    when: str
+    writes: bool = False
+
+
+NoPlan: TypeAlias = Asks | Impossible | Proposes | Comes
+Planned: TypeAlias = Ready | NoPlan
 
 
 def chosen(asks: Asks, told: Sequence[Told]) -> Choice | None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.core.plan import Plan
-from gateway.core.planned import Asks, Impossible, Proposes
+from gateway.core.planned import NoPlan
 from gateway.core.run import Mode, Question, RunState
 from gateway.core.tell import Sentence
 from gateway.edge.intents import ApprovalAwaited
@@ -125,7 +125,7 @@ class ChatSources(Struct, frozen=True, omit_defaults=True):
     sentences: tuple[Sentence, ...] = ()
     questions: tuple[Question, ...] = ()
     approval: ApprovalAwaited | None = None
-    planned: Asks | Impossible | Proposes | UnsetType = UNSET
+    planned: NoPlan | UnsetType = UNSET
 
 
 class AssistantMessage(Struct, frozen=True):

@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from gateway.core.account import account
 from gateway.core.flow import Flow
 from gateway.core.plan import Budget, Leaf, in_order, leaves
-from gateway.core.planned import Planned, Ready
+from gateway.core.planned import Comes, Planned, Ready
 from gateway.core.run import Entry, Mode, Place, Progress, Question, Run, RunState, Spent, Standing, by_step
 from gateway.core.tell import Sentence, tell
 from gateway.core.tool import Tool
@@ -252,7 +252,8 @@ def _event(entry: Entry) -> bytes:
 
 def show_planned(planned: Planned, tools: Mapping[str, Tool]) -> PlannedShown:
     """What came of words, as every door shows it."""
-    steps = planned.plan.steps if isinstance(planned, Ready) else ()
+    plan = planned.plan if isinstance(planned, Ready) else planned.standing.plan if isinstance(planned, Comes) else None
+    steps = plan.steps if plan is not None else ()
     return PlannedShown(planned, tuple(one.name for one in steps if tools[one.tool].effect != "read"))
 
 

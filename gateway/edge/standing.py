@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from gateway.core.flow import Flow
 from gateway.core.plan import Plan
-from gateway.core.principal import Principal
+from gateway.core.principal import Owner, Principal
 from gateway.core.standing import NewStanding, SlotState, Standing, StandingState, StandingTerms
+from gateway.core.tell import Sentence
 from gateway.edge.allow import require
 from gateway.edge.approvals import read_decider, read_json, sees_all
 from gateway.edge.parts import Gateway
@@ -26,13 +27,15 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class SlotShown(Struct, frozen=True):
-    """One slot: when, what became of it, and the intent that it is, "" where it was not carried out."""
+    """One slot: when, what became of it, the intent that it is, "" where it was not carried out, and what that answered: of the
+    newest alone, and told only to whose it is."""
 
     at: datetime
     state: SlotState
     changed_at: datetime
     intent: str
     detail: str
+    answers: tuple[Sentence, ...] = ()
 
 
 class StandingSummary(Struct, frozen=True):
@@ -90,8 +93,8 @@ def standing_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
             require(gateway.roles, principal, "approvals.decide")
         return principal
 
-    async def shown(one: Standing) -> StandingShown:
-        return show_standing(await standings.tell(one))
+    async def shown(one: Standing, to: Owner | None = None) -> StandingShown:
+        return show_standing(await standings.tell(one, to))
 
     @post("/v1/standing-intents", status_code=201)
     async def add_standing(request: AnyRequest) -> StandingShown:
@@ -109,7 +112,8 @@ def standing_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @get("/v1/standing-intents/{name:str}")
     async def show_one(request: AnyRequest, name: FromPath[str]) -> StandingShown:
-        return await shown(await find_seen(await desk.principal(request.scope), name))
+        principal = await desk.principal(request.scope)
+        return await shown(await find_seen(principal, name), principal.owner)
 
     @post("/v1/standing-intents/{name:str}/approve", status_code=200)
     async def approve_standing(request: AnyRequest, name: FromPath[str]) -> StandingShown:
@@ -152,7 +156,10 @@ def show_standing(told: Told) -> StandingShown:
         approved_by=one.approved_by,
         flows=told.flows,
         upcoming=told.upcoming,
-        past=tuple(SlotShown(slot.at, slot.state, slot.changed_at, slot.run, slot.detail) for slot in told.past),
+        past=tuple(
+            SlotShown(slot.at, slot.state, slot.changed_at, slot.run, slot.detail, told.answers.get(slot.run, ()))
+            for slot in told.past
+        ),
     )
 
 
