@@ -1,6 +1,8 @@
 """STORY  Recipes: a run that worked becomes one by a person's yes; the plan of one is made again, and nobody else's word passes
 as theirs. Calls nothing."""
 
+import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,8 +11,13 @@ import msgspec
 from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
+from gateway.core.arazzo import Portable
+from gateway.core.arazzo_read import ArazzoRefused, Document, read_arazzo, read_document
+from gateway.core.arazzo_write import Lossy, write_arazzo
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.audit import administered
+from gateway.core.catalog import Connector
+from gateway.core.document import DocumentBroken, parse_document
 from gateway.core.labels import Labels, Trust
 from gateway.core.plan import Literal, Plan
 from gateway.core.plan_check import PlanProblem, check_plan
@@ -28,6 +35,7 @@ from gateway.core.recipe import (
     phrase_of,
     said_in,
     template_of,
+    tools_of,
     what_changed,
     words_for,
 )
@@ -43,6 +51,8 @@ RECIPES_MAX = 200
 LISTED_MAX = 500
 NAMES_SHOWN_MAX = 20
 TRIES_MAX = 20
+LOSSES_SHOWN_MAX = 20
+DESCRIPTION_CHARACTERS_MAX = 1_000
 
 
 class Told(Struct, frozen=True):
@@ -52,6 +62,26 @@ class Told(Struct, frozen=True):
     state: RecipeState
     detail: str
     tools: Mapping[str, Tool]
+
+
+class NewImport(Struct, frozen=True, forbid_unknown_fields=True):
+    """A recipe to be, of an Arazzo `document`: as JSON, or as text of JSON or YAML. `workflow` says which, where it has several;
+    `sources` which connector each of its source descriptions is, where that is not plain; `name` what it is called, "" being as
+    its workflow is. `words` and `description` take the place of its own."""
+
+    document: dict[str, Any] | str
+    workflow: str = ""
+    sources: dict[str, str] = {}
+    name: str = ""
+    description: str = ""
+    words: tuple[str, ...] = ()
+
+
+class Brought(Struct, frozen=True):
+    """What came of an import, and what of it is done in another way than the document says."""
+
+    told: Told
+    notes: tuple[str, ...]
 
 
 class Recipes:
@@ -89,7 +119,43 @@ class Recipes:
         if (run.state, run.mode) != ("done", "execute"):
             raise Conflict(f"What was carried out and is done becomes a recipe; this is {run.state} ({run.mode}).")
         said = said_in(run.plan, wanted.parameters, self._labels_of(run), self._tools(run.principal))
-        return await self._add(by, wanted, run.plan, run.id, tuple(said))
+        words = wanted.words or words_for(run.plan, wanted.parameters)
+        return await self._add(by, structs.replace(wanted, words=words), run.plan, run.id, tuple(said))
+
+    async def bring(self, by: Principal, asked: NewImport) -> Brought:
+        """A recipe of a document, none of whose values is anybody's word: active where a person brings it, and else once one said
+        yes to it. Raises BadRequest, PlanInvalid, Conflict or Forbidden."""
+        try:
+            document = read_document(_tree_of(asked.document))
+            known = self._discovery.view(by).catalog.connectors
+            connectors = _connectors_of(document, asked.sources, known)
+            brought = await asyncio.to_thread(read_arazzo, document, asked.workflow, connectors)
+        except ArazzoRefused as error:
+            raise BadRequest(f"No recipe comes of the document: {'; '.join(error.problems)}.") from error
+        one = brought.portable
+        told = {
+            "name": asked.name or _recipe_name(one.name),
+            "description": asked.description or one.description[:DESCRIPTION_CHARACTERS_MAX],
+            "words": asked.words or one.words,
+            "parameters": one.parameters,
+        }
+        try:
+            wanted = msgspec.convert(msgspec.to_builtins(told), NewRecipe)
+        except msgspec.ValidationError as error:
+            raise BadRequest(f"No recipe comes of the document: {error}.") from error
+        return Brought(await self._add(by, wanted, one.plan, "", ()), brought.notes)
+
+    def export(self, by: Principal, one: Portable, *, plain: bool = False) -> dict[str, Any]:
+        """A plan that held once as an Arazzo document; `plain`: without what is ours alone. Raises Conflict where a tool of it is
+        gone, or BadRequest where it cannot be said plainly."""
+        view = self._discovery.view(by, step_up=True)
+        if gone := [name for name in tools_of(one.plan) if name not in view.tools]:
+            raise Conflict(f"There is no {gone[0]} any more, so that nothing can be said of it.")
+        try:
+            return write_arazzo(one, view.tools, view.catalog.connectors, plain=plain)
+        except Lossy as error:
+            told = "; ".join(error.losses[:LOSSES_SHOWN_MAX])
+            raise BadRequest(f"Arazzo alone cannot say it: {told}. Without `plain`, x-factotum says it.") from error
 
     def _is_theirs(self, run: Run, by: Principal) -> bool:
         """A person has what they began through any of their clients; a client what was begun through it."""
@@ -104,8 +170,7 @@ class Recipes:
     async def _add(self, by: Principal, wanted: NewRecipe, plan: Plan, source: str, said: tuple[str, ...]) -> Told:
         try:
             template = template_of(plan, wanted.parameters)
-            words = wanted.words or words_for(plan, wanted.parameters)
-            check_words(words, wanted.parameters)
+            check_words(wanted.words, wanted.parameters)
         except Unpromotable as error:
             raise BadRequest(f"No recipe comes of it: {error}.") from error
         view = self._discovery.view(by)
@@ -123,7 +188,7 @@ class Recipes:
             fingerprints=fingerprints_of(template, view.tools),
             state="active" if is_own else "pending",
             description=wanted.description,
-            words=words,
+            words=wanted.words,
             parameters=wanted.parameters,
             source=source,
             said=said,
@@ -260,3 +325,38 @@ class Recipes:
         told = {"id": one.id, "name": one.name, "for": one.person[2], "tools": sorted(one.fingerprints)}
         line = administered(by, self._clock(), f"recipe.{what}", arguments=Raw(msgspec.json.encode(told)))
         await self._audit.record(structs.replace(line, intent=one.plan.intent))
+
+
+def portable_of(one: Recipe) -> Portable:
+    return Portable(one.name, one.plan, one.description, one.words, one.parameters)
+
+
+def _tree_of(document: dict[str, Any] | str) -> dict[str, Any]:
+    """Raises BadRequest."""
+    if isinstance(document, dict):
+        return document
+    try:
+        return parse_document(document.encode(), "the document")
+    except (DocumentBroken, UnicodeError) as error:
+        raise BadRequest("The document can be read as no JSON or YAML.") from error
+
+
+def _connectors_of(document: Document, said: Mapping[str, str], known: Mapping[str, Connector]) -> dict[str, Connector]:
+    """Which connector each source is: as it is said, as we wrote, as the same document, or of the same name. Raises BadRequest."""
+    by_url = {one.manifest.document: name for name, one in known.items() if one.manifest.document}
+    found = {}
+    for source in document.source_descriptions:
+        if source.name in said and said[source.name] not in known:
+            raise BadRequest(f"There is no connector {said[source.name][:64]!r}.")
+        names = (said.get(source.name), source.extension.connector, by_url.get(source.url), source.name)
+        if name := next((one for one in names if one and one in known), None):
+            found[source.name] = known[name]
+    if unknown := sorted(said.keys() - {one.name for one in document.source_descriptions}):
+        raise BadRequest(f"The document has no source {unknown[0][:64]!r}.")
+    return found
+
+
+def _recipe_name(workflow: str) -> str:
+    """`ApplyForLoan` -> `apply-for-loan`."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", workflow).lower()
+    return re.sub(r"[^a-z0-9_]+", "-", apart).strip("-_")[:64] or "recipe"

@@ -44,6 +44,12 @@ async def tells_it_all(terminal: Terminal, shop: Shop, **environ: str) -> None:
     assert "previewed" in await told(terminal, *asked, "--preview", **environ)
     assert "(done)  Order coffee for the office" in await told(terminal, *asked, "--yes", **environ)
     assert shop.writes == ["make tea", "make coffee"]
+    exported = await told(terminal, "export", "office-tea", **environ)
+    assert '"operationId": "$sourceDescriptions.shop.make"' in exported
+    assert "x-factotum" not in await told(terminal, "export", "office-tea", "--plain", **environ)
+    (terminal.home / "tea.json").write_text(exported)
+    imported = await told(terminal, "import", "tea.json", "--name", "tea", "--source", "shop=shop", **environ)
+    assert imported.startswith("tea  (pending)" if environ else "tea  (active)")
     assert await told(terminal, "delete", "office-tea", **environ) == "office-tea is deleted\n"
     assert "office-tea" not in await told(terminal, **environ)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import Any, TextIO
 
 import msgspec
 import rich_click as click
@@ -10,14 +11,15 @@ from gateway.cli.ask import Asking, Here, There, carry_on, confirm, print_plan
 from gateway.cli.intents import in_json, waiting
 from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
-from gateway.cli.terminal import asynchronous, out, table
+from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.cli.tools import json_object, of_tenant, remote_of
 from gateway.core.principal import Principal
 from gateway.core.recipe import NewRecipe, RecipeParameter
 from gateway.edge.intents import IntentShown
 from gateway.edge.parts import Gateway
-from gateway.edge.recipes import RecipeList, RecipeShown, RecipeSummary, show_recipe, summarise_recipe
+from gateway.edge.recipes import RecipeBrought, RecipeList, RecipeShown, RecipeSummary, show_recipe, summarise_recipe
 from gateway.errors import BadRequest
+from gateway.recipes import NewImport, portable_of
 from gateway.remote.gateway import segment
 
 PATH = "/v1/recipes"
@@ -150,6 +152,57 @@ async def run_recipe(name: str, arguments: str, yes: bool, preview: bool, wait: 
         asking: Asking = Here(gateway, me)
         plan = await gateway.recipes.plan(me, name, told)
         await carry_on(asking, await asking.start(plan, "preview" if preview else "execute", wait), wait)
+
+
+@recipes.command("export")
+@click.argument("name", metavar="RECIPE")
+@click.option("--plain", is_flag=True, help="Without x-factotum; refused where that loses something.")
+@of_tenant
+@asynchronous
+async def export_recipe(name: str, plain: bool, tenant: str) -> None:
+    """Print it as an Arazzo document, as JSON."""
+    if (remote := remote_of(tenant)) is not None:
+        told = remote.get(f"{PATH}/{segment(name)}/arazzo", dict[str, Any], plain=str(plain).lower())
+    else:
+        async with _here(tenant) as (gateway, me):
+            found = await gateway.recipes.find(me, name)
+            told = gateway.recipes.export(me, portable_of(found), plain=plain)
+    out.print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+
+
+@recipes.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.option("--name", default="", help="What it is called.  [default: as its workflow]")
+@click.option("--workflow", default="", help="Which one, where the document has several.")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="SOURCE=CONNECTOR",
+    help="Repeatable: which connector a source description is.",
+)
+@of_tenant
+@asynchronous
+async def import_recipe(file: TextIO, name: str, workflow: str, sources: tuple[str, ...], tenant: str) -> None:
+    """Make a recipe of an Arazzo document: FILE, of JSON or YAML; - is standard input."""
+    asked = NewImport(file.read(), workflow, dict(_pair(one) for one in sources), name)
+    if (remote := remote_of(tenant)) is not None:
+        brought = remote.post(f"{PATH}:import", RecipeBrought, asked)
+        shown, notes = brought.recipe, brought.notes
+    else:
+        async with _here(tenant) as (gateway, me):
+            here = await gateway.recipes.bring(me, asked)
+        shown, notes = show_recipe(here.told), here.notes
+    _print(shown)
+    for note in notes:
+        err.print(note)
+
+
+def _pair(told: str) -> tuple[str, str]:
+    source, mark, connector = told.partition("=")
+    if not mark:
+        raise BadRequest(f"{told[:80]!r} is no SOURCE=CONNECTOR, such as petstore=pets.")
+    return source, connector
 
 
 async def _find(name: str, tenant: str) -> RecipeShown:

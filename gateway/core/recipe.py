@@ -134,11 +134,14 @@ def _replaced(step: Step, instead: Mapping[str, Leaf]) -> Step:
 
 
 def words_for(plan: Plan, parameters: Sequence[RecipeParameter]) -> tuple[str, ...]:
-    """The words of the intent with `{name}` in place of what was said for a parameter, where that leaves some of their own."""
+    """The words of the intent with `{name}` in place of what was said for a parameter, where that leaves some of their own. None
+    where they do not say where a value of a parameter stands."""
     told = {step.name + place: leaf for step in plan.steps for place, leaf in leaves(step.arguments)}
     found: dict[tuple[int, int], str] = {}
     for one in parameters:
         for leaf in (told.get(place) for place in one.places):
+            if isinstance(leaf, plans.Literal) and leaf.span is None:
+                return ()
             if isinstance(leaf, plans.Literal) and leaf.span is not None:
                 found[leaf.span.start, leaf.span.end] = one.name
     phrase, after = plan.intent, len(plan.intent)
@@ -188,7 +191,8 @@ def is_instance(recipe: Recipe, plan: Plan) -> bool:
         for one in recipe.parameters
         if isinstance(leaf := told.get(one.places[0]), plans.Literal | Slot | Default)
     }
-    return _encoded(instance(recipe, plan.intent, given)) == _encoded(plan)
+    same = instance(recipe, plan.intent, given)
+    return same == plan and _encoded(same.steps) == _encoded(plan.steps)
 
 
 def _without_spans(step: Step) -> Step:

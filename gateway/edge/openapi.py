@@ -27,6 +27,7 @@ from gateway.edge import (
     wanted,
 )
 from gateway.policies import Explanation
+from gateway.recipes import NewImport
 
 BEARER = "apiKey"
 REF = "#/components/schemas/{name}"
@@ -152,6 +153,8 @@ _STRUCTS: tuple[Any, ...] = (
     recipes.RecipeList,
     recipes.RecipeShown,
     recipes.RecipeSummary,
+    NewImport,
+    recipes.RecipeBrought,
     policies.ExplainBody,
     policies.PoliciesShown,
     Explanation,
@@ -508,6 +511,9 @@ def _recipe_paths() -> Json:
     run = _parameter("name", "path", {"type": "string"}, "The intent's id.")
     key = _parameter("Idempotency-Key", "header", {"type": "string"}, "The same key begins no second run.")
     shown = {"200": _answer("What it is now.", "RecipeShown")}
+    plain = _parameter("plain", "query", {"type": "boolean"}, "Without x-factotum; refused where that loses something.")
+    document = {"application/json": {"schema": {"type": "object"}}}
+    arazzo = {"200": {"description": "The document.", "content": document}}
     made = {"201": _answer("It is there; one that no person made waits for a yes.", "RecipeShown")}
     return {
         "/v1/intents/{name}/promote": {
@@ -530,6 +536,20 @@ def _recipe_paths() -> Json:
         },
         "/v1/recipes/{name}/approve": {
             "post": _operation("approveRecipe", "Say yes to it, with its tools as they are now", shown, [one])
+        },
+        "/v1/recipes/{name}/arazzo": {
+            "get": _operation("exportRecipe", "Show it as an Arazzo document", arazzo, [one, plain])
+        },
+        "/v1/intents/{name}/arazzo": {
+            "get": _operation("exportIntent", "Show the plan of an intent as an Arazzo document", arazzo, [run, plain])
+        },
+        "/v1/recipes:import": {
+            "post": _operation(
+                "importRecipe",
+                "Make a recipe of an Arazzo document",
+                {"201": _answer("It is there; one that no person brought waits for a yes.", "RecipeBrought")},
+                body="NewImport",
+            )
         },
         "/v1/recipes/{name}:run": {
             "post": _operation(

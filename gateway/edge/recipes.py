@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Meta, Struct
 
+from gateway.core.arazzo import Portable
 from gateway.core.plan import Plan
 from gateway.core.recipe import NewRecipe, RecipeState, asked_by
 from gateway.core.run import Mode
@@ -17,9 +18,10 @@ from gateway.edge.approvals import read_json, sees_all
 from gateway.edge.asgi import header_values
 from gateway.edge.intents import IntentShown, show_run
 from gateway.edge.parts import Gateway
+from gateway.edge.query import read_query
 from gateway.edge.wanted import WAIT_S_MAX, IntentBody, begin
 from gateway.errors import NotFound
-from gateway.recipes import Told
+from gateway.recipes import NewImport, Told, portable_of
 
 RUN = ":run"
 
@@ -87,6 +89,19 @@ class RecipeShown(Struct, frozen=True):
     plan: Plan
 
 
+class RecipeBrought(Struct, frozen=True):
+    """`notes` say what of a document is done in another way than it says."""
+
+    recipe: RecipeShown
+    notes: tuple[str, ...]
+
+
+class ArazzoQuery(Struct, frozen=True):
+    """`plain`: without `x-factotum`."""
+
+    plain: bool = False
+
+
 def recipe_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     """The handlers, bound to one gateway."""
     desk, recipes = gateway.desk, gateway.recipes
@@ -118,6 +133,25 @@ def recipe_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
             require(gateway.roles, principal, "approvals.decide")
         return show_recipe(await recipes.approve(principal, name, decides=decides))
 
+    @get("/v1/recipes/{name:str}/arazzo")
+    async def export_recipe(request: AnyRequest, name: FromPath[str]) -> dict[str, Any]:
+        principal = await desk.principal(request.scope)
+        found = await recipes.find(principal, name, sees_all=sees_all(gateway.roles, principal))
+        return recipes.export(principal, portable_of(found), plain=read_query(request.scope, ArazzoQuery).plain)
+
+    @get("/v1/intents/{name:str}/arazzo")
+    async def export_intent(request: AnyRequest, name: FromPath[str]) -> dict[str, Any]:
+        principal = await desk.principal(request.scope)
+        run = await gateway.runs.look_up(principal, name)
+        plain = read_query(request.scope, ArazzoQuery).plain
+        return recipes.export(principal, Portable(f"intent-{run.id[:8]}", run.plan), plain=plain)
+
+    @post("/v1/recipes:import", status_code=201)
+    async def import_recipe(request: AnyRequest) -> RecipeBrought:
+        principal = await desk.principal(request.scope)
+        brought = await recipes.bring(principal, await read_json(gateway, request, NewImport))
+        return RecipeBrought(show_recipe(brought.told), brought.notes)
+
     @delete("/v1/recipes/{name:str}", status_code=200)
     async def delete_recipe(request: AnyRequest, name: FromPath[str]) -> RecipeSummary:
         principal = await desk.principal(request.scope)
@@ -136,7 +170,17 @@ def recipe_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         run = await begin(gateway.intents, gateway.planning, principal, wanted, "rest", key)
         return show_run(await gateway.runs.wait(principal, run.id, asked.wait_s))
 
-    return [promote_intent, list_recipes, show_one, approve_recipe, delete_recipe, run_recipe]
+    return [
+        promote_intent,
+        list_recipes,
+        show_one,
+        approve_recipe,
+        export_recipe,
+        export_intent,
+        import_recipe,
+        delete_recipe,
+        run_recipe,
+    ]
 
 
 def summarise_recipe(told: Told) -> RecipeSummary:
