@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from gateway.core.english import GREETINGS, words_of
 from gateway.core.entities import stem
-from gateway.core.fill import AMOUNTS, DAYS, ENDS, PLACES, STARTS
 from gateway.core.noun import named
+from gateway.core.wanted import AMOUNTS, DAYS, ENDS, PLACES, STARTS
 
 SAID_CHARACTERS_MAX = 200
 

@@ -4,7 +4,7 @@ that one of its arguments names; what nobody gives is asked."""
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.core.fill import Wanted, ask_for, names_thing, wanted_of
+from gateway.core.fill import ask_for
 from gateway.core.listing import Listing, lister_of
 from gateway.core.option import PAGES
 from gateway.core.plan import Default, Item, Literal, Plan, Ref, Source, Step, When
@@ -13,6 +13,7 @@ from gateway.core.planned import Impossible, Planned, Ready
 from gateway.core.pointer import escape
 from gateway.core.reach import place_of
 from gateway.core.tool import Tool
+from gateway.core.wanted import Wanted, names_thing, wanted_of
 
 GOAL, LISTED = "goal", "list"
 PAGES_READ = 5

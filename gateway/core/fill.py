@@ -10,53 +10,53 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from gateway.core.arguments import Validator, check_arguments, compile_arguments
 from gateway.core.english import words_of
 from gateway.core.entities import match_choice, stem, stems_of
 from gateway.core.entity import Entity, Role
-from gateway.core.idempotency import key_argument
 from gateway.core.limits import NO_VALUES
 from gateway.core.noun import named, split
 from gateway.core.numbers import SECONDS, SPELLED
-from gateway.core.option import RESERVED
 from gateway.core.plan import Default, Literal, Shape, Slot, Source, Span
-from gateway.core.reach import Place, place_of
+from gateway.core.propose import Ground, family_of, is_denied, is_relative
 from gateway.core.tool import Tool
+from gateway.core.wanted import (
+    ADDRESSES,
+    AMOUNTS,
+    BODIES,
+    COUNTS,
+    DAYS,
+    ENDS,
+    LINKS,
+    PAGING,
+    PLACES,
+    QUERIES,
+    STARTS,
+    STATEFUL,
+    TITLES,
+    Wanted,
+    meanings_of,
+    members_of,
+    names_thing,
+    order_of,
+    units_of,
+    wanted_of,
+)
+from gateway.core.weigh import Facts, Settled, settle, weigh
 
-SURE_TO_WRITE, SURE_TO_READ = 0.75, 0.6
+SURE_TO_WRITE, SURE_TO_READ = 0.95, 0.6
+# From here on a rule is plain enough to be taken before what is weighed.
+PLAIN = 0.95
+OPTIONAL_MAX = 16
+# How values of these are written is for rules to say.
+RULED = frozenset(
+    ["date", "date-time", "time", "duration", "email", "idn-email", "uri", "url", "iri", "uuid", "byte", "binary"]
+)
+IDS = frozenset(["identifier", "quoted", "digits", "number", "email", "token"])
 QUESTION_CHARACTERS_MAX = 300
 
-STARTS = named("start starts begin begins from since after departure")
-ENDS = named("end ends to until before till return finish")
-DAYS = named("date day on when time at due deadline start end from to until since before after departure return")
-BODIES = named("text body message content description note notes comment comments msg")
-TITLES = named("title subject name summary label heading")
-QUERIES = named("q query search keyword keywords term terms phrase")
-ADDRESSES = named("to email mail recipient recipients cc bcc address attendees invitees participants")
-PLACES = named("place location city town address where venue")
-LINKS = named("url uri link href website")
-AMOUNTS = named("amount price cost total value sum budget cents fee")
-COUNTS = named("qty quantity count amount number")
-STATEFUL = named("on enabled enable active activated state status power is_on")
-PAGING = named("limit offset page cursor per_page page_size size count max_results top skip start_index")
-_UNIT_NAMES = {
-    "percent": named("percent percentage pct"),
-    "celsius": named("celsius c centigrade degrees degree"),
-    "fahrenheit": named("fahrenheit f"),
-    "kelvin": named("kelvin k"),
-    "second": named("seconds second s sec secs"),
-    "minute": named("minutes minute min mins"),
-    "hour": named("hours hour h hrs"),
-    "day": named("days day"),
-    "kilogram": named("kilograms kilogram kg kilos"),
-    "gram": named("grams gram g"),
-    "kilometre": named("kilometers kilometres km"),
-    "metre": named("meters metres m"),
-    "mile": named("miles mile"),
-    "litre": named("liters litres l"),
-}
 # How units are written short.
 _UNIT_SHORT = {
     "kilogram": ("kg",), "gram": ("g",), "litre": ("l", "L"), "millilitre": ("ml",), "pieces": ("pcs", "pc"),
@@ -79,30 +79,8 @@ _PHRASE_END = re.compile(
 
 
 _DESCRIBED = re.compile(r"\b(\d+(?:\.\d+)?)\s+(?:is|means|=)\s+(?:fully\s+|completely\s+|all\s+)?([a-z]+)")
-_BY = re.compile(r"\b(?:by|another|extra|additional|up|down)\s+(?:about\s+|an?\s+)?$", re.IGNORECASE)
-_THAN = re.compile(
-    r"\s+(?:more|less|warmer|cooler|colder|hotter|brighter|darker|dimmer|louder|quieter|higher|lower|later|earlier|longer"
-    r"|shorter|faster|slower|up|down)\b",
-    re.IGNORECASE,
-)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", re.IGNORECASE)
 _CLOCK = re.compile(r"\bhh:mm|\d\d:\d\d|24[- ]hour", re.IGNORECASE)
-
-
-class Wanted(Struct, frozen=True):
-    """One argument as filling looks at it: its name, that in words, what its schema says, and whether it has to be given. A member
-    of an argument is named with it, `start/dateTime`; it is `needed` where another member is given."""
-
-    name: str
-    words: tuple[str, ...]
-    schema: dict[str, Any]
-    kinds: frozenset[str]
-    required: bool
-    place: Place
-    needed: bool = False
-
-    @property
-    def description(self) -> str:
-        return str(self.schema.get("description", ""))
 
 
 class Offer(Struct, frozen=True):
@@ -129,18 +107,6 @@ class Filled(Struct, frozen=True):
         return min(self.sure.values(), default=1.0)
 
 
-def wanted_of(tool: Tool) -> tuple[Wanted, ...]:
-    """The arguments of a tool, the required ones first; without options of the gateway and keys that it makes itself."""
-    root = place_of(tool.input_schema)
-    plain = root.plain
-    required = frozenset(plain.get("required", ()))
-    names = [name for name in plain.get("properties", {}) if name not in RESERVED and name != key_argument(tool)]
-    made = [
-        _wanted(name, root.at("/" + name.replace("~", "~0").replace("/", "~1")), name in required) for name in names
-    ]
-    return tuple(sorted(made, key=lambda one: not one.required))
-
-
 def fill_arguments(
     tool: Tool,
     text: str,
@@ -149,34 +115,46 @@ def fill_arguments(
     given: Mapping[str, Source] | None = None,
     taken: Collection[Span] = (),
     verb: Span | None = None,
+    least_sure: float | None = None,
 ) -> Filled:
     """The arguments of one tool from the characters `within` of a text. `given` are those that are known already, `taken` the
-    characters that they come from, and `verb` those of a command's verb."""
+    characters that they come from, and `verb` those of a command's verb. `least_sure` is how sure a value that has to be given
+    must be, where that is not for the tool's effect to say."""
     arguments: dict[str, Source] = dict(given or {})
     sure = dict.fromkeys(arguments, 1.0)
     used = list(taken)
     threshold = SURE_TO_READ if tool.effect == "read" else SURE_TO_WRITE
+    needed = {one.name for one in wanted_of(tool) if one.required} if least_sure is not None else frozenset[str]()
     tops = [one for one in wanted_of(tool) if one.name not in arguments]
-    wanted = [leaf for one in tops for leaf in _members(one)]
+    wanted = [leaf for one in tops for leaf in members_of(one)]
     validator = compile_arguments(tool.input_schema)
     offers = [one for each in wanted for one in _offers(each, wanted, text, within, entities)]
-    if tool.effect != "read":
-        offers = [one for one in offers if not _goes_to(one, text)]
     if verb is not None:
         behind = Span(verb.end, max(verb.end, within.end))
         counted = _count_offers(wanted, text, behind, entities)
         offers += counted
         offers += _object_offers(wanted, tool, text, behind, [one.span for one in counted])
     doubtful: dict[str, Offer] = {}
-    for one in sorted(offers, key=lambda one: -one.sure):
+
+    def take(one: Offer) -> None:
         is_shared = any(_overlaps(one.span, span) for span in used) and not _is_both_ends(one, arguments)
         if one.argument in arguments or is_shared or not _fits(validator, one):
-            continue
-        if one.others or one.sure < threshold:
+            return
+        enough = least_sure if least_sure is not None and one.argument in needed else threshold
+        if one.others or one.sure < enough:
             doubtful.setdefault(one.argument, one)
-            continue
+            return
         arguments[one.argument], sure[one.argument] = Literal(one.value, one.span), one.sure
         used.append(one.span)
+
+    for one in sorted(offers, key=lambda one: -one.sure):
+        if one.sure >= PLAIN:
+            take(one)
+    left = [each for each in wanted if each.name not in arguments and each.name not in doubtful]
+    ground = Ground(text, within, entities)
+    for one in _likely(tool, wanted, left, ground, (*used, *([verb] if verb else ()))):
+        if tool.effect == "read" or not _goes_to(one, text):
+            take(one)
     asked = []
     for each in wanted:
         doubt = doubtful.get(each.name)
@@ -199,19 +177,31 @@ def fill_arguments(
     return Filled(shaped, sure, tuple(asked), tuple(used))
 
 
-def _members(one: Wanted) -> list[Wanted]:
-    """An object's members, as far as one of them may be filled by itself; else the argument itself."""
-    names = one.place.names
-    if one.kinds != {"object"} or not names or "currency" in names or "/" in one.name:
-        return [one]
-    needed = one.place.needed
-    members = []
-    for name in names:
-        if "/" in name or "~" in name:
-            return [one]
-        member = _wanted(f"{one.name}/{name}", one.place.at(f"/{name}"), one.required and name in needed)
-        members.append(structs.replace(member, words=(*one.words, *split(name)), needed=name in needed))
-    return members
+def _likely(
+    tool: Tool, wanted: Sequence[Wanted], left: Sequence[Wanted], ground: Ground, taken: Sequence[Span]
+) -> Iterator[Offer]:
+    """What is likely meant where nothing says so plainly, by all that speaks for it."""
+    weighed = [weigh(Facts(one, wanted, tool), ground) for one in _worth_a_look(tool, left, ground)]
+    for told in settle(weighed, taken):
+        if not _is_thing(told, wanted):
+            yield Offer(told.argument, told.proposal.value, told.sure, told.proposal.span)
+
+
+def _worth_a_look(tool: Tool, left: Sequence[Wanted], ground: Ground) -> list[Wanted]:
+    """The required ones; of a read the optional ones too, and of many of these those whose words were said."""
+    stems = frozenset(ground.stems)
+    optional = [one for one in left if not one.required and tool.effect == "read"]
+    if len(optional) > OPTIONAL_MAX:
+        optional = [one for one in optional if stems & {stem(word) for word in one.words if len(word) > 2}]
+    required = [one for one in left if one.required]
+    looked = [one for one in [*required, *optional[:OPTIONAL_MAX]] if one.schema.get("format") not in RULED]
+    return [one for one in looked if family_of(one)]
+
+
+def _is_thing(told: Settled, wanted: Sequence[Wanted]) -> bool:
+    """Whether it says which thing is meant by a word, and not by an id."""
+    one = next(each for each in wanted if each.name == told.argument)
+    return names_thing(one) and told.proposal.kind not in IDS
 
 
 def _is_begun(one: Wanted, arguments: Mapping[str, Source]) -> bool:
@@ -233,12 +223,6 @@ def _shaped(arguments: Mapping[str, Source]) -> dict[str, Source]:
     return shaped | {top: Shape(members) for top, members in inner.items()}
 
 
-def names_thing(one: Wanted) -> bool:
-    """Whether its value says which of some things is meant: an id."""
-    is_id = bool(set(one.words[-1:]) & named("id ids uuid sku slug guid")) or one.schema.get("format") == "uuid"
-    return is_id or bool(re.search(r"\b(?:'s|its|by|the|an)\s+(?:ids?|numbers?)\b", one.description, re.IGNORECASE))
-
-
 def ask_for(wanted: Wanted, doubt: Offer | None = None) -> Slot:
     """The question for an argument; where its words may mean several values, the choice of these."""
     name = " ".join(wanted.words)
@@ -249,11 +233,6 @@ def ask_for(wanted: Wanted, doubt: Offer | None = None) -> Slot:
             listed = " or ".join(str(one) for one in values)
             return Slot(f"Which {name}: {listed}?"[:QUESTION_CHARACTERS_MAX], {"type": "string", "enum": values})
     return Slot(f"What shall the {name} be?{told}"[:QUESTION_CHARACTERS_MAX])
-
-
-def _wanted(name: str, place: Place, required: bool) -> Wanted:
-    schema = place.plain or (place.schemas[0] if len(place.schemas) == 1 and isinstance(place.schemas[0], dict) else {})
-    return Wanted(name, split(name), schema, place.kinds - {"null"}, required, place)
 
 
 def _offers(
@@ -282,12 +261,15 @@ def _scalar_offers(
 
 
 def _choice_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:
-    """A choice that is named by its own word; by another form of it, it is one only where it has to be given."""
+    """A choice that is named by its own word; by another form of it, it is one only where it has to be given. What is denied is
+    none, and neither a number nor `all` is plain: they may be of something else."""
     found = match_choice(one.schema["enum"], text[within.start : within.end])
+    found = tuple(each for each in found if not is_denied(text, _moved(each.span, within)))
     exact = [each for each in found if _said(text, _moved(each.span, within)) == " ".join(split(str(each.value)))]
     named_once = exact if len(exact) == 1 else found if len(found) == 1 else []
     for each in named_once:
-        yield Offer(one.name, each.value, 0.9 if each in exact else 0.7 + 0.1 * one.required, _moved(each.span, within))
+        is_plain = each in exact and not re.fullmatch(r"\d+|all|any|none", str(each.value), re.IGNORECASE)
+        yield Offer(one.name, each.value, 0.95 if is_plain else 0.7 + 0.1 * one.required, _moved(each.span, within))
 
 
 def _boolean_offers(
@@ -310,13 +292,14 @@ def _boolean_offers(
         }:
             yield Offer(one.name, each.value, 0.95, each.span)
         elif words & {said, said.removeprefix("un"), f"un{said}"}:
-            yield Offer(one.name, said in words, 0.9, each.span)
+            yield Offer(one.name, said in words, PLAIN if len(words) == 1 else 0.7, each.span)
         elif one.required and sum("boolean" in other.kinds for other in every) == 1:
             yield Offer(one.name, each.value, 0.7, each.span)
     for found in match_choice([one.name], text[within.start : within.end]):
         span = _moved(found.span, within)
-        if not words & STATEFUL and not any(_overlaps(span, each.span) for each in inside):
-            yield Offer(one.name, value=True, sure=0.85, span=span)
+        is_other = bool(words & STATEFUL) or any(_overlaps(span, each.span) for each in inside)
+        if not is_other and not is_denied(text, span):
+            yield Offer(one.name, value=True, sure=PLAIN, span=span)
 
 
 def _number_offers(
@@ -324,23 +307,20 @@ def _number_offers(
 ) -> Iterator[Offer]:
     is_whole = "number" not in one.kinds
     rivals = [other for other in every if other.kinds and other.kinds <= {"integer", "number"} and other is not one]
+    is_only = _is_only_number(text, within, inside) and not (names_thing(one) or meanings_of(one))
     for each in inside:
-        value = None if _is_relative(text, each.span) else _converted(one, each)
+        value = None if is_relative(text, each.span) else _converted(one, each)
         if value is None or (is_whole and value != int(value)):
             continue
         value = int(value) if is_whole or value == int(value) else value
         if not _is_within(one.schema, value):
             continue
         fitting = [other for other in rivals if _is_within(other.schema, value) and not set(other.words) & PAGING]
-        yield Offer(one.name, value, _sure_of_number(one, each, fitting, text, within), each.span)
+        is_street = bool(re.match(r"\s+[A-Z]", text[each.span.end :]))
+        sure = _sure_of_number(one, each, fitting, text, within, is_only=is_only and not is_street)
+        yield Offer(one.name, value, sure, each.span)
     if not any(each.kind in {"number", "quantity"} for each in inside):
         yield from _described_offers(one, text, within)
-
-
-def _is_relative(text: str, span: Span) -> bool:
-    """Whether it says by how much, and not how much: `by 10`, `two degrees warmer`. That is no value of anything."""
-    before, after = text[max(0, span.start - 20) : span.start], text[span.end : span.end + 20]
-    return bool(_BY.search(before) or _THAN.match(after))
 
 
 def _described_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:
@@ -349,34 +329,45 @@ def _described_offers(one: Wanted, text: str, within: Span) -> Iterator[Offer]:
         for value, told in _DESCRIBED.findall(one.description):
             if stem(told) == stem(word.text) and _is_within(one.schema, float(value)):
                 span = Span(within.start + word.start, within.start + word.end)
-                yield Offer(one.name, _as_number(float(value)), 0.8, span)
+                yield Offer(one.name, _as_number(float(value)), PLAIN, span)
 
 
-def _sure_of_number(one: Wanted, each: Entity, rivals: Sequence[Wanted], text: str, within: Span) -> float:
-    """By its unit, or its name beside it; else as the only one that it can be."""
-    is_degrees = each.unit == "degree" and bool(_units(one) & {"celsius", "fahrenheit"})
+def _sure_of_number(
+    one: Wanted, each: Entity, rivals: Sequence[Wanted], text: str, within: Span, *, is_only: bool
+) -> float:
+    """By its unit, or its name beside it; else as the only one that it can be. Among other numbers that is not plain."""
+    is_degrees = each.unit == "degree" and bool(units_of(one) & {"celsius", "fahrenheit"})
     if each.kind == "quantity" and (
-        is_degrees or each.unit in _units(one) or stem(each.unit) in {stem(word) for word in one.words}
+        is_degrees or each.unit in units_of(one) or stem(each.unit) in {stem(word) for word in one.words}
     ):
-        return 0.95
+        return 0.95 if not any(each.unit in units_of(other) for other in rivals) else 0.8
     if each.kind in {"money", "duration"}:
-        return 0.9
-    if _units(one) & SECONDS.keys():
+        return PLAIN
+    if units_of(one) & SECONDS.keys():
         return 0.5
     near = text[max(within.start, each.span.start - 40) : min(within.end, each.span.end + 20)]
     if {stem(word) for word in one.words if len(word) > 1} & stems_of(near):
-        return 0.9
+        return PLAIN if is_only else 0.8
     if set(one.words) & PAGING:
         return 0.3
     if one.required:
-        return 0.5 if any(other.required for other in rivals) else 0.85
+        return PLAIN if is_only and not any(other.required for other in rivals) else 0.5
     before = text[within.start : each.span.start].rstrip().lower()
-    return 0.8 if not rivals and re.search(r"\b(?:to|at)$", before) else 0.5
+    return PLAIN if is_only and not rivals and re.search(r"\b(?:to|at)$", before) else 0.5
+
+
+def _is_only_number(text: str, within: Span, inside: Sequence[Entity]) -> bool:
+    """Whether there are no digits but those of one number, and of what is a day, a name or an address."""
+    others = [each.span for each in inside if each.kind not in {"number", "quantity", "ordinal", "money"}]
+    counted = [each.span for each in inside if each.kind in {"number", "quantity", "ordinal", "money"}]
+    counted = [each for each in counted if not any(_overlaps(each, other) for other in others)]
+    loose = [Span(*found.span()) for found in re.finditer(r"\d+", text[: within.end]) if found.start() >= within.start]
+    return len(counted) <= 1 and all(any(_overlaps(each, span) for span in (*others, *counted)) for each in loose)
 
 
 def _converted(one: Wanted, each: Entity) -> float | int | None:
     """The number that an entity is in the argument's own unit; None where it cannot be one."""
-    units = _units(one)
+    units = units_of(one)
     if each.kind == "number":
         return _as_number(each.value)
     if each.kind == "quantity":
@@ -400,14 +391,6 @@ def _as_number(value: Any) -> float | int:
     return int(value) if value == int(value) else float(value)
 
 
-def _units(one: Wanted) -> frozenset[str]:
-    """Which units its name and description speak of; the name decides."""
-    by_name = frozenset(unit for unit, words in _UNIT_NAMES.items() if words & set(one.words[-1:]))
-    told = set(re.findall(r"[a-z%°]+", one.description.lower()))
-    of_text = frozenset(unit for unit, words in _UNIT_NAMES.items() if {word for word in words if len(word) > 2} & told)
-    return by_name or of_text
-
-
 def _is_within(schema: Mapping[str, Any], value: float) -> bool:
     low, high = schema.get("minimum", float("-inf")), schema.get("maximum", float("inf"))
     return bool(low <= value <= high)
@@ -424,14 +407,15 @@ def _money_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]:
             number = round(each.value * 100) if amount in {"cents", "minor"} else each.value
             if one.place.at(f"/{amount}").kinds == {"string"}:
                 number = f"{each.value:.2f}"
-            yield Offer(one.name, {amount: number, "currency": each.unit}, 0.9, each.span)
+            yield Offer(one.name, {amount: number, "currency": each.unit}, PLAIN, each.span)
 
 
 def _list_offer(one: Wanted, text: str, within: Span, inside: Sequence[Entity]) -> Iterator[Offer]:
     items = one.schema.get("items", {})
     if not isinstance(items, dict):
         return
-    if items.get("format") == "email" or set(one.words) & ADDRESSES:
+    is_address = items.get("format") == "email" or bool(set(one.words) & ADDRESSES)
+    if is_address:
         found = [each for each in inside if each.kind == "email"]
     elif items.get("enum"):
         told = match_choice(items["enum"], text[within.start : within.end])
@@ -440,7 +424,7 @@ def _list_offer(one: Wanted, text: str, within: Span, inside: Sequence[Entity]) 
         found = []
     if found:
         span = Span(min(each.span.start for each in found), max(each.span.end for each in found))
-        yield Offer(one.name, [each.value for each in found], 0.9, span)
+        yield Offer(one.name, [each.value for each in found], PLAIN if is_address else 0.8, span)
 
 
 def _string_offers(
@@ -455,15 +439,13 @@ def _string_offers(
         yield from _day_offers(one, every, inside)
     elif not form or form == "uuid":
         yield from _identifier_offers(one, inside)
-        if words & PLACES and not names_thing(one):
-            yield from _place_offers(one, text, inside)
         if not names_thing(one):
             yield from _text_offers(one, every, text, within, inside)
 
 
 def _is_when(one: Wanted) -> bool:
     is_named = bool(set(one.words) & DAYS) and not set(one.words) & {"zone", "timezone", "id"}
-    is_told = bool(re.search(r"\d{4}-\d\d-\d\d|iso|local time|yyyy", one.description, re.IGNORECASE))
+    is_told = bool(_ISO.search(one.description))
     return _is_clock(one) or (is_named and (is_told or bool(set(one.words) & named("date start end deadline due"))))
 
 
@@ -471,6 +453,9 @@ def _day_offers(one: Wanted, every: Sequence[Wanted], inside: Sequence[Entity]) 
     role: Role = "end" if set(one.words) & ENDS else "start" if set(one.words) & STARTS else ""
     partner = any(set(other.words) & (STARTS if role == "end" else ENDS) for other in every if other is not one)
     timely = [each for each in inside if each.kind in {"date", "datetime", "range", "time"}]
+    is_told = bool(one.schema.get("format")) or _is_clock(one) or any(_ISO.search(each.description) for each in every)
+    days = sum(each.kind != "time" for each in timely)
+    is_plain = is_told and days <= max(1, sum(map(_is_day, every)), bool(partner) * 2)
     for each in timely:
         if each.kind == "range":
             value = each.value[1] if role == "end" else each.value[0]
@@ -485,21 +470,22 @@ def _day_offers(one: Wanted, every: Sequence[Wanted], inside: Sequence[Entity]) 
                 for each_other in each.others
                 if each.kind != "range" and (told := _written(one, every, each_other))
             )
-            yield Offer(one.name, written, 0.9 if len(timely) <= 2 else 0.7, each.span, others)
+            yield Offer(one.name, written, PLAIN if len(timely) <= 2 and is_plain else 0.7, each.span, others)
     starting = [each for each in timely if each.kind == "datetime" and each.role != "end"]
     lasting = [each for each in inside if each.kind == "duration"]
     if role == "end" and len(starting) == len(lasting) == 1:
         ends = [start + timedelta(seconds=lasting[0].value) for start in (starting[0].value, *starting[0].others)]
         options = [value for end in ends if (value := _written(one, every, end)) is not None]
         if options:
-            yield Offer(one.name, options[0], 0.9, lasting[0].span, tuple(options[1:]))
+            yield Offer(one.name, options[0], PLAIN, lasting[0].span, tuple(options[1:]))
 
 
 def _is_clock(one: Wanted) -> bool:
     """Whether it takes a time of day, in hours and minutes."""
     pattern, examples = str(one.schema.get("pattern", "")), one.schema.get("examples", [one.schema.get("example", "")])
     is_told = _CLOCK.search(f"{one.description} {examples}") or ("[0-5]" in pattern and ":" in pattern)
-    return not one.schema.get("format") and bool(is_told) and not re.search(r"\dT\d", f"{one.description} {examples}")
+    is_moment = "%H" in order_of(one) or re.search(r"\dT\d", f"{one.description} {examples}")
+    return not one.schema.get("format") and bool(is_told) and not is_moment
 
 
 def _is_no_end(one: Wanted, each: Entity, role: Role) -> bool:
@@ -507,25 +493,32 @@ def _is_no_end(one: Wanted, each: Entity, role: Role) -> bool:
     return role == "end" and not each.role and not (each.kind == "date" and one.schema.get("format") == "date")
 
 
+def _is_day(one: Wanted) -> bool:
+    """Whether it takes a day without an hour."""
+    told = f"{' '.join(one.words)} {one.description}"
+    is_told = bool(_ISO.search(one.description) or order_of(one)) and not re.search(
+        r"\dT\d|time|hh", told, re.IGNORECASE
+    )
+    return one.schema.get("format") == "date" or (not one.schema.get("format") and not _is_clock(one) and is_told)
+
+
 def _written(one: Wanted, every: Sequence[Wanted], value: date | datetime | time) -> str | None:
-    """As the schema has it written; None where a day or an hour would have to be made up."""
-    form = one.schema.get("format", "")
+    """As the schema has it written; None where a day or an hour would have to be made up, or would be lost."""
+    form, order = one.schema.get("format", ""), order_of(one) or "%Y-%m-%d"
+    others = [other for other in every if other is not one]
     if isinstance(value, time):
         return value.isoformat() if form == "time" else f"{value:%H:%M}" if _is_clock(one) else None
     if isinstance(value, datetime):
-        if form == "date" or _is_clock(one):
-            return None
+        if _is_clock(one):
+            return f"{value:%H:%M}" if any(map(_is_day, others)) else None
+        if _is_day(one):
+            return value.strftime(order) if any(map(_is_clock, others)) else None
+        if "%H" in order and not form:
+            return value.strftime(order)
         is_local = not form and any("local time" in other.description.lower() for other in every)
         return (value.replace(tzinfo=None) if is_local else value).isoformat()
-    asks_hours = form == "date-time" or (not form and bool(re.search(r"\dT\d|time", one.description)))
-    return None if asks_hours or form == "time" else value.isoformat()
-
-
-def _place_offers(one: Wanted, text: str, inside: Sequence[Entity]) -> Iterator[Offer]:
-    """A name behind `in`, `at`, `for`, `to` or `near`."""
-    for each in inside:
-        if each.kind == "name" and re.search(r"\b(?:in|at|for|to|near|of)\s+$", text[: each.span.start], re.IGNORECASE):
-            yield Offer(one.name, each.value, 0.85, each.span)
+    asks_hours = form == "date-time" or (not form and bool(re.search(r"\dT\d|time", one.description) or "%H" in order))
+    return None if asks_hours or form == "time" else value.isoformat() if form else value.strftime(order)
 
 
 def _goes_to(offer: Offer, text: str) -> bool:
@@ -539,7 +532,7 @@ def _identifier_offers(one: Wanted, inside: Sequence[Entity]) -> Iterator[Offer]
         return
     found = [each for each in inside if each.kind == "identifier"]
     for each in found:
-        yield Offer(one.name, each.value, 0.85 if len(found) == 1 else 0.6, each.span)
+        yield Offer(one.name, each.value, PLAIN if len(found) == 1 else 0.6, each.span)
 
 
 def _text_offers(
@@ -548,13 +541,13 @@ def _text_offers(
     words = set(one.words)
     texts = [other for other in every if "string" in other.kinds and set(other.words) & (BODIES | TITLES | QUERIES)]
     if words & BODIES:
-        yield from _behind(one, _TELLS, text, within, to_end=True, sure=0.85)
+        yield from _behind(one, _TELLS, text, within, to_end=True, sure=PLAIN)
     if re.match(r"\W*(?:please\s+)?remind\b", text[within.start : within.end], re.IGNORECASE) and words & (
         BODIES | TITLES
     ):
-        yield from _behind(one, _TO_DO, text, within, to_end=True, sure=0.85)
+        yield from _behind(one, _TO_DO, text, within, to_end=True, sure=PLAIN)
     if words & TITLES or words & QUERIES:
-        yield from _behind(one, _CALLED, text, within, to_end=False, sure=0.85)
+        yield from _behind(one, _CALLED, text, within, to_end=False, sure=PLAIN)
     if words & QUERIES:
         yield from _behind(one, _ABOUT, text, within, to_end=False, sure=0.7)
     marker = re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in one.words)})\b\s*(?:to|:|=|is)\s+", re.IGNORECASE)
@@ -563,7 +556,7 @@ def _text_offers(
     if words & (BODIES | TITLES | QUERIES):
         for each in quoted:
             is_only = len(quoted) == 1 and (len(texts) == 1 or sum(other.required for other in texts) <= one.required)
-            yield Offer(one.name, each.value, 0.85 if is_only else 0.6, each.span)
+            yield Offer(one.name, each.value, PLAIN if is_only else 0.6, each.span)
 
 
 def _object_offers(
@@ -581,7 +574,7 @@ def _object_offers(
     phrase = text[start:end].strip()
     is_named = bool(phrase) and phrase.lower() not in NO_VALUES
     if len(needed) == 1 and is_named and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}"):
-        yield Offer(needed[0].name, phrase, 0.8, Span(start, end))
+        yield Offer(needed[0].name, phrase, PLAIN, Span(start, end))
 
 
 def _count_offers(wanted: Sequence[Wanted], text: str, within: Span, entities: Sequence[Entity]) -> list[Offer]:
@@ -599,13 +592,13 @@ def _count_offers(wanted: Sequence[Wanted], text: str, within: Span, entities: S
         number_end = each.span.start + len(told[: word.start()].rstrip()) if word else each.span.end
         unit = _unit_of(units[0], each.unit if word else behind[1].lower() if behind else "")
         if unit and word:
-            found.append(Offer(units[0].name, unit, 0.9, Span(each.span.start + word.start(), each.span.end)))
+            found.append(Offer(units[0].name, unit, PLAIN, Span(each.span.start + word.start(), each.span.end)))
         elif unit and behind:
             found.append(
-                Offer(units[0].name, unit, 0.9, Span(each.span.end + behind.start(1), each.span.end + behind.end(1)))
+                Offer(units[0].name, unit, PLAIN, Span(each.span.end + behind.start(1), each.span.end + behind.end(1)))
             )
         if unit or each.kind == "number":
-            found.append(Offer(counts[0].name, _as_number(each.value), 0.9, Span(each.span.start, number_end)))
+            found.append(Offer(counts[0].name, _as_number(each.value), PLAIN, Span(each.span.start, number_end)))
     return found
 
 
@@ -659,10 +652,12 @@ def _fits(validator: Validator, offer: Offer) -> bool:
 
 
 def _is_both_ends(offer: Offer, arguments: Mapping[str, Source]) -> bool:
-    """`events on Friday`: one day, from which and to which."""
-    mates = [one for one in arguments.values() if isinstance(one, Literal) and one.span == offer.span]
-    is_day = isinstance(offer.value, str) and bool(re.fullmatch(r"\d{4}-\d\d-\d\d", offer.value))
-    return is_day and len(mates) == 1 and isinstance(mates[0].value, str)
+    """`events on Friday`: one day, from which and to which. `On Friday at 7`: a day, and a time of it."""
+    mates = [one.value for one in arguments.values() if isinstance(one, Literal) and one.span == offer.span]
+    values = [one for one in (offer.value, *mates) if isinstance(one, str)]
+    days = [one for one in values if re.fullmatch(r"\d{1,4}([-/.])\d\d\1\d{2,4}", one)]
+    clocks = [one for one in values if re.fullmatch(r"\d\d:\d\d", one)]
+    return len(mates) == 1 and len(days) + len(clocks) == 2 and len(days) > 0
 
 
 def _said(text: str, span: Span) -> str:

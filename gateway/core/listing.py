@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from msgspec import Struct
 
 from gateway.core.entities import stem
-from gateway.core.fill import QUERIES, Wanted, names_thing, wanted_of
 from gateway.core.noun import named, one_of, singular, split
 from gateway.core.pointer import escape
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
+from gateway.core.wanted import QUERIES, Wanted, names_thing, wanted_of
 
 _ENDINGS = named("id ids uuid sku slug guid number key code name")
 

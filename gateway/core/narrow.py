@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from gateway.core.english import COPULAS, NEGATIONS, Word
 from gateway.core.entities import stem
-from gateway.core.fill import STATEFUL
 from gateway.core.limits import Limits, Zone, words_within
 from gateway.core.match import Thing, match_things
 from gateway.core.noun import named, split
 from gateway.core.plan import Span
 from gateway.core.pointer import tokens
+from gateway.core.wanted import STATEFUL
 
 _GRAMMAR = COPULAS | NEGATIONS | named(
     "that which who that's which's that're the a an my our your his her their i we you they it there one ones of in at with"

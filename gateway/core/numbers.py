@@ -72,7 +72,7 @@ _UNIT = re.compile(
 _MONEY_AFTER = re.compile(rf"\s?(?P<name>{'|'.join(_CURRENCIES)})\b|\s?(?P<sign>[€£¥])", re.IGNORECASE)
 # `that one`, `the red one`, `which one`: no number.
 _PRONOUN_BEFORE = re.compile(r"\b(?:that|this|which|each|every|another|any|no|the|the\s+\w+|some)\s+$", re.IGNORECASE)
-_PART_BEFORE = re.compile(r"[\w\-.,:/#@&=?]$")
+_PART_BEFORE = re.compile(r"[\w\-.,:/#@&=?^]$")
 
 
 def read_numbers(text: str, locale: str) -> Iterator[Entity]:

@@ -7,11 +7,11 @@ from msgspec import Struct, structs
 
 from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.fact import Fact, Preset, Setting, gives, name_words, setting_for, value_of
-from gateway.core.fill import AMOUNTS, Wanted, names_thing, wanted_of
 from gateway.core.plan import Default, Plan, Slot, Step
 from gateway.core.pointer import escape
 from gateway.core.sinks import meets, sinks_of
 from gateway.core.tool import Tool
+from gateway.core.wanted import AMOUNTS, Wanted, names_thing, wanted_of
 
 GUARDED = frozenset(["recipient", "url", "amount"])
 

@@ -13,12 +13,13 @@ from msgspec import Struct
 from gateway.core.english import CONDITIONS, EXCEPTIONS, MODALS, SYNONYMS, Word, words_of
 from gateway.core.entities import match_choice, stem
 from gateway.core.entity import Entity
-from gateway.core.fill import BODIES, TITLES, fill_arguments, wanted_of
+from gateway.core.fill import fill_arguments
 from gateway.core.noun import split
 from gateway.core.plan import Default, Leaf, Literal, Plan, Source, Span, leaves
 from gateway.core.question import read_clauses
 from gateway.core.recipe import Recipe, RecipeParameter, asked_by, instance, split_phrase
 from gateway.core.tool import Tool
+from gateway.core.wanted import BODIES, TITLES, wanted_of
 
 # What one recipe may take to be looked at.
 TRIES_MAX, WAYS_MAX = 2_000, 20

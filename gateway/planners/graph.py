@@ -16,7 +16,7 @@ from gateway.core.agree import SAME, agreement, calls, calls_itself, content, ex
 from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
-from gateway.core.fill import Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
+from gateway.core.fill import Filled, ask_for, fill_arguments
 from gateway.core.limits import Limits, read_limits
 from gateway.core.listing import lister_of
 from gateway.core.match import ALL
@@ -43,6 +43,7 @@ from gateway.core.reach import place_of
 from gateway.core.said import Said, blanked, is_used, is_within, said_of
 from gateway.core.spread import spread
 from gateway.core.tool import Effect, Tool
+from gateway.core.wanted import Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight, Wish
 from gateway.planners.limited import limits_of
 from gateway.planners.reading import Last, Read, Reading

@@ -8,11 +8,11 @@ from msgspec import structs
 
 from gateway.core.english import COMMUNICATING, EMPTY, PARTICLES, Word
 from gateway.core.entities import match_choice, stem
-from gateway.core.fill import Wanted
 from gateway.core.limits import Limits, Zone, read_limits, words_within
 from gateway.core.noun import named, singular
 from gateway.core.plan import Span
 from gateway.core.said import Said, is_used
+from gateway.core.wanted import Wanted
 
 # So many words may stand between a word that says how a thing is and what the thing is called.
 BETWEEN_MAX = 3

@@ -12,7 +12,7 @@ from gateway.core.asked import read_asked
 from gateway.core.english import COPULAS, SYNONYMS, words_of
 from gateway.core.entities import stem, stems_of
 from gateway.core.entity import Entity
-from gateway.core.fill import PLACES, QUERIES, Filled, Wanted, ask_for, fill_arguments, names_thing, wanted_of
+from gateway.core.fill import Filled, ask_for, fill_arguments
 from gateway.core.listing import Listing, lister_of
 from gateway.core.match import is_plural
 from gateway.core.noun import named, split
@@ -22,6 +22,7 @@ from gateway.core.question import Clause
 from gateway.core.reach import place_of
 from gateway.core.said import Said, said_of
 from gateway.core.tool import Effect, Tool
+from gateway.core.wanted import PLACES, QUERIES, Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight
 from gateway.planners.replying import Field, Named, Replying, answered_by, compared_by
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of

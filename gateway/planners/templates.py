@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.core.entities import stems_of
-from gateway.core.fill import fill_arguments, names_thing, wanted_of
+from gateway.core.fill import fill_arguments
 from gateway.core.found import NotFoundThere, value_at
 from gateway.core.match import labels_of, list_at, match_things, read_things
 from gateway.core.noun import singular
@@ -19,6 +19,7 @@ from gateway.core.question import Clause, Mood
 from gateway.core.said import Said, said_of
 from gateway.core.template import Template, ThingsTold, fits, steps_of
 from gateway.core.tool import Tool
+from gateway.core.wanted import names_thing, wanted_of
 from gateway.planners.base import Sight, Unseen, Wish
 from gateway.planners.things import CHOICES_MAX, Looking, Things
 

@@ -11,7 +11,7 @@ from gateway.core.accounted import accounts
 from gateway.core.agree import calls, calls_itself, content, explains
 from gateway.core.english import Word, words_of
 from gateway.core.entities import stem, stems_of
-from gateway.core.fill import QUERIES, TITLES, Filled, Wanted, ask_for, wanted_of
+from gateway.core.fill import Filled, ask_for
 from gateway.core.limits import POINTING, Limits, words_within
 from gateway.core.listing import Listing, lister_of
 from gateway.core.match import (
@@ -34,6 +34,7 @@ from gateway.core.option import PAGES
 from gateway.core.plan import Item, Literal, Ref, Slot, Source, Span, Step, When
 from gateway.core.said import Said, is_used
 from gateway.core.tool import Tool
+from gateway.core.wanted import QUERIES, TITLES, Wanted, wanted_of
 from gateway.planners.base import Sight, Unseen
 
 UNLIMITED = Limits()

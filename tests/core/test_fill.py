@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.entities import read_entities
-from gateway.core.fill import SURE_TO_WRITE, Filled, fill_arguments, names_thing, wanted_of
+from gateway.core.fill import SURE_TO_WRITE, Filled, fill_arguments
 from gateway.core.plan import Default, Literal, Plan, Shape, Slot, Source, Span, Step
 from gateway.core.plan_check import check_plan
 from gateway.core.question import read_clauses
 from gateway.core.tool import Tool
+from gateway.core.wanted import names_thing, wanted_of
 from tests.core.test_compile import tool_of
 from tests.household_tools import household_tools
 
@@ -185,7 +186,6 @@ def tool_with(*names: str) -> Tool:
         ("open_percent", "Close it", 0),
         ("open_percent", "Open it", 100),
         ("open_percent", "Open it to 40 percent", 40),
-        ("city", "What is the weather in New York", "New York"),
         ("delivery", "Bring it on Saturday in the morning", {"day": "2026-03-07", "slot": "morning"}),
         ("text", "Remind me tomorrow at noon to call the bank", "call the bank"),
         ("text", "Remind me at ten to seven to call the bank", "call the bank"),

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.fact import Alias, Fact, Preset, Setting, What, about, gives, key_words, sentence, why_unfit
-from gateway.core.fill import wanted_of
 from gateway.core.plan import Default, Listed, Literal, Plan, Shape, Slot, Source, Span, Step
 from gateway.core.presets import fill_open
 from gateway.core.question import read_clauses
@@ -16,6 +15,7 @@ from gateway.core.recall import claimed, mentions, vouches
 from gateway.core.remember import read_asked, read_fact
 from gateway.core.reword import reword
 from gateway.core.tool import Tool
+from gateway.core.wanted import wanted_of
 from tests.core.test_families import ORDER, Told, many, thing
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
