@@ -17,7 +17,7 @@ from gateway.core.diff import fingerprint
 from gateway.core.grant import Call, Terms
 from gateway.core.principal import Owner, Principal
 from gateway.core.tool import Tool
-from gateway.errors import ApprovalNeeded, Conflict, Forbidden, NotFound, StoreFailed
+from gateway.errors import ApprovalNeeded, BadRequest, Conflict, Forbidden, NotFound, StoreFailed
 from gateway.events import Events
 from gateway.grants import Grants, GrantUse
 from gateway.stores.base import ApprovalStore, OutboxStore
@@ -109,6 +109,7 @@ class Approvals:
             expires_at=now + timedelta(seconds=self._ttl_s),
             actors=principal.actors,
             fingerprint=fingerprint(tool),
+            plan=decision.plan,
         )
         await self._store.add_approval(approval, self._events.of_approval("approval.requested", approval))
         self._events.added()
@@ -128,9 +129,14 @@ class Approvals:
             raise NotFound(f"There is no approval {approval_id[:40]!r}.")
         return found.at(self._clock())
 
-    async def approve(self, approver: Principal, approval_id: str, terms: Terms | None = None) -> Approval:
-        """One yes; with `terms` to such calls in future too, by a grant. Raises NotFound, Conflict where it is decided
-        already, Forbidden where it is not theirs to give, or BadRequest where the terms do not hold."""
+    async def approve(
+        self, approver: Principal, approval_id: str, terms: Terms | None = None, *, whole_plan: bool = False
+    ) -> Approval:
+        """One yes; with `terms` to such calls in future too, by a grant; with `whole_plan` to every write of the plan that the
+        call is a step of. Raises NotFound, Conflict where it is decided already, Forbidden where it is not theirs to give, or
+        BadRequest where the terms do not hold, or there is no such plan."""
+        if whole_plan:
+            return await self._approve_plan(approver, approval_id, terms)
         if terms is None:
             return await self._decide(approver, approval_id, lambda one: say_yes(one, approver, self._clock()))
         grant = self._grants.along_with(await self.find(approver.tenant, approval_id), terms)
@@ -141,6 +147,22 @@ class Approvals:
         )
         await self._grants.give(approver, grant)
         return decided
+
+    async def _approve_plan(self, approver: Principal, approval_id: str, terms: Terms | None) -> Approval:
+        found = await self.find(approver.tenant, approval_id)
+        if found.plan is None or terms is not None:
+            raise BadRequest(
+                "A yes to a whole plan is for a call that is a step of one made of words, and gives no grant."
+            )
+        return await self._decide(
+            approver,
+            approval_id,
+            lambda one: structs.replace(say_yes(one, approver, self._clock()), whole_plan=True),
+        )
+
+    async def spend(self, approval: Approval) -> None:
+        """Use up the yes to a whole plan: no other call goes through by it."""
+        await self._store.use_approval(approval.digest, self._clock())
 
     async def deny(self, approver: Principal, approval_id: str, reason: str) -> Approval:
         """A no, with a reason for whoever asked. Raises the same."""
@@ -182,10 +204,17 @@ class Approvals:
             self._clock(),
             f"approvals.{said}",
             connector=decided.connector,
-            arguments=Raw(msgspec.json.encode({"tool": decided.tool, "for": decided.subject})),
+            arguments=Raw(msgspec.json.encode(_told_of(decided))),
             reasons=(decided.reason,) if decided.reason else (),
             approval=decided.id,
         )
+
+
+def _told_of(decided: Approval) -> dict[str, str]:
+    """What the audit log says of a decision; of a yes to a whole plan the run that it is of."""
+    told = {"tool": decided.tool, "for": decided.subject}
+    is_whole = decided.whole_plan and decided.plan is not None
+    return told | ({"plan": decided.plan.run} if is_whole and decided.plan else {})
 
 
 def _unfit(decide: Callable[[], Approval]) -> str:

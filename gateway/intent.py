@@ -22,6 +22,7 @@ from msgspec import Raw, structs
 from gateway.approvals import Approvals
 from gateway.call import Asked, Calls
 from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
+from gateway.core.decision import PlanOf
 from gateway.core.fact import What
 from gateway.core.flow import Flow, Flows, contain, decide, planned_from, require_yes
 from gateway.core.look import Look, judge
@@ -37,6 +38,7 @@ from gateway.core.run import (
     ENDED,
     MOVING,
     NULL,
+    Agreed,
     Answered,
     AsksYes,
     Called,
@@ -60,6 +62,7 @@ from gateway.core.run import (
 )
 from gateway.core.run import Asked as AskedFor
 from gateway.core.run import Planned as PlanMade
+from gateway.core.said_plan import say_writes
 from gateway.core.standing import Standing
 from gateway.core.tool import Tool
 from gateway.discover import Discovery, View
@@ -281,19 +284,19 @@ class Intents:
         """Answer what is asked; with nothing, let one go on that waited: with the scopes that the caller has now. Raises
         NotFound, Conflict where nothing is asked, or ArgumentsInvalid."""
 
-        def answered(held: Held) -> Event:
+        async def answered(held: Held) -> Event:
             asking = held.run.state in ("needs_input", "needs_auth", "needs_approval")
             if not asking and not held.progress.questions:
                 raise Conflict(f"Nothing is asked: the intent is {held.run.state}.")
             _check_answers(held.progress.questions, values)
-            return Answered(dict(values))
+            return await self._decided(held) or Answered(dict(values))
 
         return await self._change(principal, run_id, answered)
 
     async def cancel(self, principal: Principal, run_id: str) -> Run:
         """Make no further call. Raises NotFound, or Conflict where it has ended."""
 
-        def cancelled(held: Held) -> Event:
+        async def cancelled(held: Held) -> Event:
             if held.run.state in ENDED:
                 raise Conflict(f"The intent is {held.run.state} already.")
             return Ended("cancelled", "It was cancelled.")
@@ -303,7 +306,7 @@ class Intents:
     async def undo(self, principal: Principal, run_id: str) -> Run:
         """Take back what was done, the last first. Raises NotFound, or Conflict where it goes on still, or there is nothing."""
 
-        def undoing(held: Held) -> Event:
+        async def undoing(held: Held) -> Event:
             if held.run.state not in ENDED or held.run.state in ("compensated", "rejected"):
                 raise Conflict(f"The intent is {held.run.state}; cancel it first, or let it come to its end.")
             if held.progress.undoing:
@@ -314,11 +317,11 @@ class Intents:
 
         return await self._change(principal, run_id, undoing)
 
-    async def _change(self, principal: Principal, run_id: str, decide: Callable[[Held], Event]) -> Run:
+    async def _change(self, principal: Principal, run_id: str, decide: Callable[[Held], Awaitable[Event]]) -> Run:
         for _ in range(TRIES_MAX):
             held = await self._runs.find(principal, run_id)
             try:
-                await self._runs.write(held, decide(held), principal)
+                await self._runs.write(held, await decide(held), principal)
             except Overtaken:
                 continue
             self._wake.set()
@@ -514,10 +517,19 @@ class Intents:
             case Check(look=Look(tool=tool, arguments=arguments)):
                 judged = flows.of_look(move.step, tool)
         flow = decide(judged.flows, self._settings.harmful_flows)
-        if tool.effect != "read" and (why := _why_yes(run, move)):
-            flow = require_yes(flow, why)
+        if tool.effect != "read" and (why := _why_yes(held, move)):
+            flow = require_yes(flow, why, self._plan_of(run, move))
         source: PolicySource = "standing intent" if run.standing else "intent"
         return Asked(tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, flow=flow)
+
+    def _plan_of(self, run: Run, move: Make | Check) -> PlanOf | None:
+        """The plan as a person may say yes to all of it; None where there is but one call of it to say yes to."""
+        if isinstance(move, Check) or move.way == "undo":
+            return None
+        view = self._discovery.view(run.principal)
+        secrets = {name: frozenset(one.manifest.secrets) for name, one in view.catalog.connectors.items()}
+        writes = say_writes(run.plan, view.tools, secrets)
+        return PlanOf(run.id, writes) if writes else None
 
     async def is_still(self, principal: Principal) -> bool:
         """Whether the key of a caller is good now. Of a token nobody can tell that any more."""
@@ -530,32 +542,43 @@ class Intents:
 
     async def _is_decided(self, held: Held) -> bool:
         """Whether the approval that a run waits for is decided; it goes on then, or has ended."""
+        event = await self._decided(held)
+        if event is None:
+            await self._runs.postpone(held)
+            return False
+        await self._runs.write(held, event)
+        return True
+
+    async def _decided(self, held: Held) -> Event | None:
+        """What becomes of a run that waits for an approval; None where that is not decided, or it waits for none."""
         waiting = held.progress.waiting
-        if waiting is None:
-            return True
+        if waiting is None or held.run.state != "needs_approval":
+            return None
         try:
             approval = await self._approvals.find(held.run.principal.tenant, waiting.approval)
         except NotFound:
-            await self._runs.write(held, Answered())
-            return True
+            return Answered()
         match approval.state:
             case "pending":
-                await self._runs.postpone(held)
-                return False
+                return None
             case "denied":
                 why = f": {approval.reason}" if approval.reason else "."
-                await self._runs.write(held, Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}"))
+                return Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}")
             case "expired":
-                await self._runs.write(
-                    held, Ended("failed", f"Nobody decided in time whether {waiting.step} may be done.")
-                )
+                return Ended("failed", f"Nobody decided in time whether {waiting.step} may be done.")
+            case _ if approval.whole_plan and approval.plan is not None and approval.plan.run == held.run.id:
+                await self._approvals.spend(approval)
+                return Agreed(approval.id)
             case _:
-                await self._runs.write(held, Answered())
-        return True
+                return Answered()
 
 
-def _why_yes(run: Run, move: Make | Check) -> str:
-    """Why a write needs a person's yes, whatever policies say; "" where it needs none. What is taken back is no plan of words."""
+def _why_yes(held: Held, move: Make | Check) -> str:
+    """Why a write needs a person's yes, whatever policies say; "" where it needs none. What is taken back is no plan of words,
+    and no part of the plan that somebody said yes to."""
+    run = held.run
+    if held.progress.agreed and isinstance(move, Make) and move.way == "do":
+        return ""
     if run.asks_yes == "door":
         return f"It was asked for over {run.door}, where each change waits for a person's yes."
     is_planned = run.asks_yes == "words" and isinstance(move, Make) and move.way == "do"

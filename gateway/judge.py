@@ -34,7 +34,8 @@ def allow(
     decision = policies.decide(principal, tool, arguments, facts)
     if flow is not None and decision.verdict != "deny":
         reasons = flow.reasons if decision.allowed else (*decision.reasons, *flow.reasons)
-        decision = structs.replace(decision, verdict=flow.verdict, reasons=reasons, exact=flow.exact)
+        plan = flow.plan if decision.allowed else None
+        decision = structs.replace(decision, verdict=flow.verdict, reasons=reasons, exact=flow.exact, plan=plan)
     if decision.verdict == "deny":
         raise PolicyDenied(decision)
     return decision

@@ -12,6 +12,7 @@ from gateway.core.principal import Principal
 from gateway.core.run import (
     ENDED,
     MOVING,
+    Agreed,
     Answered,
     Entry,
     Event,
@@ -168,7 +169,7 @@ class Runs:
         entry = Entry(held.run.sequence + 1, now, event)
         progress = structs.replace(held.progress, calls=dict(held.progress.calls), answers=dict(held.progress.answers))
         take_in(progress, entry, self._settings.budget)
-        due = self._due_at(progress, now, is_new=isinstance(event, Answered | Undoing))
+        due = self._due_at(progress, now, is_new=isinstance(event, Answered | Agreed | Undoing))
         after = structs.replace(
             held.run,
             principal=principal or held.run.principal,

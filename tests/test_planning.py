@@ -77,6 +77,59 @@ async def test_words_are_planned_and_what_they_write_waits_for_a_yes(
     assert (lights["light-2"].on, lights["light-1"].on) == (False, True)
 
 
+LIVING_ROOM = {"intent": "Turn off all lights in the living room and lock the back door", "wait_s": 20}
+
+
+async def test_a_yes_to_the_plan_is_one_to_all_that_its_words_write(
+    door: Door, token: str, household: Household
+) -> None:
+    run = (await door.post("/v1/intents", token, LIVING_ROOM)).json()
+    decides = await door.key("factotum:approvals.decide")
+    shown = (await door.get(f"/v1/approvals/{run['approval']['id']}", decides)).json()
+    assert shown["plan"]["run"] == run["id"]
+    assert [one.partition("(")[0] for one in shown["plan"]["writes"]] == ["home_set_light", "home_lock_door"]
+    done = await yes_to(door, token, run, whole_plan=True)
+    assert (done["state"], household.state.home.locks["back-door"].locked) == ("done", True)
+    assert [one.on for one in household.state.home.lights.values() if one.room == "living-room"] == [False] * 3
+    waiting = (await door.get("/v1/approvals", decides)).json()["approvals"]
+    assert [(one["id"], one["state"]) for one in waiting] == [(run["approval"]["id"], "used")]
+
+
+async def test_a_yes_to_one_plan_is_none_to_another_that_begins_with_the_same_call(
+    door: Door, token: str, household: Household
+) -> None:
+    first = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    longer = {"intent": "Turn off the reading lamp and unlock the front door", "wait_s": 20}
+    second = (await door.post("/v1/intents", token, longer)).json()
+    assert second["approval"]["id"] == first["approval"]["id"]
+    assert (await yes_to(door, token, first, whole_plan=True))["state"] == "done"
+    second = (await door.post(f"/v1/intents/{second['id']}/inputs", token, {"wait_s": 20})).json()
+    assert (second["state"], household.state.home.locks["front-door"].locked) == ("needs_approval", True)
+
+
+async def test_a_yes_to_a_plan_is_none_to_what_a_policy_wants_a_yes_for(household: Household, tmp_path: Path) -> None:
+    async with at_home(household, tmp_path, policy_packs=("destructive-needs-approval",)) as door:
+        token = await door.key(*all_scopes(door.gateway.published.current.catalog))
+        words = {"intent": "Lock the back door and delete the message from Jonas", "wait_s": 20}
+        run = (await door.post("/v1/intents", token, words)).json()
+        mails = len(household.state.mail.messages)
+        run = await yes_to(door, token, run, whole_plan=True)
+        assert (run["state"], household.state.home.locks["back-door"].locked) == ("needs_approval", True)
+        owner = await door.key("factotum:approvals.decide")
+        waiting = (await door.get(f"/v1/approvals/{run['approval']['id']}", owner)).json()
+        assert (waiting["plan"], waiting["groups"], len(household.state.mail.messages)) == (None, ["the owner"], mails)
+        refused = await door.post(f"/v1/approvals/{waiting['id']}/approve", owner, {"whole_plan": True})
+        assert refused.status_code == 400
+
+
+async def test_a_yes_to_a_plan_gives_no_grant(door: Door, token: str) -> None:
+    run = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    decides = await door.key("factotum:approvals.decide")
+    terms = {"uses_max": 5, "expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    body = {"whole_plan": True, "grant": terms}
+    assert (await door.post(f"/v1/approvals/{run['approval']['id']}/approve", decides, body)).status_code == 400
+
+
 async def test_a_no_to_what_words_would_write_leaves_it(door: Door, token: str, household: Household) -> None:
     run = (await door.post("/v1/intents", token, READING_LAMP)).json()
     told = await yes_to(door, token, run, "deny", reason="I meant the other one.")

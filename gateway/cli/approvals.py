@@ -47,11 +47,17 @@ async def _show_approvals(tenant: str, state: State) -> None:
             one.id, one.subject, one.tool, arguments, " and ".join(one.lacking), f"{one.expires_at:%Y-%m-%d %H:%M}"
         )
     out.print(shown)
+    for one in found:
+        if one.plan is not None and one.state == "pending":
+            out.print(f"{one.id} is of a plan, to all of which `approve --plan` says yes:")
+            for write in one.plan.writes:
+                out.print(f"  {write}", markup=False)
 
 
 @approvals.command("approve")
 @click.argument("approval_id")
 @click.option("--grant-uses", type=click.IntRange(1, USES_MAX), help="Yes to so many such calls in future too.")
+@click.option("--plan", "whole_plan", is_flag=True, help="Yes to every write of the plan that the call is a step of.")
 @until
 @bounds
 @click.pass_obj
@@ -59,6 +65,7 @@ async def _show_approvals(tenant: str, state: State) -> None:
 async def approve_call(
     tenant: str,
     approval_id: str,
+    whole_plan: bool,
     grant_uses: int | None,
     until: datetime | None,
     arguments: str | None,
@@ -69,7 +76,8 @@ async def approve_call(
     if (remote := remote_here()) is not None:
         if grant_uses is not None:
             raise BadRequest("A grant for further uses is given where the store is.")
-        one = remote.post(f"/v1/approvals/{segment(approval_id)}/approve", ApprovalShown)
+        body = {"whole_plan": True} if whole_plan else None
+        one = remote.post(f"/v1/approvals/{segment(approval_id)}/approve", ApprovalShown, body)
         out.print(f"{one.id} is {one.state}" + (f": it waits for {' and '.join(one.lacking)}" if one.lacking else ""))
         return
     if grant_uses is None:
@@ -77,11 +85,12 @@ async def approve_call(
             raise BadRequest("--until, --arguments and --amount bound a grant; say --grant-uses too.")
         async with open_decisions(settings_here()) as (held, _):
             found = await held.find(tenant, approval_id)
-            await held.approve(terminal(tenant, found.groups), approval_id)
-        out.print(
-            f"{approval_id} is approved: {found.tool} may be called once, with those arguments, for {found.subject}"
-        )
+            await held.approve(terminal(tenant, found.groups), approval_id, whole_plan=whole_plan)
+        what = f"{found.tool} may be called once, with those arguments," if not whole_plan else "its plan may be done"
+        out.print(f"{approval_id} is approved: {what} for {found.subject}")
         return
+    if whole_plan:
+        raise BadRequest("A yes to a whole plan gives no grant: say --plan or --grant-uses.")
     terms = read_terms(grant_uses, until, arguments, amount)
     async with open_here() as gateway:
         found = await gateway.approvals.find(tenant, approval_id)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gateway.core.fact import ORIGIN
 from gateway.core.plan import Default, Step, leaves
-from gateway.core.run import Answered, Ended, Entry, Paused, Progress, Run, Standing, Waiting, Way, by_step
+from gateway.core.run import Agreed, Answered, Ended, Entry, Paused, Progress, Run, Standing, Waiting, Way, by_step
 from gateway.core.tell import Certainty, Sentence, tell
 
 
@@ -73,5 +73,5 @@ def _of_the_end(entries: Sequence[Entry]) -> Iterator[Sentence]:
             case Waiting(detail=detail) | Paused(detail=detail):
                 yield Sentence(detail, "not done", (entry.sequence,))
                 return
-            case Ended() | Answered():
+            case Ended() | Answered() | Agreed():
                 return

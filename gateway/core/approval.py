@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Raw, Struct, structs
 
-from gateway.core.decision import Decision
+from gateway.core.decision import Decision, PlanOf
 from gateway.core.diff import fingerprint
 from gateway.core.principal import Owner, Principal
 from gateway.core.tool import Tool
@@ -33,7 +33,8 @@ class Approval(Struct, frozen=True):
 
     `arguments` are redacted, for people to look at; `digest` is over the real ones. `groups` are those of which each has to
     say yes; () is anybody who may decide. `four_eyes`: not the one for whom it is asked. `fingerprint` is of the tool as it
-    was (core.diff). `grant` is the one that was given along with a yes.
+    was (core.diff). `grant` is the one that was given along with a yes. `plan` is the one that the call is a step of, where the
+    yes may be to all of it, and `whole_plan` that it is.
     """
 
     id: str
@@ -60,6 +61,8 @@ class Approval(Struct, frozen=True):
     actors: tuple[str, ...] = ()
     fingerprint: str = ""
     grant: str = ""
+    plan: PlanOf | None = None
+    whole_plan: bool = False
 
     @property
     def owner(self) -> Owner:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from gateway.core.decision import Decision
+from gateway.core.decision import Decision, PlanOf
 from gateway.core.fact import ORIGIN, What
 from gateway.core.labels import Label, Labels, Trust
 from gateway.core.manifest import Manifest
@@ -94,10 +94,10 @@ def decide(flows: tuple[Flow, ...], verdict: Verdict) -> Decision | None:
     return Decision(verdict, tuple(reasons), exact=True)
 
 
-def require_yes(decision: Decision | None, reason: str) -> Decision:
-    """The same, or where it lets a call through that a person's yes, or a grant that covers it, is needed."""
+def require_yes(decision: Decision | None, reason: str, plan: PlanOf | None) -> Decision:
+    """The same, or where it lets a call through that a person's yes, to it or to all of the plan, or a grant is needed."""
     if decision is None or decision.allowed:
-        return Decision("needs_approval", (reason,))
+        return Decision("needs_approval", (reason,), plan=plan)
     return decision
 
 

@@ -100,6 +100,12 @@ class Answered(_Event, frozen=True, tag="answered"):
     values: dict[str, Any] = {}
 
 
+class Agreed(_Event, frozen=True, tag="agreed"):
+    """A person said yes to the plan as it is, by that approval: that it was made of words needs no further yes."""
+
+    approval: str
+
+
 class Planned(_Event, frozen=True, tag="planned"):
     """Words became a plan, once what was asked about them was answered. `flows` are as those of Received, `vouched` as those of
     Run."""
@@ -219,6 +225,7 @@ Event: TypeAlias = (
     Received
     | Asked
     | Answered
+    | Agreed
     | Planned
     | Waiting
     | Paused
@@ -295,6 +302,7 @@ class Progress(Struct):
     spent: Spent = Spent()
     flows: tuple[Flow, ...] = ()
     undoing: bool = False
+    agreed: bool = False
 
     def of(self, way: Way, step: str, iteration: int) -> Standing:
         return self.calls.get((way, step, iteration), Standing())
@@ -328,8 +336,11 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
             progress.state, progress.questions = "needs_input", questions
         case Answered(values=values):
             _answer(progress, values, budget_max)
+        case Agreed():
+            progress.agreed = True
+            _answer(progress, {}, budget_max)
         case Planned(plan=plan, flows=flows):
-            progress.state, progress.flows = "running", flows
+            progress.state, progress.flows, progress.agreed = "running", flows, False
             progress.budget = within(plan.budget, budget_max)
         case Waiting(state=state, detail=detail):
             progress.state, progress.detail, progress.waiting = state, detail, event

@@ -1,17 +1,46 @@
 """The steps of a plan in words, for people: which tool, and where each argument is from."""
 
+from collections.abc import Mapping
+
 import msgspec
+from msgspec import structs
 
 from gateway.core.fact import ORIGIN
-from gateway.core.plan import Default, Item, Leaf, Literal, Pick, Ref, Slot, Step, leaves
+from gateway.core.plan import Default, Item, Leaf, Literal, Pick, Plan, Ref, Slot, Step, leaves
+from gateway.core.pointer import tokens
+from gateway.core.redact import redact_arguments, secret_names
+from gateway.core.tool import Tool
+
+WRITES_SHOWN_MAX = 50
 
 
-def say_step(step: Step) -> str:
-    """`home_set_light(light_id = item/id, on = false), for each of lamps where {...}`."""
-    told = ", ".join(f"{place[1:]} = {_say(leaf)}" for place, leaf in leaves(step.arguments))
+def say_writes(plan: Plan, tools: Mapping[str, Tool], secrets: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
+    """The writes of a plan without what is secret, `secrets` being the names that are so by connector; () where these are more than
+    WRITES_SHOWN_MAX, which nobody looks at."""
+    writes = [step for step in plan.steps if step.tool in tools and tools[step.tool].effect != "read"]
+    if len(writes) > WRITES_SHOWN_MAX:
+        return ()
+    named = {one.name: secret_names(one.input_schema) | secrets.get(one.connector, frozenset()) for one in tools.values()
+             if any(step.tool == one.name for step in writes)}  # fmt: skip
+    return tuple(say_step(step, named[step.tool]) for step in writes)
+
+
+def say_step(step: Step, secrets: frozenset[str] | None = None) -> str:
+    """`home_set_light(light_id = item/id, on = false), for each of lamps where {...}`; with `secrets`, the names of what is secret,
+    as a log shows it."""
+    told = ", ".join(f"{place[1:]} = {_say(_shown(place, leaf, secrets))}" for place, leaf in leaves(step.arguments))
     each = f", for each of {step.each.step}" if step.each is not None else ""
     where = f" where {msgspec.json.encode(step.when.fits).decode()}" if step.when is not None else ""
     return f"{step.tool}({told}){each}{where}"
+
+
+def _shown(place: str, leaf: Leaf, secrets: frozenset[str] | None) -> Leaf:
+    """The source, with its value as a log shows it."""
+    if secrets is None or not isinstance(leaf, Literal | Default):
+        return leaf
+    name = next((one for one in tokens(place) if one in secrets), tokens(place)[-1])
+    shown = msgspec.json.decode(redact_arguments({name: leaf.value}, secrets))
+    return structs.replace(leaf, value=shown.get(name))
 
 
 def _say(leaf: Leaf) -> str:

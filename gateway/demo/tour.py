@@ -134,7 +134,7 @@ class _Tour:
     def _told(self, words: str) -> str:
         person = self._person
         asked = "".join(f"\n     It asked: {one}" for one in person.asked)
-        yes = f"\n     It waited for a yes, {len(person.approved)} times." if person.approved else ""
+        yes = "".join(f"\n     It waited for a yes to {what}." for what in person.approved.values())
         return f"Said: “{words}”.{asked}{yes}"
 
     async def _mcp(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:

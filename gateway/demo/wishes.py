@@ -20,11 +20,11 @@ class Speaker:
         self._key = key
         self._owner_key = owner_key
         self.asked: list[str] = []
-        self.approved: list[str] = []
+        self.approved: dict[str, str] = {}
 
     async def say(self, words: str, answers: Mapping[str, Any]) -> dict[str, Any]:
         """The run that these words became, at rest. `answers` are by a word of the question. Raises httpx.HTTPStatusError."""
-        self.asked, self.approved = [], []
+        self.asked, self.approved = [], {}
         run = await self._send("POST", "/v1/intents", self._key, {"intent": words, "wait_s": WAIT_S})
         for _ in range(ROUNDS_MAX):
             match run["state"]:
@@ -34,8 +34,7 @@ class Speaker:
                     body = {"values": values, "wait_s": WAIT_S}
                     run = await self._send("POST", f"/v1/intents/{run['id']}/inputs", self._key, body)
                 case "needs_approval" if run["approval"]["id"] not in self.approved:
-                    self.approved.append(run["approval"]["id"])
-                    await self._send("POST", f"/v1/approvals/{self.approved[-1]}/approve", self._owner_key, {})
+                    await self._approve(run["approval"]["id"])
                 case "needs_approval" | "running" | "verifying":
                     await asyncio.sleep(PAUSE_S)
                     run = await self._send("GET", f"/v1/intents/{run['id']}", self._key)
@@ -47,6 +46,13 @@ class Speaker:
         """The sentences of what came of it."""
         told = await self._send("GET", f"/v1/intents/{run['id']}/explanation", self._key)
         return [one["text"] for one in told["sentences"]]
+
+    async def _approve(self, approval: str) -> None:
+        """The owner's yes: to the whole plan where that is what is asked, and else to the call."""
+        waiting = await self._send("GET", f"/v1/approvals/{approval}", self._owner_key)
+        plan = waiting["plan"]
+        self.approved[approval] = f"a plan of {len(plan['writes'])} changes" if plan else waiting["tool"]
+        await self._send("POST", f"/v1/approvals/{approval}/approve", self._owner_key, {"whole_plan": plan is not None})
 
     async def _send(self, method: str, path: str, key: str, body: Any = None) -> dict[str, Any]:
         answer = await self._client.request(method, path, json=body, headers={"authorization": f"Bearer {key}"})

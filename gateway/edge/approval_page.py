@@ -102,6 +102,7 @@ class ApprovalPage:
             400 if problem else 200,
             a=_told(approval) | {"called": visible(await self._called(approval))},
             arguments=_pretty(approval),
+            writes=[visible(one) for one in approval.plan.writes] if approval.plan is not None else [],
             is_whole=is_whole(msgspec.json.decode(approval.arguments)),
             user=signed_in.name,
             form_token=browser.form_token(signed_in, _purpose(approval)),
@@ -133,6 +134,8 @@ class ApprovalPage:
             match form.get("decision"):
                 case "approve":
                     await self._approvals.approve(person, approval.id)
+                case "plan":
+                    await self._approvals.approve(person, approval.id, whole_plan=True)
                 case "grant":
                     await self._approvals.approve(person, approval.id, _terms(form))
                 case "deny":

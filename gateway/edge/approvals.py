@@ -41,9 +41,11 @@ class ApprovalQuery(Struct, frozen=True):
 
 
 class Consent(Struct, frozen=True, forbid_unknown_fields=True):
-    """A yes to the call; with `grant` also to such calls in future. Without `arguments` in it, to the very same one."""
+    """A yes to the call; with `grant` also to such calls in future, without `arguments` in it to the very same one; with
+    `whole_plan` to all the writes of the `plan` that the approval shows."""
 
     grant: Terms | None = None
+    whole_plan: bool = False
 
 
 class Denial(Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,7 +81,7 @@ def approval_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def approve_call(request: AnyRequest, name: FromPath[str]) -> ApprovalShown:
         approver = await read_decider(gateway, request)
         told = await read_json(gateway, request, Consent)
-        return _shown(await approvals.approve(approver, name, told.grant))
+        return _shown(await approvals.approve(approver, name, told.grant, whole_plan=told.whole_plan))
 
     @post("/v1/approvals/{name:str}/deny", status_code=200)
     async def deny_call(request: AnyRequest, name: FromPath[str]) -> ApprovalShown:
