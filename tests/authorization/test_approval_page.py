@@ -3,8 +3,10 @@ a yes or a no from whoever may say it."""
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,10 @@ import httpx
 import pytest
 
 from gateway.authorization.logins import form_token
+from gateway.core.catalog import all_scopes
+from gateway.core.principal import OPERATOR
+from gateway.demo.household import open_household
+from gateway.demo.run import SECRET_NAME, offer
 from gateway.serve import bind, serving, url_of
 from gateway.settings import AuthorizationServerSettings, AuthSettings, HttpSettings, MemoryStore
 from tests.authorization.conftest import Ada, Served, read_form
@@ -297,3 +303,30 @@ async def test_where_nobody_can_sign_in_the_page_says_how_else_to_decide(house: 
         assert f"factotum approvals approve {page.rpartition('/')[2]}" in shown.text
         assert "lamps_set_lamp" not in shown.text
         assert json.dumps(SWITCH) not in shown.text
+
+
+async def test_a_yes_at_the_page_can_be_to_all_that_words_write(tmp_path: Path) -> None:
+    words = {"intent": "Turn off the reading lamp and lock the back door", "wait_s": 20}
+    with bind("127.0.0.1", 0) as listening:
+        url = url_of(listening)
+        told: dict[str, Any] = {
+            "auth": AuthSettings(server=AuthorizationServerSettings(), cache_s=0.0),
+            "http": HttpSettings(public_url=url),
+            "secrets": {SECRET_NAME: "s"},
+        }
+        async with open_household(date(2026, 3, 4), "s") as household, open_door(tmp_path, **told) as door:
+            await door.gateway.ingestion.add(OPERATOR, offer("home", household.urls["home"]))
+            async with serving(door.gateway, listening), httpx.AsyncClient(base_url=url) as http:
+                served = Served(door, url, http)
+                agent = await door.key(*all_scopes(door.gateway.published.current.catalog), subject="bob")
+                run = (await door.post("/v1/intents", agent, words)).json()
+                owner = await person(served, "owner")
+                page = run["approval"]["url"].removeprefix(url)
+                shown = unescape((await owner.http.get(page)).text)
+                assert re.search(r'home_set_light\((on = false|light_id = "light-2"), ', shown)
+                assert 'home_lock_door(lock_id = "back-door")' in shown
+                assert "approved" in (await decide(owner, page, "plan")).text
+                done = await door.post(f"/v1/intents/{run['id']}/inputs", agent, {"wait_s": 20})
+                assert (done.json()["state"], household.state.home.locks["back-door"].locked) == ("done", True)
+                for browser in served.browsers:
+                    await browser.aclose()
