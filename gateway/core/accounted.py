@@ -10,6 +10,7 @@ from gateway.core.agree import SYNONYM_STEMS, content
 from gateway.core.entities import stems_of
 from gateway.core.entity import Entity
 from gateway.core.limits import CHOOSING, COMPARING, words_within
+from gateway.core.noun import singular, split
 from gateway.core.plan import Literal, Source, Span
 from gateway.core.said import is_used
 from gateway.core.tool import Tool
@@ -17,21 +18,24 @@ from gateway.core.tool import Tool
 _CODE = re.compile(r"`[^`]*`")
 
 
-def accounts(tool: Tool, given: Collection[str]) -> frozenset[str]:
-    """The stems of the words that a call of a tool with these arguments explains: those of its name, title and description, and
-    of the names and descriptions of the arguments; and their synonyms."""
+def accounts(tool: Tool) -> frozenset[str]:
+    """The stems of the words that a tool explains by its name, title and description; and their synonyms."""
+    noun = tool.related.family.noun if tool.related and tool.related.family else ""
+    own = stems_of(" ".join([tool.name, tool.title, tool.description, *tool.tags, noun, tool.connector]))
+    return own.union(*(SYNONYM_STEMS[one] for one in own if one in SYNONYM_STEMS))
+
+
+def words_given(tool: Tool, given: Collection[str]) -> frozenset[str]:
+    """The words themselves, not only their stems, that arguments which are given explain by their names and descriptions: the
+    bright lights are not those with a `brightness`."""
     properties = msgspec.json.decode(tool.inputs).get("properties", {})
-    told = [name for name in properties if name in given]
-    described = [
-        _CODE.sub(" ", str(one.get("description", "")))
+    told = [
+        word
         for name, one in properties.items()
         if name in given and isinstance(one, dict)
+        for word in (*split(name), *re.findall(r"[^\W\d_]+", _CODE.sub(" ", str(one.get("description", ""))).lower()))
     ]
-    noun = tool.related.family.noun if tool.related and tool.related.family else ""
-    own = stems_of(
-        " ".join([tool.name, tool.title, tool.description, *tool.tags, *told, *described, noun, tool.connector])
-    )
-    return own.union(*(SYNONYM_STEMS[one] for one in own if one in SYNONYM_STEMS))
+    return frozenset(word for each in told for word in (each, singular(each)))
 
 
 def texts_of(text: str, arguments: Mapping[str, Source]) -> list[Span]:
@@ -53,6 +57,9 @@ def holds_two(text: str, texts: Sequence[Span], times: Sequence[Entity]) -> bool
     return any(re.search(r"\b(?:and|then)\s+(?:at\s+|on\s+|in\s+)?$", text[: one.span.start]) for one in inner)
 
 
-def left_over(text: str, within: Span, used: Sequence[Span], explained: frozenset[str]) -> tuple[str, ...]:
-    """The words that nothing explains."""
-    return tuple(word for stem_of, word in content(text, within, tuple(used)).items() if stem_of not in explained)
+def left_over(
+    text: str, within: Span, used: Sequence[Span], explained: frozenset[str], words: frozenset[str]
+) -> tuple[str, ...]:
+    """The words that nothing explains, neither these stems nor these words."""
+    told = content(text, within, tuple(used))
+    return tuple(word for stem_of, word in told.items() if stem_of not in explained and singular(word) not in words)

@@ -33,7 +33,7 @@ _NO_NAMES = named(
     "i i'm i'd i'll monday tuesday wednesday thursday friday saturday sunday january february march april may june july"
     " august september october november december mon tue wed thu fri sat sun am pm ok tv wifi the a an my our in at on"
 )
-_SWITCHED = {
+SWITCHED = {
     "on": True, "off": False, "enable": True, "enabled": True, "disable": False, "disabled": False, "activate": True,
     "deactivate": False, "true": True, "false": False, "yes": True, "no": False, "open": True, "opened": True,
     "closed": False, "locked": True, "unlocked": False, "read": True, "unread": True, "mute": True, "unmute": False,
@@ -131,16 +131,16 @@ def _is_name(text: str, one: re.Match[str]) -> bool:
     if not one[0][0].isupper() or word in _NO_NAMES:
         return False
     begins = not re.search(r"[^\s.!?;:\"“]\s*$", text[: one.start()])
-    return not begins or word not in ACTS | LOOKS | ASKING | COPULAS | MODALS | GREETINGS | _SWITCHED.keys()
+    return not begins or word not in ACTS | LOOKS | ASKING | COPULAS | MODALS | GREETINGS | SWITCHED.keys()
 
 
 def _switched(text: str) -> Iterator[Entity]:
     words = words_of(text)
     for at, one in enumerate(words):
-        if one.text in _SWITCHED and (
+        if one.text in SWITCHED and (
             one.text not in {"on", "off", "open", "no", "yes", "read"} or _is_state(words, at)
         ):
-            yield Entity("boolean", _SWITCHED[one.text], Span(one.start, one.end))
+            yield Entity("boolean", SWITCHED[one.text], Span(one.start, one.end))
 
 
 def _is_state(words: Sequence[Word], at: int) -> bool:

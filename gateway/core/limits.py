@@ -44,7 +44,7 @@ class Zone(Struct, frozen=True):
 
 class Limits(Struct, frozen=True):
     """The clauses `where`, and what is left out, `but`; `days` are those on which something is, and not those to which it is
-    moved."""
+    moved, and numbers of things."""
 
     where: tuple[Zone, ...] = ()
     but: tuple[Span, ...] = ()

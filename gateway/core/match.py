@@ -16,6 +16,7 @@ FIELDS_MAX = 60
 LEVELS_MAX = 3
 # What a thing is called, by the last word of the field.
 NAMES = named("name title label summary subject display caption headline")
+MORE, TOTALS = named("more next"), named("total totals")
 ALL = named("all every each both everything")
 
 
@@ -43,6 +44,17 @@ def list_at(answer: Any, pointer: str) -> list[Any]:
     for step in tokens(pointer):
         answer = answer.get(step) if isinstance(answer, dict) else None
     return answer[:THINGS_MAX] if isinstance(answer, list) else []
+
+
+def is_partial(answer: Any, listed: int) -> bool:
+    """Whether an answer says that there is more than its list has: a further page, or a greater total."""
+    told = dict(answer) if isinstance(answer, dict) else {}
+    inner = [value for value in told.values() if isinstance(value, dict)]
+    fields = [pair for one in (told, *inner) for pair in one.items()]
+    has_next = any(value and set(split(name)) & MORE for name, value in fields if isinstance(value, bool | str))
+    return has_next or any(
+        type(value) is int and value > listed and set(split(name)) & TOTALS for name, value in fields
+    )
 
 
 def read_things(listed: Iterable[Any], key: str, more: Mapping[Any, frozenset[str]] | None = None) -> tuple[Thing, ...]:

@@ -1,7 +1,8 @@
 """Which of some things are left of those that a command names, by what limits it (`core.limits`): the ones that are on, all but
 one. A word that no thing could be told by is handed back: then nobody knows which are meant. Pure; English."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from gateway.core.english import COPULAS, NEGATIONS, Word
 from gateway.core.entities import stem
 from gateway.core.limits import Limits, Zone, words_within
 from gateway.core.match import Thing, match_things
-from gateway.core.noun import named, split
+from gateway.core.noun import named, singular, split
 from gateway.core.plan import Span
 from gateway.core.pointer import tokens
 from gateway.core.wanted import STATEFUL
@@ -99,6 +100,25 @@ def _telling(words: Sequence[Word]) -> Iterator[str]:
             and any(letter.isalnum() for letter in word)
         ):
             yield word
+
+
+def closest(things: Sequence[Thing], by: frozenset[str], told: Mapping[str, str]) -> tuple[Thing, ...]:
+    """Those in which the words themselves stand, where there are any: books are no booking, for all that they share a stem."""
+    words = {one: {told[one], singular(told[one])} for one in by if one in told}
+    fitting = tuple(one for one in things if all(_has(one, stem_of, each) for stem_of, each in words.items()))
+    return fitting or tuple(things)
+
+
+def _has(thing: Thing, stem_of: str, words: Collection[str]) -> bool:
+    own = {
+        word
+        for value in thing.values.values()
+        if isinstance(value, str)
+        for word in re.findall(r"[^\W_]+", value.lower())
+    }
+    is_there = any(word in words or singular(word) in words for word in own)
+    # What it has by the name of another thing stands in none of its values.
+    return is_there or not any(stem(word) == stem_of for word in own)
 
 
 def says(thing: Thing, word: str, things: Sequence[Thing]) -> bool | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from gateway.core.accounted import accounts, holds_two, left_open, left_over, texts_of
+from gateway.core.accounted import accounts, holds_two, left_open, left_over, texts_of, words_given
 from gateway.core.agree import SAME, agreement, calls, calls_itself, content, explains, names_itself, shares_a_word
 from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
@@ -186,6 +186,7 @@ class _Try(Struct, frozen=True):
     problem: str = ""
     looked_for: tuple[str, ...] = ()
     is_vague: bool = False
+    is_list: bool = False
 
 
 class _Planning:
@@ -223,7 +224,7 @@ class _Planning:
         if not fitting or highest - fitting[0].score > GAP:
             return self._nothing(tried, because)
         best, rest = fitting[0], fitting[1:]
-        if best.is_vague and best.score < highest:
+        if best.is_vague and (best.score < highest or best.is_list):
             return self._nothing(tried, because)
         rivals = [one for one in rest if best.is_vague or best.score - one.score < MARGIN]
         if rivals and self._said.writes:
@@ -241,6 +242,8 @@ class _Planning:
     def _nothing(self, tried: Sequence[_Try], because: tuple[str, ...]) -> Impossible:
         if tried:
             best = max(tried, key=lambda one: one.score)
+            if not best.problem:
+                return Impossible(because, f"It does not say what is meant: {best.tool.title}?", best.looked_for)
             return Impossible(because, best.problem, best.looked_for)
         what = "does" if self._said.writes else "tells"
         return Impossible(because, f"I found no tool of yours that {what} “{self._said.shown}”.")
@@ -328,7 +331,14 @@ class _Planning:
         steps = self._steps(tool, filled, resolved)
         told = (f"{tool.name}: {tool.title}.", *([resolved.because] if resolved.because else ()))
         score += self._bonus * bool(resolved.explained) - 0.1 * len(filled.asked)
-        return _Try(tool, score, steps, told, is_vague=self._said.writes and self._is_vague(tool, filled, resolved))
+        return _Try(
+            tool,
+            score,
+            steps,
+            told,
+            is_vague=self._said.writes and self._is_vague(tool, filled, resolved),
+            is_list=bool(resolved.each or resolved.many) and not resolved.explained,
+        )
 
     def _is_vague(self, tool: Tool, filled: Filled, resolved: Resolved) -> bool:
         """Whether a change names neither the kind of thing, nor the thing itself, nor what of it is to change, nor its unit."""
@@ -407,6 +417,8 @@ class _Planning:
         words = frozenset(self._said.content()) | {stem(mood.verb)}
         if resolved.source is None and mood.verb in MAKING:
             return bool(words & (names_itself(tool) | stems_of(tool.connector)))
+        if resolved.is_elsewhere and mood.verb in MAKING | CHANGING:
+            return bool(words & (names_itself(tool) - resolved.nouns))
         is_same = agreement(mood.verb, tool) == SAME and tool.effect != "destructive"
         return is_same or bool(words & names_itself(tool)) or bool(resolved.explained)
 
@@ -444,8 +456,8 @@ class _Planning:
             found := next((one.text for one in words_of(said.told) if one.text in ALL), "")
         ):
             return f"I do not know what “{found}” means here."
-        explained = accounts(tool, filled.arguments) | resolved.explained | resolved.plain | {stem(said.verb)}
-        words = left_over(said.text, said.span, used, explained)
+        explained = accounts(tool) | resolved.explained | resolved.plain | {stem(said.verb)}
+        words = left_over(said.text, said.span, used, explained, words_given(tool, filled.arguments))
         return f"I do not know what “{' '.join(words)}” means here." if words else ""
 
     def _steps(self, tool: Tool, filled: Filled, resolved: Resolved) -> tuple[Step, ...]:

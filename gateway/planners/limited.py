@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import structs
 
 from gateway.core.english import COMMUNICATING, EMPTY, PARTICLES, Word
-from gateway.core.entities import match_choice, stem
+from gateway.core.entities import SWITCHED, match_choice, stem
 from gateway.core.limits import Limits, Zone, read_limits, words_within
 from gateway.core.noun import named, singular
 from gateway.core.plan import Span
@@ -29,11 +29,26 @@ def limits_of(said: Said, wanted: Sequence[Wanted], nouns: frozenset[str]) -> Li
     which are meant, and the days that are not those to which something is moved."""
     limits = read_limits(said.text, said.span, said.verb, said.entities)
     zones = [Zone(one) for one in _attributes(said, wanted, nouns) if not is_used(one, limits.spans)]
+    words = words_within(said.text, said.span)
+    numbers = [one.span for one in said.entities if one.kind == "number"]
+    counts = [one for one in numbers if _is_before_noun([each for each in words if each.start >= one.end], nouns)]
     if said.verb in COMMUNICATING:
-        return structs.replace(limits, where=(*limits.where, *zones))
+        return structs.replace(limits, where=(*limits.where, *zones), days=tuple(counts))
     days = [one.span for one in said.entities if one.kind in _TIMELY and not _TO.search(said.text[: one.span.start])]
     days = [one for one in days if not _AT.match(said.of(one))]
-    return structs.replace(limits, where=(*limits.where, *zones), days=tuple(days))
+    return structs.replace(limits, where=(*limits.where, *zones), days=(*days, *counts))
+
+
+def attributes_of(said: Said, nouns: frozenset[str]) -> frozenset[str]:
+    """The stems of the words that stand right before what the things are called: `the newest mails`."""
+    words = words_within(said.text, said.span)
+    found = []
+    for at, one in enumerate(words):
+        for before in reversed(words[:at] if _is_noun(one, nouns) else ()):
+            if before.text in EMPTY or not before.text.isalnum() or before.text == said.verb:
+                break
+            found.append(stem(before.text))
+    return frozenset(found)
 
 
 def _attributes(said: Said, wanted: Sequence[Wanted], nouns: frozenset[str]) -> Iterator[Span]:
@@ -41,7 +56,7 @@ def _attributes(said: Said, wanted: Sequence[Wanted], nouns: frozenset[str]) -> 
     for span in _values(said, wanted):
         at = next((at for at, one in enumerate(words) if one.start == span.start), 0)
         is_particle = words[at].text in PARTICLES and words[at - 1].text == said.verb
-        if at == 0 or is_particle or stem(words[at].text) in nouns:
+        if at == 0 or is_particle or (stem(words[at].text) in nouns and words[at].text not in SWITCHED):
             continue
         behind = [one for one in words[at:] if one.start >= span.end]
         is_within = _WITHIN.search(said.text[: span.start]) and said.verb not in _PUTTING
@@ -53,6 +68,8 @@ def _attributes(said: Said, wanted: Sequence[Wanted], nouns: frozenset[str]) -> 
 def _values(said: Said, wanted: Sequence[Wanted]) -> Iterator[Span]:
     """What may be a value: what is on or off, and the choices of the arguments."""
     yield from (one.span for one in said.entities if one.kind == "boolean")
+    words = words_within(said.text, said.span)
+    yield from (Span(one.start, one.end) for one in words if one.text in SWITCHED and one.text not in PARTICLES)
     for one in wanted:
         for choice in match_choice(one.schema.get("enum", ()), said.told):
             yield Span(choice.span.start + said.span.start, choice.span.end + said.span.start)

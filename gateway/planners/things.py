@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from gateway.core.accounted import accounts
+from gateway.core.accounted import accounts, words_given
 from gateway.core.agree import calls, calls_itself, content, explains
 from gateway.core.english import Word, words_of
 from gateway.core.entities import stem, stems_of
@@ -20,6 +20,7 @@ from gateway.core.match import (
     Thing,
     capture,
     fields_told,
+    is_partial,
     is_plural,
     labels_of,
     list_at,
@@ -28,7 +29,7 @@ from gateway.core.match import (
     read_things,
     values_in,
 )
-from gateway.core.narrow import narrow
+from gateway.core.narrow import closest, narrow
 from gateway.core.noun import singular, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Item, Literal, Ref, Slot, Source, Span, Step, When
@@ -36,6 +37,7 @@ from gateway.core.said import Said, is_used
 from gateway.core.tool import Tool
 from gateway.core.wanted import QUERIES, TITLES, Wanted, wanted_of
 from gateway.planners.base import Sight, Unseen
+from gateway.planners.limited import attributes_of
 
 UNLIMITED = Limits()
 LOOKS_MAX = 20
@@ -57,7 +59,9 @@ _PART_OF = re.compile(r"\b(?:part|words?|beginning) of (?:the|its|a) (?:name|tit
 class Resolved(Struct, frozen=True):
     """Where the id of a thing comes from: `before` are steps before, `each` the list that the call is made for; `many` are ids of
     calls of their own. `explained` are the stems that told it, `plain` those that any such thing goes by, `unknown` those that
-    are in none, and `used` the days that told it; `is_called`: all that are meant are called by their names. `problem` says why
+    are in none, and `used` the days that told it; `is_called`: all that are meant are called by their names;
+    `is_elsewhere`: the list is of what the tool goes by, and not of what it is about; `nouns` are what its things are called.
+    `problem` says why
     there is none, "" where there is one."""
 
     source: Source | None = None
@@ -70,6 +74,8 @@ class Resolved(Struct, frozen=True):
     unknown: frozenset[str] = frozenset()
     used: tuple[Span, ...] = ()
     is_called: bool = False
+    is_elsewhere: bool = False
+    nouns: frozenset[str] = frozenset()
     because: str = ""
     problem: str = ""
     looked_for: tuple[str, ...] = ()
@@ -84,8 +90,16 @@ class Looking:
 
     async def things(self, listing: Listing, arguments: Mapping[str, Any]) -> list[Any]:
         """What a tool lists. Raises Unseen."""
+        return list_at(await self._listed(listing, arguments), listing.items)
+
+    async def has_more(self, listing: Listing, arguments: Mapping[str, Any]) -> bool:
+        """Whether there are more of them than that. Raises Unseen."""
+        answer = await self._listed(listing, arguments)
+        return is_partial(answer, len(list_at(answer, listing.items)))
+
+    async def _listed(self, listing: Listing, arguments: Mapping[str, Any]) -> Any:
         pages = {PAGES: LOOK_PAGES_MAX} if PAGES in listing.tool.options else {}
-        return list_at(await self.look(listing.tool.name, {**arguments, **pages}), listing.items)
+        return await self.look(listing.tool.name, {**arguments, **pages})
 
     async def look(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """What a tool that reads answers. Raises Unseen."""
@@ -139,10 +153,11 @@ class Things:
         named = frozenset().union(*(thing.name for thing in things if not self._said.writes or thing.name <= every))
         apart = [each for each in self._said.entities if each.kind in TIMELY | NO_NAMES]
         apart = [each for each in apart if not set(content(self._said.text, each.span)) <= named]
-        spans = (*_values_said(filled), *(each.span for each in apart), *limits.spans)
+        counts = [each.span for each in self._said.entities if each.kind == "number" and each.span in limits.days]
+        spans = (*_values_said(filled), *(each.span for each in apart), *limits.spans, *counts)
         said = self._said.words(spans)
         plain = self._plain(tool, listing)
-        alike = self._telling_none(tool, listing, filled, things, plain) if self._said.writes else plain
+        alike = self._telling_none(tool, listing, things, plain) if self._said.writes else plain
         match = match_things(things, said, alike)
         if self._said.writes:
             fields = fields_told(match.things, match.by)
@@ -155,14 +170,26 @@ class Things:
         for day in days:
             if on_it := on_day(match.things, day.value.isoformat()):
                 match, used = structs.replace(match, things=on_it), (*used, day.span)
+        if self._said.writes:
+            match = structs.replace(match, things=closest(match.things, match.by, self._said.content()))
         if limits.spans and match.things and not match.unknown:
             narrowed = narrow(self._said.text, limits, things, match.things, alike)
             used = (*used, *limits.spans)
             match = structs.replace(match, things=narrowed.things, unknown=frozenset(narrowed.unknown))
+        is_many = self._said.writes and len(match.things) > 1 and self._means_all(tool, listing, match)
+        if is_many and await self._looking.has_more(listing, values):
+            return Resolved(problem=f"There are more than were listed by {listing.tool.name}; say which are meant.")
         used = (*used, *self._counts(match))
         chosen = self._chosen(tool, one, listing, things, match, of)
         is_called = bool(match.things) and all(each.name and each.name <= every for each in match.things)
-        return structs.replace(chosen, plain=plain, used=used, is_called=is_called)
+        return structs.replace(
+            chosen,
+            plain=plain,
+            used=used,
+            is_called=is_called,
+            is_elsewhere=not _is_own(tool, listing),
+            nouns=calls(listing.noun),
+        )
 
     def _plain(self, tool: Tool, listing: Listing) -> frozenset[str]:
         """The words that any of the things may be called by; in a command, by names alone."""
@@ -171,17 +198,17 @@ class Things:
         return own | stems_of(f"{listing.noun} {tool.connector}") if self._said.writes else own
 
     def _telling_none(
-        self, tool: Tool, listing: Listing, filled: Filled, things: Sequence[Thing], plain: frozenset[str]
+        self, tool: Tool, listing: Listing, things: Sequence[Thing], plain: frozenset[str]
     ) -> frozenset[str]:
         """The words of a command that tell no thing apart: names, arguments, and what it is to be (`as done`); but not what stands
         in the things themselves, if it is not what they are called."""
-        own = (
-            plain
-            | accounts(tool, filled.arguments)
-            | stems_of(" ".join(" ".join(one.words) for one in wanted_of(tool)))
-        )
+        words = self._said.content()
+        told = words_given(tool, [one.name for one in wanted_of(tool)])
+        arguments = frozenset(each for each, word in words.items() if singular(word) in told)
         aims = frozenset(stem(one[1]) for one in _AIMS.finditer(self._said.told.lower()))
-        return own - (values_in(things) - calls(listing.noun) - aims)
+        nouns = calls(listing.noun) | stems_of(tool.connector) | _plain_of(listing, self._sight.tools)
+        before = attributes_of(self._said, calls(listing.noun)) - nouns - arguments
+        return (plain | accounts(tool) | arguments) - (values_in(things) - calls(listing.noun) - aims) - before
 
     def _sides(self, things: Sequence[Thing], spans: Sequence[Span], plain: frozenset[str]) -> Match | None:
         """`In the study, the hall and the nursery`: what fits on each side of an `and`."""
@@ -312,7 +339,8 @@ class Things:
 
 def _is_own(tool: Tool, listing: Listing) -> bool:
     """Whether the list is of what the tool is about (`/players` of `/players/{id}/pause`), and not of what it goes by."""
-    return tool.operation.path.partition("/{")[0].rstrip("/") == listing.tool.operation.path.rstrip("/")
+    listed = listing.tool.operation.path.partition(":")[0]
+    return tool.operation.path.partition("/{")[0].rstrip("/") == listed.rstrip("/")
 
 
 def _span(word: Word) -> Span:

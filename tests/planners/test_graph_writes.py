@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.match import is_partial
 from gateway.core.plan import Item, Literal, Step
 from gateway.core.planned import Ready
 from tests.planners.test_graph import Asking, ask
@@ -90,3 +91,22 @@ async def test_a_room_and_a_number_are_asked_about_where_they_may_be_of_two_kind
     for text in ("Set the kitchen to 20", "Set the hall to 50"):
         assert await written(ask, text) == [], text
     assert ids(await written(ask, "Set the bedroom to 19 degrees"), "target_c") == [19]
+
+
+async def test_what_stands_before_the_things_tells_which_are_meant(ask: Asking) -> None:
+    assert [one.when is not None for one in await written(ask, "Archive all the read messages")] == [True]
+    for text in (
+        "Archive the newest messages",
+        "Dim the bright lights",
+        "Turn off everything",
+        "Turn off the two lights",
+    ):
+        assert await written(ask, text) == [], text
+
+
+def test_an_answer_says_that_there_is_more_than_it_lists() -> None:
+    for answer in ({"more": True}, {"paging": {"next": "c5"}}, {"total": 9}, {"nextPageToken": "x"}):
+        assert is_partial({"items": [1, 2, 3], **answer}, 3), answer
+    for answer in ({"more": False}, {"paging": {}}, {"total": 3}, {"next": None}, {"total": {"amount": 9}}):
+        assert not is_partial({"items": [1, 2, 3], **answer}, 3), answer
+    assert not is_partial([1, 2, 3], 3)
