@@ -36,6 +36,7 @@ async def take_tour(demo: Demo) -> int:
         tour = _Tour(client, demo)
         steps = (
             tour.add, tour.search, tour.call, tour.preview, tour.denied, tour.audit, tour.evening, tour.door, tour.dinner,
+            tour.morning,
         )  # fmt: skip
         try:
             for number, step in enumerate(steps, 1):
@@ -130,6 +131,16 @@ class _Tour:
         self._check(order.state == "paid", f"the order is {order.state}")
         bought = ", ".join(f"{one.quantity} {one.sku}" for one in order.items)
         return f"{self._told(words)}\n     Ordered and paid: {bought}; {order.total.cents / 100:.2f} {order.total.currency}."
+
+    async def morning(self) -> str:
+        """What comes again and again is proposed, and made a standing intent by whoever says yes to it."""
+        words = "every weekday at 7 tell me the weather and my first meeting"
+        planned = self._expect(await self._post("/v1/intents:plan", {"intent": words}), 200).json()["planned"]
+        self._check(planned["kind"] == "standing", f"“{words}” was planned as {planned['kind']}")
+        made = self._expect(await self._post("/v1/standing-intents", planned["standing"]), 201).json()
+        self._check(made["state"] == "active", f"it is {made['state']}: {made['detail']}")
+        tools = ", ".join(made["tools"])
+        return f"Said: “{words}”.\n     It comes {planned['when']}, with {tools}; next at {made['upcoming'][0]}."
 
     def _told(self, words: str) -> str:
         person = self._person
