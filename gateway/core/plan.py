@@ -16,6 +16,7 @@ SOURCES_MAX = 20_000
 ITEMS_MAX = 100
 INTENT_CHARACTERS_MAX = 4_000
 ANSWERS_MAX = 20
+SAYING_CHARACTERS_MAX = 300
 RECIPE_CHARACTERS_MAX = 64
 CALLS_MAX = 10_000
 BYTES_MAX = 1 << 30
@@ -25,7 +26,7 @@ WALL_S_MAX = 86_400.0
 StepName = Annotated[str, Meta(pattern="^[a-zA-Z][a-zA-Z0-9_-]{0,63}$")]
 Pointer = Annotated[str, Meta(pattern="^($|/)", max_length=500, description="A JSON Pointer (RFC 6901).")]
 Words = Annotated[str, Meta(max_length=1_000)]
-Saying = Annotated[str, Meta(min_length=1, max_length=300)]
+Saying = Annotated[str, Meta(min_length=1, max_length=SAYING_CHARACTERS_MAX)]
 
 
 class _Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

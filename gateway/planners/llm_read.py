@@ -16,10 +16,13 @@ from gateway.core.entity import Entity
 from gateway.core.fact import ORIGIN, What, gives, value_of
 from gateway.core.labels import is_said
 from gateway.core.plan import (
+    ANSWERS_MAX,
     MODEL,
     NESTING_MAX,
+    SAYING_CHARACTERS_MAX,
     SOURCES_MAX,
     STEPS_MAX,
+    Answer,
     Default,
     Listed,
     Literal,
@@ -44,11 +47,15 @@ PROBLEM_CHARACTERS_MAX = 300
 # Of one value, among the person's words.
 PLACES_MAX = 20
 
+# What a model says of an answer in its own words.
+_SAID = ("says", "none", "yes", "no")
+
 _Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
 
 
 class _Submitted(Struct, frozen=True, forbid_unknown_fields=True):
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=STEPS_MAX)]
+    answers: Annotated[tuple[Answer, ...], Meta(max_length=ANSWERS_MAX)] = ()
     why: Annotated[str, Meta(max_length=20_000)] = ""
 
 
@@ -87,7 +94,8 @@ def read_call(call: ModelCall, wish: Wish, tools: Mapping[str, Tool]) -> Draft |
         match call.name:
             case name if name == SUBMIT:
                 told = msgspec.json.decode(call.arguments, type=_Submitted)
-                return Draft(_plan(told.steps, wish, tools), plain(told.why, QUESTION_CHARACTERS_MAX))
+                plan = structs.replace(_plan(told.steps, wish, tools), answers=tuple(map(_answer, told.answers)))
+                return Draft(plan, plain(told.why, QUESTION_CHARACTERS_MAX))
             case name if name == ASK:
                 asked = msgspec.json.decode(call.arguments, type=_Asked)
                 labels = [plain(one, QUESTION_CHARACTERS_MAX) for one in asked.choices]
@@ -111,7 +119,15 @@ def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool]) -> Plan:
         marking = _Marking(wish.text, entities, place, left, facts)
         arguments = {name: marking.source(f"/{escape(name)}", one, NESTING_MAX) for name, one in step.arguments.items()}
         marked.append(structs.replace(step, arguments=arguments, verify=UNSET))
-    return Plan(wish.text, tuple(marked))
+    return Plan(wish.text, tuple(marked), zone=wish.zone)
+
+
+def _answer(answer: Answer) -> Answer:
+    """The words of a model, on one line each; values are said by what was read alone."""
+    told = {name: plain(getattr(answer, name), SAYING_CHARACTERS_MAX) for name in _SAID if hasattr(answer, name)}
+    if not all(told.values()):
+        raise Unreadable("say every answer in words")
+    return structs.replace(answer, **told)
 
 
 class _Marking:

@@ -192,7 +192,7 @@ async def test_words_become_a_plan_and_what_cannot_is_said(door: Door, shop: Sho
     async with served(door) as url, client(url, token, "auto", None) as one:
         done = await call(one, "fulfil_intent", intent="show me the orders")
         assert (done["state"], done["steps"][0]["tool"], shop.writes) == ("done", "orders", [])
-        refused = await one.call_tool("fulfil_intent", {"intent": "show me the orders every morning"})
+        refused = await one.call_tool("fulfil_intent", {"intent": "show me the orders every morning at 7:00"})
         assert (refused.is_error, refused.content[0].text.startswith("No plan came of it: ")) == (True, True)
         neither = await one.call_tool("fulfil_intent", {})
         assert neither.is_error

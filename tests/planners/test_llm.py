@@ -18,7 +18,23 @@ from msgspec import structs
 
 from gateway.core.fact import Alias, Fact, Preset, Setting, What, sentence
 from gateway.core.operation import Effect
-from gateway.core.plan import SOURCES_MAX, Default, Listed, Literal, Plan, Ref, Shape, Slot, Span, Step
+from gateway.core.plan import (
+    SOURCES_MAX,
+    Counts,
+    Default,
+    Fits,
+    Holds,
+    Listed,
+    Lists,
+    Literal,
+    Pick,
+    Plan,
+    Ref,
+    Shape,
+    Slot,
+    Span,
+    Step,
+)
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready
 from gateway.core.tool import Tool
@@ -511,6 +527,44 @@ async def test_the_tools_that_fit_best_are_told_within_a_bound_of_bytes(scripted
     assert len(offered(scripted)) < 6
 
 
+LOCKS = step("locks", "home_list_locks")
+
+
+def asks_for(*answers: Json) -> Answer:
+    return called(SUBMIT, {"steps": [LOCKS], "answers": answers})
+
+
+async def test_a_model_may_say_how_what_is_read_answers_the_question(plan: Plans) -> None:
+    pick = {"kind": "pick", "step": "locks", "items": "", "pointer": "/locked",
+            "where": [{"pointer": "/id", "fits": {"const": "front-door"}}]}  # fmt: skip
+    holds = {"kind": "holds", "value": pick, "fits": {"const": True}, "yes": "It is\nlocked.", "no": "It is open."}
+    listed = {"kind": "lists", "items": {"kind": "ref", "step": "locks", "pointer": ""}, "says": "Locks", "none": "None.",
+              "shows": ["/name"]}  # fmt: skip
+    told = ready(await plan("Is the front door locked?", asks_for(holds, listed)))
+    value = Pick("locks", "", "/locked", (Fits("/id", {"const": "front-door"}),))
+    assert told.answers == (
+        Holds(value, {"const": True}, "It is locked.", "It is open."),
+        Lists(Ref("locks"), "Locks", "None.", shows=("/name",)),
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "tells", "says": "Age", "value": {"kind": "ref", "step": "locks", "pointer": "/0/age"}},
+        {"kind": "tells", "says": "\n", "value": {"kind": "ref", "step": "locks", "pointer": ""}},
+        {"kind": "tells", "says": "Age"},
+        {"kind": "sings"},
+    ],
+)
+async def test_an_answer_that_no_schema_supports_is_told_back_and_may_be_mended(
+    scripted: Scripted, plan: Plans, answer: Json
+) -> None:
+    good = {"kind": "counts", "items": {"kind": "ref", "step": "locks", "pointer": ""}, "says": "Locks"}
+    told = ready(await plan("How many locks are there?", asks_for(answer), asks_for(good)))
+    assert (told.answers, len(scripted.asked)) == ((Counts(Ref("locks"), "Locks"),), 2)
+
+
 @pytest.mark.parametrize("text", ["", " \n", "a" * 5_000], ids=["none", "blank", "long"])
 async def test_a_wish_that_is_none_or_too_long_is_no_plan_and_asks_nobody(
     scripted: Scripted, plan: Plans, text: str
@@ -531,3 +585,6 @@ def test_the_schemas_that_a_model_is_told_are_schemas_and_take_what_is_taken() -
     assert validator.is_valid({"steps": [step("s", "t", a=deep)]})
     assert not validator.is_valid({"steps": [step("s", "t", a={"kind": "magic"})]})
     assert not validator.is_valid({"steps": []})
+    tells = {"kind": "tells", "says": "x", "value": {"kind": "pick", "step": "s", "items": "/a", "pointer": ""}}
+    assert validator.is_valid({"steps": [step("s", "t")], "answers": [tells]})
+    assert not validator.is_valid({"steps": [step("s", "t")], "answers": [{"kind": "sings"}]})

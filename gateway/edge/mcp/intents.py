@@ -36,7 +36,9 @@ _PLAN = (
     '{"kind": "literal", "value": ...}; {"kind": "ref", "step": name, "pointer": JSON Pointer into its answer}; '
     '{"kind": "slot", "question": ...} for what has to be asked; or {"kind": "object", "members": {...}} and '
     '{"kind": "list", "items": [...]} of sources. A step with "each": ref is carried out for every item of that list, and '
-    '{"kind": "item", "pointer": ...} is of the item.'
+    '{"kind": "item", "pointer": ...} is of the item. What the person asks is told by "answers": [{"kind": "tells", "says": words, '
+    '"value": ref}, {"kind": "holds", "value": ref, "fits": JSON Schema, "yes": sentence, "no": sentence}, {"kind": "lists", '
+    '"items": ref, "says": words, "none": sentence}, {"kind": "counts", "items": ref, "says": words}].'
 )
 
 FULFIL = Definition(
