@@ -121,7 +121,7 @@ async def test_words_become_a_task_too(door: Door, shop: Shop, token: str, bindi
         done = await task(client, "show me the orders")
         assert (state(done), data(done.artifacts[0])["steps"][0]["tool"]) == ("TASK_STATE_COMPLETED", "orders")
         with pytest.raises(errors.InvalidParamsError, match="No plan came of it"):
-            await task(client, "show me the orders every morning", id="m2")
+            await task(client, "show me the orders every morning at 7:00", id="m2")
         await door.gateway.ingestion.remove(OPERATOR, "shop")
         again = await task(client, "show me the orders")
         assert again.id == done.id, "the same message needs no plan again"
