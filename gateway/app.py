@@ -42,12 +42,14 @@ from gateway.compiled import CompiledFiles
 from gateway.compiler import CompileBounds, Compiler
 from gateway.core.catalog import EMPTY
 from gateway.core.egress import parse_networks, refuse_url
-from gateway.core.event import read_secret
+from gateway.core.event import Outgoing, read_secret
 from gateway.core.issuer import BrowserClient, Issuer
+from gateway.core.notice import read_about
 from gateway.core.policy import load_policies
 from gateway.core.seal import KEY_BYTES, Seal
 from gateway.credentials.static import StaticCredentials
 from gateway.discover import Discovery
+from gateway.edge.a2a.push import Pushing
 from gateway.edge.browser import CALLBACK
 from gateway.edge.mcp.elicit import Elicitation
 from gateway.edge.mcp.endpoint import McpEndpointSettings, mcp_endpoint
@@ -86,7 +88,7 @@ from gateway.stores.base import Store
 from gateway.stores.sql import open_memory, open_sql
 from gateway.tool_index import ToolIndex
 from gateway.upstream import Upstream, open_upstream
-from gateway.webhook import Webhook
+from gateway.webhook import Address, Outbox, Post, Webhook
 
 Clock = Callable[[], datetime]
 
@@ -153,12 +155,10 @@ async def open_gateway(
         desk = await _open_desk(settings, secrets, store, published, authorization, http, clock)
         kept = settings.results
         quotas = Quotas(settings.quotas, time.monotonic)
-        webhook = _open_webhook(settings, secrets, store, upstream, clock)
-        events = _events(settings, clock, webhook.wake if webhook else lambda: None)
+        webhook, added = _open_webhook(settings, secrets, clock), asyncio.Event()
+        events = _events(settings, clock, added.set)
         approvals, grants = _decisions(settings, store, published, audit, events, clock)
         _keep_running(opened, keep_expiring(approvals, grants, store, clock, every_s))
-        if webhook is not None:
-            _keep_running(opened, webhook.run())
         results = KeptResults(
             published, bytes_max=kept.bytes_max, ttl_s=kept.ttl_s, clock=clock, seconds=time.monotonic
         )
@@ -175,7 +175,11 @@ async def open_gateway(
         )
         memory = Memory(store, audit, settings.memory, clock=clock, new_id=_new_id)
         planner = await opened.enter_async_context(open_planner(settings.planner, secrets, clock=clock))
-        runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock)
+        runs = Runs(store, published, settings.intents, look_s=every_s, clock=clock, noted=added.set)
+        if webhook is not None or settings.a2a.push_hosts:
+            address = _address(webhook, _open_pushing(settings, runs))
+            outbox = Outbox(store, upstream, address, clock=clock, look_s=every_s, added=added)
+            _keep_running(opened, outbox.run())
         recipes = Recipes(discovery, runs, store, audit, settings.intents, clock=clock, new_id=_new_id)
         planning = Planning(discovery, calls, planner, recipes, memory, clock=clock)
         intents = Intents(
@@ -270,9 +274,26 @@ def _events(settings: Settings, clock: Clock, added: Callable[[], None]) -> Even
     return Events(wanted, find_origin(settings), clock, _new_id, added)
 
 
-def _open_webhook(
-    settings: Settings, secrets: Secrets, store: Store, upstream: Upstream, clock: Clock
-) -> Webhook | None:
+def _open_pushing(settings: Settings, runs: Runs) -> Pushing:
+    """Raises SettingsBroken."""
+    try:
+        return Pushing(runs, settings.a2a)
+    except ValueError as error:
+        raise SettingsBroken(f"a2a.push_allow_addresses does not fit: {error}.") from error
+
+
+def _address(webhook: Webhook | None, pushing: Pushing) -> Address:
+    """Where what waits in the outbox goes."""
+
+    async def address(event: Outgoing) -> Post | None:
+        if read_about(event.about) is not None:
+            return await pushing.address(event)
+        return await webhook.address(event) if webhook is not None else None
+
+    return address
+
+
+def _open_webhook(settings: Settings, secrets: Secrets, clock: Clock) -> Webhook | None:
     """None where nobody is to be told. Raises SettingsBroken."""
     told = settings.approvals.webhook
     if told is None:
@@ -288,7 +309,7 @@ def _open_webhook(
         why = "it is not https, and no network is named in allow_addresses"
     if why:
         raise SettingsBroken(f"approvals.webhook.url cannot be asked: {why}.")
-    return Webhook(store, upstream, told, key, clock=clock, look_s=settings.follow_s)
+    return Webhook(told, key, clock)
 
 
 def _open_seal(secrets: Secrets, data_dir: Path) -> Seal:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct, structs
 
 from gateway.core.next_move import Course
+from gateway.core.notice import Listener, notices
 from gateway.core.principal import Principal
 from gateway.core.run import (
     ENDED,
@@ -16,6 +17,7 @@ from gateway.core.run import (
     Answered,
     Entry,
     Event,
+    Listening,
     Planned,
     Progress,
     Run,
@@ -50,7 +52,8 @@ class Overtaken(Conflict):
 
 
 class Runs:
-    """All runs of one store. `look_s`: seconds between two looks for what another process did."""
+    """All runs of one store. `look_s`: seconds between two looks for what another process did; `noted` is called once there is
+    something to tell a listener."""
 
     def __init__(
         self,
@@ -60,8 +63,10 @@ class Runs:
         *,
         look_s: float,
         clock: Callable[[], datetime],
+        noted: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._noted = noted
         self._published = published
         self._settings = settings
         self._look_s = look_s
@@ -185,12 +190,31 @@ class Runs:
         if after.id in self._carried:
             goes_on = after.state in MOVING and progress.paused is None
             (self._resting.discard if goes_on else self._resting.add)(after.id)
-        if not await self._store.write_run(held.run, after, [entry]):
+        told = after.listeners if _is_news(held.run, after) else ()
+        if not await self._store.write_run(held.run, after, [entry], notices(after, told)):
             raise Overtaken
+        if told:
+            self._noted()
         held.run, held.progress = after, progress
         if isinstance(event, Planned):
             held.course = Course(after)
         self._tell(after)
+
+    async def listen(
+        self, principal: Principal, run_id: str, change: Callable[[tuple[Listener, ...]], tuple[Listener, ...]]
+    ) -> Run:
+        """Have others told of it; those that are new are told how it is now. Raises NotFound, and what `change` raises."""
+        for _ in range(TRIES_MAX):
+            run = await self.look_up(principal, run_id)
+            listeners = change(run.listeners)
+            entry = Entry(run.sequence + 1, self._clock(), Listening(tuple(one.id for one in listeners)))
+            after = structs.replace(run, sequence=entry.sequence, listeners=listeners)
+            fresh = [one for one in listeners if one not in run.listeners]
+            if await self._store.write_run(run, after, [entry], notices(after, fresh)):
+                self._tell(after)
+                self._noted()
+                return after
+        raise Overtaken
 
     async def note(self, held: Held, event: Event) -> None:
         """What has happened is written down, whatever else has happened meanwhile."""
@@ -262,3 +286,10 @@ class _Watch:
         except TimeoutError:
             return False
         return True
+
+
+def _is_news(before: Run, after: Run) -> bool:
+    """Whether it goes on, waits or has ended, where it did not before. That it is taken back is none: it had ended."""
+    if after.ended_as is not None or before.state == after.state:
+        return False
+    return not (before.state in MOVING and after.state in MOVING)

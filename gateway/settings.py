@@ -159,9 +159,13 @@ class McpSettings(_Part, frozen=True):
 
 
 class A2ASettings(_Part, frozen=True):
-    """`enabled`: whether other agents may hand intents to the gateway over A2A."""
+    """`enabled`: whether other agents may hand intents to the gateway over A2A. `push_hosts` are those that it may tell what
+    becomes of a task, where an agent asks for that: `agent.example.com`, `*.example.com`, or `*`; none by default. They are
+    reached by https at public addresses; with `push_allow_addresses`, networks that are not public, there and by http too."""
 
     enabled: bool = True
+    push_hosts: tuple[str, ...] = ()
+    push_allow_addresses: tuple[str, ...] = ()
 
 
 class ChatSettings(_Part, frozen=True):
@@ -462,6 +466,7 @@ def _put(tree: dict[str, Any], path: list[str], value: str, variable: str) -> No
 
 _LISTS = {
     *("policy_packs", "allowed_hosts", "allowed_origins", "allow_addresses", "scopes"),
+    *("push_hosts", "push_allow_addresses"),
     *("connectors", "effects", "tags", "tools", "tenants"),
 }
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct, field, structs
 
 from gateway.core.flow import Flow
+from gateway.core.notice import Listener
 from gateway.core.operation import Effect
 from gateway.core.plan import Budget, Plan
 from gateway.core.planned import Asks, Told, answer_schema
@@ -46,7 +47,8 @@ class Run(Struct, frozen=True):
     began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe. `spoken` is there as
     long as its plan is words alone, without steps. With `asks_yes` each of its writes waits for a person's yes, whatever policies
     say: because of the door that it came through, or because its plan was made of words and nobody has looked at it. `ended_as` is
-    the state in which it had ended for good before it was taken back, None where it was not."""
+    the state in which it had ended for good before it was taken back, None where it was not. `listeners` are told each time that
+    it begins to go on, to wait, or ends."""
 
     id: str
     principal: Principal
@@ -64,6 +66,7 @@ class Run(Struct, frozen=True):
     spoken: Spoken | None = None
     asks_yes: AsksYes = ""
     ended_as: RunState | None = None
+    listeners: tuple[Listener, ...] = ()
 
     @property
     def owner(self) -> Owner:
@@ -213,6 +216,12 @@ class Undoing(_Event, frozen=True, tag="undoing"):
     """What was done is taken back from here on, the last first."""
 
 
+class Listening(_Event, frozen=True, tag="listening"):
+    """Those with these ids are told from here on."""
+
+    listeners: tuple[str, ...] = ()
+
+
 class Ended(_Event, frozen=True, tag="ended"):
     """Nothing more is done, unless somebody answers the questions of a run that is uncertain."""
 
@@ -236,6 +245,7 @@ Event: TypeAlias = (
     | Previewed
     | Verified
     | Undoing
+    | Listening
     | Ended
 )
 
@@ -346,6 +356,8 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
             progress.state, progress.detail, progress.waiting = state, detail, event
         case Paused():
             _pause(progress, entry.at, event)
+        case Listening():
+            pass
         case Undoing():
             progress.state, progress.undoing, progress.detail, progress.questions = "compensating", True, "", ()
         case Ended(state=state, detail=detail, questions=questions):

@@ -287,9 +287,11 @@ class VectorStore(Protocol):
 class RunStore(Protocol):
     """Runs and their journals. A run changes in one way only: from the event that somebody knew as its last."""
 
-    async def write_run(self, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
-        """Put one in place of what it was and append to its journal, all or nothing. None before: it is new. False, and
-        nothing changed, where something has happened to it since, or there is one of that id."""
+    async def write_run(
+        self, before: Run | None, after: Run, entries: Sequence[Entry], notices: Sequence[Outgoing] = ()
+    ) -> bool:
+        """Put one in place of what it was, append to its journal, and keep what is to be told of it, all or nothing. None before:
+        it is new. False, and nothing changed, where something has happened to it since, or there is one of that id."""
 
     async def find_run(self, run_id: str) -> Run | None: ...
 

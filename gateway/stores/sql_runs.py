@@ -8,11 +8,13 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import structs
 
+from gateway.core.event import Outgoing
 from gateway.core.plan import Plan
 from gateway.core.principal import Owner
 from gateway.core.run import ENDED, Entry, Event, Run
 from gateway.stores.schema import microseconds, run_entries, run_plans, runs
 from gateway.stores.sql_lane import INTEGER_MAX, Prepared, Row, SqlPart
+from gateway.stores.sql_outbox import add_event
 
 _NO_PLAN = Plan("", ())
 
@@ -20,8 +22,10 @@ _NO_PLAN = Plan("", ())
 class SqlRuns(SqlPart):
     """A RunStore."""
 
-    async def write_run(self, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
-        return await self._writer.run(_write, before, after, entries)
+    async def write_run(
+        self, before: Run | None, after: Run, entries: Sequence[Entry], notices: Sequence[Outgoing] = ()
+    ) -> bool:
+        return await self._writer.run(_write, before, after, entries, notices)
 
     async def find_run(self, run_id: str) -> Run | None:
         return await self._reader.run(_find, run_id)
@@ -71,7 +75,13 @@ _CHANGE = Prepared(
 )
 
 
-def _write(connection: sa.Connection, before: Run | None, after: Run, entries: Sequence[Entry]) -> bool:
+def _write(
+    connection: sa.Connection,
+    before: Run | None,
+    after: Run,
+    entries: Sequence[Entry],
+    notices: Sequence[Outgoing],
+) -> bool:
     if before is None:
         if connection.execute(sa.select(runs.c.id).where(runs.c.id == after.id)).first() is not None:
             return False
@@ -89,6 +99,8 @@ def _write(connection: sa.Connection, before: Run | None, after: Run, entries: S
     if entries:
         rows = [(after.id, one.sequence, microseconds(one.at), msgspec.json.encode(one.event)) for one in entries]
         _APPEND.run(connection, rows)
+    for one in notices:
+        add_event(connection, one)
     return True
 
 

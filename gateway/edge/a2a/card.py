@@ -57,7 +57,7 @@ class AgentCard:
 
     def _card(self, scope: HTTPScope, skills: list[dict[str, Any]]) -> dict[str, Any]:
         origin = self._gateway.desk.resource.seen_by(scope).origin or _origin(scope)
-        schemes = self._schemes(origin)
+        schemes, tells = self._schemes(origin), bool(self._gateway.settings.a2a.push_hosts)
         return {
             "name": "Factotum",
             "description": DESCRIPTION,
@@ -66,7 +66,11 @@ class AgentCard:
                 {"url": origin + path, "protocolBinding": binding, "protocolVersion": "1.0"}
                 for path, binding in ((A2A_PATH, "JSONRPC"), (A2A_HTTP_PATH, "HTTP+JSON"))
             ],
-            "capabilities": {"streaming": True, "pushNotifications": False, "extendedAgentCard": True},
+            "capabilities": {
+                "streaming": True,
+                "pushNotifications": tells,
+                "extendedAgentCard": True,
+            },
             "securitySchemes": schemes,
             "securityRequirements": [{"schemes": {name: {"list": []}}} for name in schemes],
             "defaultInputModes": ["application/json", "text/plain"],

@@ -19,7 +19,6 @@ from gateway.core.principal import Principal
 from gateway.edge.a2a.card import AgentCard
 from gateway.edge.a2a.faults import (
     CONTENT_TYPE_NOT_SUPPORTED,
-    PUSH_NOT_SUPPORTED,
     REASONS,
     TASK_NOT_FOUND,
     challenges,
@@ -29,7 +28,7 @@ from gateway.edge.a2a.faults import (
     violations_of,
 )
 from gateway.edge.a2a.tasks import AgentTasks
-from gateway.edge.a2a.wire import ListTasksParams, SendMessageParams
+from gateway.edge.a2a.wire import ListTasksParams, PushConfig, PushParams, SendMessageParams
 from gateway.edge.asgi import (
     A2A_HTTP_PATH,
     COMMENT,
@@ -50,7 +49,7 @@ from gateway.runs import Held
 
 MEDIA_TYPE = b"application/a2a+json"
 QUERY_FIELDS_MAX = 20
-# (method, path below A2A_HTTP_PATH): the operation; what is in brackets is the id of a task.
+# (method, path below A2A_HTTP_PATH): the operation; what is in brackets is the id of a task, and that of a receiver.
 ROUTES = (
     ("POST", r"/message:send", "SendMessage"),
     ("POST", r"/message:stream", "SendStreamingMessage"),
@@ -60,9 +59,10 @@ ROUTES = (
     ("GET", r"/tasks/([^/:]+):subscribe", "SubscribeToTask"),
     ("POST", r"/tasks/([^/:]+):subscribe", "SubscribeToTask"),
     ("GET", r"/extendedAgentCard", "GetExtendedAgentCard"),
-    ("GET", r"/tasks/([^/:]+)/pushNotificationConfigs(?:/[^/]+)?", "PushNotificationConfigs"),
-    ("POST", r"/tasks/([^/:]+)/pushNotificationConfigs", "PushNotificationConfigs"),
-    ("DELETE", r"/tasks/([^/:]+)/pushNotificationConfigs/[^/]+", "PushNotificationConfigs"),
+    ("POST", r"/tasks/([^/:]+)/pushNotificationConfigs", "CreateTaskPushNotificationConfig"),
+    ("GET", r"/tasks/([^/:]+)/pushNotificationConfigs", "ListTaskPushNotificationConfigs"),
+    ("GET", r"/tasks/([^/:]+)/pushNotificationConfigs/([^/]+)", "GetTaskPushNotificationConfig"),
+    ("DELETE", r"/tasks/([^/:]+)/pushNotificationConfigs/([^/]+)", "DeleteTaskPushNotificationConfig"),
 )
 _ROUTES = tuple((method, re.compile(re.escape(A2A_HTTP_PATH) + path), name) for method, path, name in ROUTES)
 # How each HTTP status is called (google.rpc.Code).
@@ -88,6 +88,7 @@ STATUSES = {
 
 log = structlog.get_logger(__name__)
 
+_push_config = msgspec.json.Decoder(PushConfig)
 _send_params = msgspec.json.Decoder(SendMessageParams)
 
 
@@ -130,7 +131,7 @@ class HttpDoor:
             return _tell_fault(Fault(INTERNAL_ERROR, "Something went wrong in the gateway."))
 
     async def _answer(self, scope: HTTPScope, body: bytes, principal: Principal) -> Reply | EventStream:
-        operation, task_id = _route(scope)
+        operation, task_id, receiver = _route(scope)
         match operation:
             case "SendStreamingMessage":
                 return EventStream(self._follow(principal, await self._tasks.send(principal, _message(body))))
@@ -147,19 +148,34 @@ class HttpDoor:
             case "GetExtendedAgentCard":
                 told = Raw(self._card.extended(scope, principal))
             case _:
-                raise Fault(PUSH_NOT_SUPPORTED, "There are no push notifications here; subscribe to the task.")
+                told = await self._push(operation, body, principal, PushParams(task_id, receiver))
         return Reply(200, msgspec.json.encode(told), content_type=MEDIA_TYPE)
+
+    async def _push(self, operation: str, body: bytes, principal: Principal, asked: PushParams) -> object:
+        pushing = self._tasks.pushing
+        pushing.require()
+        match operation:
+            case "CreateTaskPushNotificationConfig":
+                config = decode_params(_push_config, Raw(body or b"{}"), "a receiver has a url")
+                return await pushing.create(principal, asked.task_id, pushing.check(config))
+            case "GetTaskPushNotificationConfig":
+                return await pushing.get(principal, asked)
+            case "ListTaskPushNotificationConfigs":
+                return await pushing.list(principal, asked.task_id)
+            case _:
+                return await pushing.delete(principal, asked)
 
     async def _follow(self, principal: Principal, held: Held) -> AsyncGenerator[bytes]:
         async for told in self._tasks.follow(principal, held):
             yield COMMENT if told is None else b"data: " + msgspec.json.encode(told) + b"\n\n"
 
 
-def _route(scope: HTTPScope) -> tuple[str, str]:
-    """The operation, and the id of a task, "" where it is about none. Raises Fault."""
+def _route(scope: HTTPScope) -> tuple[str, str, str]:
+    """The operation, and the ids of a task and of a receiver, "" where it is about none. Raises Fault."""
     for method, path, operation in _ROUTES:
         if method == scope["method"] and (found := path.fullmatch(scope["path"])) is not None:
-            return operation, next(iter(found.groups()), "")
+            task_id, receiver, *_ = (*found.groups(), "", "")
+            return operation, task_id, receiver
     raise Fault(METHOD_NOT_FOUND, "This agent has no such operation.")
 
 

@@ -15,7 +15,6 @@ from msgspec import UNSET, Raw
 from gateway.core.principal import Principal
 from gateway.edge.a2a.card import AgentCard
 from gateway.edge.a2a.faults import (
-    PUSH_NOT_SUPPORTED,
     REASONS,
     challenges,
     check_version,
@@ -24,7 +23,7 @@ from gateway.edge.a2a.faults import (
     violations_of,
 )
 from gateway.edge.a2a.tasks import AgentTasks
-from gateway.edge.a2a.wire import ListTasksParams, SendMessageParams, TaskParams
+from gateway.edge.a2a.wire import ListTasksParams, PushConfig, PushParams, SendMessageParams, TaskParams
 from gateway.edge.asgi import (
     COMMENT,
     Disconnected,
@@ -54,10 +53,6 @@ from gateway.edge.rejected import note_error
 from gateway.errors import BadRequest, GatewayError, code_of, http_status
 from gateway.runs import Held
 
-# There is nothing of them here, and that is told by a code of its own (section 3.3.4).
-PUSH_METHODS = frozenset(
-    f"{verb}TaskPushNotificationConfig{s}" for verb in ("Create", "Get", "List", "Delete") for s in ("", "s")
-)
 STREAMS = frozenset({"SendStreamingMessage", "SubscribeToTask"})
 # What HTTP tells itself; all else is told within 200.
 HTTP_STATUSES = frozenset({401, 403, 413, 429, 503})
@@ -66,6 +61,8 @@ log = structlog.get_logger(__name__)
 
 _send_params = msgspec.json.Decoder(SendMessageParams)
 _task_params = msgspec.json.Decoder(TaskParams)
+_push_config = msgspec.json.Decoder(PushConfig)
+_push_params = msgspec.json.Decoder(PushParams)
 _list_params = msgspec.json.Decoder(ListTasksParams)
 
 
@@ -135,8 +132,26 @@ class RpcDoor:
                 return await self._tasks.cancel(principal, _task_id(message))
             case "GetExtendedAgentCard":
                 return Raw(self._card.extended(scope, principal))
-            case method if method in PUSH_METHODS:
-                raise Fault(PUSH_NOT_SUPPORTED, "There are no push notifications here; subscribe to the task.")
+            case str(method) if "TaskPushNotificationConfig" in method:
+                return await self._push(method, message, principal)
+            case _:
+                raise Fault(METHOD_NOT_FOUND, "This agent has no such method.")
+
+    async def _push(self, method: str, message: Message, principal: Principal) -> object:
+        """Whom a task tells. That nobody is told anything here has a code of its own (section 3.3.4)."""
+        pushing = self._tasks.pushing
+        pushing.require()
+        if method == "CreateTaskPushNotificationConfig":
+            config = decode_params(_push_config, message.params, "a receiver has a taskId and a url")
+            return await pushing.create(principal, config.task_id, pushing.check(config))
+        asked = decode_params(_push_params, message.params, "they take a taskId and the id of a receiver")
+        match method:
+            case "GetTaskPushNotificationConfig":
+                return await pushing.get(principal, asked)
+            case "ListTaskPushNotificationConfigs":
+                return await pushing.list(principal, asked.task_id)
+            case "DeleteTaskPushNotificationConfig":
+                return await pushing.delete(principal, asked)
             case _:
                 raise Fault(METHOD_NOT_FOUND, "This agent has no such method.")
 

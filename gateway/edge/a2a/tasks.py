@@ -7,16 +7,17 @@ Source: A2A 1.0, specification section 3.
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from gateway.core.notice import Listener
 from gateway.core.principal import Principal
 from gateway.core.run import MOVING, Mode
 from gateway.edge.a2a.faults import (
     CONTENT_TYPE_NOT_SUPPORTED,
-    PUSH_NOT_SUPPORTED,
     TASK_NOT_CANCELABLE,
     UNSUPPORTED_OPERATION,
 )
+from gateway.edge.a2a.push import Pushing
 from gateway.edge.a2a.wire import (
     ENDED_STATES,
     ListTasksParams,
@@ -53,26 +54,34 @@ class AgentTasks:
         self._intents = gateway.intents
         self._runs = gateway.runs
         self._planning = gateway.planning
+        self.pushing = Pushing(gateway.runs, gateway.settings.a2a)
 
     # What is asked.
 
     async def send(self, principal: Principal, asked: SendMessageParams) -> Held:
         """The run that a message begins, or goes on with. Raises Fault, and what `Intents` raises."""
         message, configuration = asked.message, asked.configuration
-        if configuration.task_push_notification_config is not UNSET:
-            raise Fault(PUSH_NOT_SUPPORTED, "There are no push notifications here; subscribe to the task.")
+        config = configuration.task_push_notification_config
+        listener = self.pushing.check(config) if not isinstance(config, UnsetType) else None
         if configuration.accepted_output_modes and OUTPUT_MODES.isdisjoint(configuration.accepted_output_modes):
             raise Fault(CONTENT_TYPE_NOT_SUPPORTED, "Answers here are text/plain and application/json.")
         if any(part.raw is not UNSET or part.url is not UNSET for part in message.parts):
             raise Fault(CONTENT_TYPE_NOT_SUPPORTED, "Parts here are text, or data.")
         if message.task_id:
-            return await self._go_on(principal, asked)
+            held = await self._go_on(principal, asked)
+            await self._listen(principal, held.run.id, listener)
+            return held
         told = data_of(message)
         words, mode = text_of(message), _read_mode(told.get("mode", "execute"))
         plan = read_plan(told["plan"]) if "plan" in told else None
         key, wanted = f"{DOOR} {message.message_id}", IntentBody(plan, intent=words, mode=mode)
         run = await begin(self._intents, self._planning, principal, wanted, DOOR, key, context=message.context_id)
+        await self._listen(principal, run.id, listener)
         return await self._runs.find(principal, run.id)
+
+    async def _listen(self, principal: Principal, task_id: str, listener: Listener | None) -> None:
+        if listener is not None:
+            await self.pushing.create(principal, task_id, listener)
 
     async def sent(self, principal: Principal, asked: SendMessageParams) -> dict[str, Any]:
         """The task that a message is about, once it has ended or waits for somebody, or at once where that is wanted."""

@@ -72,9 +72,32 @@ class AgentMessage(_Shape, frozen=True):
     task_id: str = ""
 
 
+_Visible = Annotated[str, Meta(pattern="^[\\x20-\\x7e]*$", max_length=4_000)]
+
+
+class Authentication(_Shape, frozen=True):
+    scheme: Annotated[str, Meta(pattern="^[A-Za-z0-9!#$%&'*+.^_`|~-]*$", max_length=50)] = ""
+    credentials: _Visible = ""
+
+
+class PushConfig(_Shape, frozen=True):
+    """Whom a task tells."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    id: Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]*$", max_length=64)] = ""
+    task_id: str = ""
+    token: _Visible = ""
+    authentication: Authentication | UnsetType = UNSET
+
+
+class PushParams(_Shape, frozen=True):
+    task_id: str
+    id: str = ""
+
+
 class SendConfiguration(_Shape, frozen=True):
     accepted_output_modes: tuple[str, ...] = ()
-    task_push_notification_config: Raw | UnsetType = UNSET
+    task_push_notification_config: PushConfig | UnsetType = UNSET
     return_immediately: bool = False
 
 
