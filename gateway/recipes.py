@@ -12,7 +12,8 @@ from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
 from gateway.core.arazzo import Portable
-from gateway.core.arazzo_read import ArazzoRefused, Document, read_arazzo, read_document
+from gateway.core.arazzo_document import ArazzoRefused, Document, read_document
+from gateway.core.arazzo_read import read_arazzo
 from gateway.core.arazzo_write import Lossy, write_arazzo
 from gateway.core.arguments import ArgumentProblem
 from gateway.core.audit import administered
