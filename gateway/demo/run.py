@@ -164,8 +164,10 @@ Four things to try:
   3. Connect an MCP client (any will do) to {demo.url}/mcp, sign in as {USER} where it sends you (or give it that key as
      its bearer token), and ask: "Is the front door locked?"
 
-  4. Say what you want. It asks rather than guesses, and a payment waits for a yes at the page that it names:
+  4. Say what you want. It asks rather than guesses, and what it would change waits for a yes at the page that it names:
      {call} {demo.url}/v1/intents -d '{{"intent": "order the ingredients for Saturday'"'"'s dinner from the calendar"}}'
+     or at a terminal, once you have signed in there as {USER}:
+     factotum login {demo.url}; factotum --gateway {demo.url} ask "is the front door locked?"
 
 What was done, and on whose behalf: {call} {demo.url}/v1/audit
 Ctrl-C stops it all and leaves nothing behind."""

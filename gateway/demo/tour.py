@@ -118,8 +118,10 @@ class _Tour:
     async def door(self) -> str:
         words = "is the front door locked?"
         run = await self._person.say(words, {})
-        self._check(run["state"] == "done", f"“{words}” ended as {run['state']}: {run['detail']}")
-        return self._told(words) + "".join(f"\n     {one}" for one in await self._person.told(run))
+        self._check(
+            run["answers"][0]["text"] == "The front door is locked.", f"“{words}” was answered {run['answers']}"
+        )
+        return self._told(words) + _answers(run)
 
     async def dinner(self) -> str:
         """What to order stands in the calendar; the day and the way to pay are asked, and paying waits for the owner."""
@@ -133,14 +135,16 @@ class _Tour:
         return f"{self._told(words)}\n     Ordered and paid: {bought}; {order.total.cents / 100:.2f} {order.total.currency}."
 
     async def morning(self) -> str:
-        """What comes again and again is proposed, and made a standing intent by whoever says yes to it."""
+        """What comes again and again; what it will tell is looked at once now."""
         words = "every weekday at 7 tell me the weather and my first meeting"
         planned = self._expect(await self._post("/v1/intents:plan", {"intent": words}), 200).json()["planned"]
-        self._check(planned["kind"] == "standing", f"“{words}” was planned as {planned['kind']}")
-        made = self._expect(await self._post("/v1/standing-intents", planned["standing"]), 201).json()
-        self._check(made["state"] == "active", f"it is {made['state']}: {made['detail']}")
-        tools = ", ".join(made["tools"])
-        return f"Said: “{words}”.\n     It comes {planned['when']}, with {tools}; next at {made['upcoming'][0]}."
+        self._check(planned["kind"] == "standing", f"“{words}” became {planned}")
+        standing = self._expect(await self._post("/v1/standing-intents", planned["standing"]), 201).json()
+        self._check(standing["state"] == "active", f"it is {standing['state']}, though it only reads")
+        run = await self._person.carry_out(planned["standing"]["plan"])
+        told = _answers(run)
+        self._check(run["state"] == "done" and len(run["answers"]) == 2, f"it ended as {run['state']} and told:{told}")
+        return f"{self._told(words)}\n     It comes {planned['when']}, next at {standing['next_at']}. Now it would tell:{told}"
 
     def _told(self, words: str) -> str:
         person = self._person
@@ -182,6 +186,11 @@ class _Tour:
     def _check(self, held: bool, otherwise: str) -> None:
         if not held:
             raise _Astray(otherwise)
+
+
+def _answers(run: dict[str, Any]) -> str:
+    """What it tells, a line each, with the tools that it was read with."""
+    return "".join(f"\n     {one['text']} ({', '.join(one['tools'])})" for one in run["answers"])
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,5 @@
 """What a person says in the tour, in their own words, and how it goes on: what is asked is answered, what waits for a yes gets
-one from the owner, and what came of it is read back."""
+one from the owner."""
 
 import asyncio
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Speaker:
     async def say(self, words: str, answers: Mapping[str, Any]) -> dict[str, Any]:
         """The run that these words became, at rest. `answers` are by a word of the question. Raises httpx.HTTPStatusError."""
         self.asked, self.approved = [], {}
-        run = await self._send("POST", "/v1/intents", self._key, {"intent": words, "wait_s": WAIT_S})
+        run = await self._begin({"intent": words})
         for _ in range(ROUNDS_MAX):
             match run["state"]:
                 case "needs_input":
@@ -42,10 +42,13 @@ class Speaker:
                     break
         return run
 
-    async def told(self, run: Mapping[str, Any]) -> list[str]:
-        """The sentences of what came of it."""
-        told = await self._send("GET", f"/v1/intents/{run['id']}/explanation", self._key)
-        return [one["text"] for one in told["sentences"]]
+    async def carry_out(self, plan: Mapping[str, Any]) -> dict[str, Any]:
+        """The run of a plan that asks nothing, at rest. Raises httpx.HTTPStatusError."""
+        self.asked, self.approved = [], {}
+        return await self._begin({"plan": plan})
+
+    async def _begin(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._send("POST", "/v1/intents", self._key, {**wanted, "wait_s": WAIT_S})
 
     async def _approve(self, approval: str) -> None:
         """The owner's yes: to the whole plan where that is what is asked, and else to the call."""
