@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -14,7 +15,7 @@ from gateway.authorization.token import new_token
 from gateway.core.authorization import AuthorizationCode, Consent, DeviceRequest, Login, TokenFamily, User
 from gateway.core.principal import Principal
 from gateway.errors import BadRequest, Conflict, NotFound
-from gateway.stores.base import AuthorizationStore
+from gateway.stores.base import AuthorizationStore, FactStore
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.@+-]{0,63}")
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 10, 1_000
@@ -22,10 +23,14 @@ PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 10, 1_000
 CHECKS_AT_ONCE = 2
 
 
+class PeopleStore(AuthorizationStore, FactStore, Protocol):
+    """Who people are, and what is remembered of them."""
+
+
 class Users:
     """All people of a gateway."""
 
-    def __init__(self, store: AuthorizationStore, lines: Lines, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: PeopleStore, lines: Lines, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._lines = lines
         self._clock = clock
@@ -107,9 +112,10 @@ class Users:
         await self._record(by, "users.password", after)
 
     async def remove(self, by: Principal, name: str) -> None:
-        """Raises NotFound."""
+        """And what is remembered of them: the next of that name is somebody else. Raises NotFound."""
         before = await self.known(name)
         await self._swap(before, None)
+        await self._store.drop_facts((before.tenant, "", name))
         await self.sign_out(name)
         await self._record(by, "users.remove", before)
 

@@ -132,7 +132,7 @@ async def change_user(
 @click.argument("name")
 @asynchronous
 async def remove_user(name: str) -> None:
-    """Remove somebody. What clients hold of theirs ends."""
+    """Remove somebody, and what is remembered of them. What clients hold of theirs ends."""
     async with open_users() as people:
         await people.remove(OPERATOR, name)
     out.print(f"{name} is removed")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from gateway.app import asgi_app
+from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.principal import OPERATOR
 from tests.authorization.conftest import ALL_SCOPES, PASSWORD, REDIRECT, Ada, Served, Serves, challenge, read_form
 
@@ -264,6 +265,27 @@ async def test_who_is_removed_or_changed_loses_what_their_tokens_could_do(served
     assert answer.status_code == 401
     refused(await served.refresh(client, tokens["refresh_token"]), "invalid_grant")
     assert "Sign in" in (await ada.http.get("/login")).text
+
+
+async def test_what_was_remembered_of_somebody_who_is_removed_is_not_the_next_ones_of_that_name(
+    served: Served,
+) -> None:
+    assert served.gateway.authorization is not None
+    users, scopes = served.gateway.authorization.users, frozenset({MEMORY_READ, MEMORY_WRITE})
+    await users.change(OPERATOR, "ada", scopes=scopes)
+
+    async def signed_in() -> dict[str, str]:
+        ada = served.person()
+        ada.ticks = tuple(scopes)
+        _, tokens = await served.tokens(ada, scope=" ".join(scopes))
+        return {"authorization": f"Bearer {tokens['access_token']}"}
+
+    kept = await served.http.post("/v1/memory", json={"words": "my city is Oslo"}, headers=await signed_in())
+    assert kept.status_code == 201, kept.text
+    assert len((await served.http.get("/v1/memory", headers=await signed_in())).json()["facts"]) == 1
+    await users.remove(OPERATOR, "ada")
+    await users.add(OPERATOR, "ada", PASSWORD, "default", scopes, frozenset())
+    assert (await served.http.get("/v1/memory", headers=await signed_in())).json() == {"facts": []}
 
 
 # Signing in
