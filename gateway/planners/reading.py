@@ -138,8 +138,13 @@ class Reading:
         return await self._read(whole) if whole is not None else None
 
     async def _best(self) -> _Try | None:
-        tried = [found for tool, base in await self._ranked() if (found := await self._try(tool, base)) is not None]
-        kept = [one for one in tried if len(one.left) <= self._most(one) * len(self._words)]
+        kept: list[_Try] = []
+        for tool, base in await self._ranked():
+            # What cannot be better is not looked into: nothing is read for it.
+            if any(not one.left and base + THING + SINGLE <= one.score for one in kept):
+                break
+            found = await self._try(tool, base)
+            kept += [found] if found is not None and len(found.left) <= self._most(found) * len(self._words) else []
         kept = [one for one in kept if not self._passes_over(one.left) and (not self._is_part or self._has_topic(one))]
         return max(kept, key=lambda one: one.score, default=None)
 
