@@ -98,6 +98,18 @@ async def test_the_proposal_as_it_is_makes_it_one_and_each_time_tells_what_it_fo
     assert "Review with Jonas" in told["past"][0]["answers"][1]["text"], "the next day has another first meeting"
 
 
+async def test_today_is_the_day_of_each_time(door: Door, token: str, clock: Clock) -> None:
+    words = "every day at 8:00 tell me what is on my calendar today"
+    standing = (await proposed(door, token, words))["planned"]["standing"]
+    one = (await door.post("/v1/standing-intents", token, standing)).json()
+    for day, meeting in ((4, "Dentist"), (5, "Review with Jonas")):
+        clock.now = datetime(2026, 3, day, 8, 0, 1, tzinfo=UTC)
+        told = await until(door, token, one, clock, lambda told, count=day - 3: came(*["done"] * count)(told))  # type: ignore[misc]
+        (answer,) = told["past"][0]["answers"]
+        assert answer["text"].startswith(f"On your calendar today: “{meeting}”"), answer
+        assert ";" not in answer["text"], "one meeting a day"
+
+
 async def test_what_it_found_is_told_to_nobody_else(door: Door, token: str, clock: Clock) -> None:
     standing = (await proposed(door, token))["planned"]["standing"]
     one = (await door.post("/v1/standing-intents", token, standing)).json()

@@ -10,7 +10,7 @@ from gateway.core.decision import Decision, PlanOf
 from gateway.core.fact import ORIGIN, What
 from gateway.core.labels import Label, Labels, Trust
 from gateway.core.manifest import Manifest
-from gateway.core.plan import Default, Item, Leaf, Pick, Plan, Ref, Slot, Step, in_order, leaves
+from gateway.core.plan import Default, Item, Leaf, Moment, Pick, Plan, Ref, Slot, Step, in_order, leaves
 from gateway.core.plan import Literal as Told
 from gateway.core.reach import Place, place_of
 from gateway.core.sinks import Said, Sink, meets, sinks_of, unnamed_sinks
@@ -209,6 +209,8 @@ class Flows:
                 return "an answer that the plan offered"
             case Ref(step=name, pointer=pointer):
                 return f"what {name} ({self._tool_of(name)}) answered at {pointer[:POINTER_SHOWN_MAX]!r}"
+            case Moment():
+                return "the time at which it began"
             case Pick(step=name, pointer=pointer):
                 return f"one of what {name} ({self._tool_of(name)}) answered, at {pointer[:POINTER_SHOWN_MAX]!r}"
             case Item(pointer=pointer):

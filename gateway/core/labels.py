@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from gateway.core import plan as plans
 from gateway.core.fact import ORIGIN, What
-from gateway.core.plan import MODEL, Default, Item, Leaf, Pick, Plan, Ref, Slot, Span, Step, leaves, needed_by
+from gateway.core.plan import MODEL, Default, Item, Leaf, Moment, Pick, Plan, Ref, Slot, Span, Step, leaves, needed_by
 from gateway.core.reach import Place, place_of
 from gateway.core.recall import vouches
 from gateway.core.tool import Tool
@@ -75,6 +75,8 @@ class Labels:
                 return Label("untrusted") if origin == MODEL or origin.startswith(ORIGIN) else self._planned()
             case Slot(schema=schema):
                 return self._planned() if schema is not None and _offers(schema) else Label("user")
+            case Moment():
+                return Label("trusted")
             case Ref(step=name) | Pick(step=name):
                 return self.answer(name)
             case Item():

@@ -10,7 +10,7 @@ from gateway.core.constraint import read_constraints, within
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
 from gateway.core.idempotency import key_argument, key_of
 from gateway.core.look import Look, declared_look
-from gateway.core.pick import pick
+from gateway.core.pick import moment_of, pick
 from gateway.core.plan import (
     ITEMS_MAX,
     Budget,
@@ -18,6 +18,7 @@ from gateway.core.plan import (
     Item,
     Leaf,
     Literal,
+    Moment,
     Pick,
     Ref,
     Slot,
@@ -273,6 +274,8 @@ class Course:
                 return self._found(step, place, leaf, self._items(step)[index], "the item")
             case Pick():
                 return self._picked(step, place, leaf)
+            case Moment():
+                return moment_of(leaf, self._began)
 
     def _found(self, step: Step, place: str, leaf: Ref | Item, root: Any, whose: str) -> object:
         key = f"{step.name}{place}"

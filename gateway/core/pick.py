@@ -1,22 +1,36 @@
 """Which items of a list are meant: by conditions, and the one at an end of them. Values in, values out."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from gateway.core.constraint import read_constraints, within
 from gateway.core.found import value_at
-from gateway.core.plan import Fits, Pick
+from gateway.core.plan import Fits, Moment, Pick
 
 
-def fitting(items: Sequence[Any], where: Sequence[Fits]) -> list[Any]:
-    """The items in which all of it holds; what is not there fits nothing."""
-    return [one for one in items if all(_fits(one, each) for each in where)]
+def fitting(items: Sequence[Any], where: Sequence[Fits], now: datetime) -> list[Any]:
+    """The items in which all of it holds; what is not there fits nothing. `now` is when the run began, in the zone of its plan."""
+    return [one for one in items if all(_fits(one, each, now) for each in where)]
+
+
+def moment_of(told: Moment, now: datetime) -> str:
+    """What is meant by a moment, of a run that began `now`."""
+    then = now + timedelta(days=told.days)
+    match told.form:
+        case "date":
+            return then.date().isoformat()
+        case "start":
+            return datetime.combine(then.date(), time.min, now.tzinfo).isoformat()
+        case "end":
+            return datetime.combine(then.date(), time(23, 59, 59), now.tzinfo).isoformat()
+        case "now":
+            return then.isoformat(timespec="seconds")
 
 
 def pick(items: Sequence[Any], told: Pick, now: datetime) -> Any:
     """The item that is meant, None where there is none. What is not there, or cannot be compared, is passed over."""
-    kept = fitting(items, told.where)
+    kept = fitting(items, told.where, now)
     if told.by is None:
         return kept[0] if kept else None
     ranked = [(key, one) for one in kept if (key := _key(one, told.by, now)) is not None]
@@ -34,11 +48,13 @@ def fits_schema(fits: dict[str, Any], value: Any) -> bool:
     return within(constraints, {"value": value})
 
 
-def _fits(item: Any, one: Fits) -> bool:
+def _fits(item: Any, one: Fits, now: datetime) -> bool:
     try:
-        return fits_schema(one.fits, value_at(item, one.pointer))
+        value = value_at(item, one.pointer)
     except LookupError:
         return False
+    day = moment_of(Moment(one.days), now) if one.days is not None else ""
+    return fits_schema(one.fits, value) and (not day or str(value).startswith(day))
 
 
 def _key(item: Any, pointer: str, now: datetime) -> tuple[str, Any] | None:

@@ -18,11 +18,13 @@ INTENT_CHARACTERS_MAX = 4_000
 ANSWERS_MAX = 20
 SAYING_CHARACTERS_MAX = 300
 RECIPE_CHARACTERS_MAX = 64
+DAYS_MAX = 366
 CALLS_MAX = 10_000
 BYTES_MAX = 1 << 30
 MODEL = "model"
 WALL_S_MAX = 86_400.0
 
+Days = Annotated[int, Meta(ge=-DAYS_MAX, le=DAYS_MAX)]
 StepName = Annotated[str, Meta(pattern="^[a-zA-Z][a-zA-Z0-9_-]{0,63}$")]
 Pointer = Annotated[str, Meta(pattern="^($|/)", max_length=500, description="A JSON Pointer (RFC 6901).")]
 Words = Annotated[str, Meta(max_length=1_000)]
@@ -63,11 +65,21 @@ class Item(_Part, frozen=True, tag_field="kind", tag="item"):
     as_text: bool = False
 
 
+class Moment(_Part, frozen=True, tag_field="kind", tag="moment"):
+    """So many days after the run began, in the zone of the plan: the `date`, the `start` or the `end` of that day, or that time of
+    it (`now`), as RFC 3339 writes them."""
+
+    days: Days = 0
+    form: OneOf["date", "start", "end", "now"] = "date"
+
+
 class Fits(_Part, frozen=True):
-    """What stands at a place in an item `fits`, in the JSON Schema of grants."""
+    """What stands at a place in an item `fits`, in the JSON Schema of grants; with `days`, it is on the day so many days after the
+    run began."""
 
     pointer: Pointer
-    fits: dict[str, Any]
+    fits: dict[str, Any] = {}
+    days: Days | None = None
 
 
 class Pick(_Part, frozen=True, tag_field="kind", tag="pick"):
@@ -111,8 +123,8 @@ class Listed(_Part, frozen=True, tag_field="kind", tag="list"):
     items: tuple["Source", ...]
 
 
-Leaf: TypeAlias = Literal | Ref | Item | Pick | Slot | Default
-Source: TypeAlias = Literal | Ref | Item | Pick | Slot | Default | Shape | Listed
+Leaf: TypeAlias = Literal | Ref | Item | Pick | Moment | Slot | Default
+Source: TypeAlias = Literal | Ref | Item | Pick | Moment | Slot | Default | Shape | Listed
 
 
 class When(_Part, frozen=True):

@@ -22,6 +22,7 @@ from gateway.core.plan import (
     Item,
     Leaf,
     Literal,
+    Moment,
     Pick,
     Plan,
     Ref,
@@ -43,6 +44,7 @@ from gateway.core.tool import Tool
 PLAN_PROBLEMS_MAX = 50
 
 NOWHERE, ANYTHING = Place((), {}), Place((True,), {})
+_TEXT = Place(({"type": "string"},), {})
 
 
 class PlanProblem(Struct, frozen=True):
@@ -184,6 +186,9 @@ class _Checking:
             case Ref() | Item():
                 found, told = self._found(leaf, step, items, is_verify=is_verify)
                 return told or _unfitting(leaf, found, asked)
+            case Moment():
+                unfit = misfit(_TEXT, asked)
+                return (f"expected {_say(asked.kinds)}, and a moment is a text",) if unfit is not None else ()
             case Pick():
                 found, told = find_picked(leaf, self._referred)
                 return told or _unfitting(leaf, found, asked)
@@ -255,7 +260,7 @@ def _options(tool: Tool, sources: Mapping[str, Source]) -> Iterator[tuple[str, s
 
 def _misfits(tool: Tool, validator: Validator, sources: Mapping[str, Source]) -> tuple[ArgumentProblem, ...]:
     """What is wrong with the arguments, whatever will stand where there is no value yet."""
-    open_at = [place for place, leaf in leaves(sources) if isinstance(leaf, Ref | Item | Pick | Slot)]
+    open_at = [place for place, leaf in leaves(sources) if isinstance(leaf, Ref | Item | Pick | Moment | Slot)]
     around = {place[:end] for place in open_at for end in range(len(place)) if place[end] == "/"}
     key = key_argument(tool)
 

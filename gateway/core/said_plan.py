@@ -6,7 +6,7 @@ import msgspec
 from msgspec import structs
 
 from gateway.core.fact import ORIGIN
-from gateway.core.plan import Default, Item, Leaf, Literal, Pick, Plan, Ref, Slot, Step, leaves
+from gateway.core.plan import Default, Item, Leaf, Literal, Moment, Pick, Plan, Ref, Slot, Step, leaves
 from gateway.core.pointer import tokens
 from gateway.core.redact import redact_arguments, secret_names
 from gateway.core.tool import Tool
@@ -49,6 +49,8 @@ def _say(leaf: Leaf) -> str:
             return "?"
         case Ref(step=step, pointer=pointer):
             return f"{step}{pointer}"
+        case Moment(days=days, form=form):
+            return f"the {form} of the day{f' {days:+} days' if days else ''}" if form != "now" else "the time then"
         case Pick(step=step, items=items, pointer=pointer):
             return f"{step}{items}, one's {pointer[1:]}"
         case Item(pointer=pointer):

@@ -47,6 +47,7 @@ class _Telling:
         self._run = run
         self._progress = progress
         self._zone = run.plan.zone
+        self._began = in_zone(run.created_at, run.plan.zone)
         self._steps = {step.name: step for step in run.plan.steps}
         self._places = by_step(progress)
 
@@ -80,9 +81,9 @@ class _Telling:
                 return f"{says}: {told}."
             case Counts(items=items, where=where, says=says):
                 most = "at least " if has_more(self._answer(items.step), self._list(items)) else ""
-                return f"{says}: {most}{len(fitting(self._list(items), where))}."
+                return f"{says}: {most}{len(fitting(self._list(items), where, self._began))}."
             case Lists(items=items, where=where, shows=shows, says=says, none=none):
-                things = fitting(self._list(items), where)
+                things = fitting(self._list(items), where, self._began)
                 return f"{says}: {say_things(things, shows, self._zone)}." if things else none
 
     def _value(self, source: Ref | Pick) -> Any:
@@ -95,7 +96,7 @@ class _Telling:
 
     def _picked(self, source: Pick) -> Any:
         items = self._list(Ref(source.step, source.items))
-        return pick(items, source, in_zone(self._run.created_at, self._zone))
+        return pick(items, source, self._began)
 
     def _list(self, source: Ref) -> list[Any]:
         found = self._found(self._answer(source.step), source.pointer)

@@ -9,6 +9,7 @@ from msgspec import Struct, structs
 
 from gateway.core.entities import read_entities
 from gateway.core.entity import Entity
+from gateway.core.moving import Fixed, is_relative, move
 from gateway.core.plan import Slot, leaves
 from gateway.core.planned import Asks, Choice, Comes, Impossible, Planned, Ready, chosen
 from gateway.core.question import read_clauses
@@ -18,6 +19,8 @@ from gateway.core.tool import Tool
 from gateway.planners.base import Planner, Sight, Wish
 
 EXPIRES_DAYS = 365
+# Those that are offered where nobody said a time.
+HOURS = (7, 12, 18, 21)
 UTC_NAME = "UTC"
 _DAYS = {
     "*": "every day", "1-5": "every weekday", "0,6": "at weekends", "0": "on Sundays", "1": "on Mondays",
@@ -50,10 +53,12 @@ class Repeating:
 
 
 class Again(Struct, frozen=True):
-    """Five fields of cron, the wish without the words that say when, and what was taken for granted."""
+    """Five fields of cron, the wish without the words that say when, the days that it tells from today, and what was taken for
+    granted."""
 
     cron: str
     wish: Wish
+    days: tuple[Entity, ...] = ()
     because: tuple[str, ...] = ()
 
 
@@ -72,36 +77,39 @@ def read_again(wish: Wish) -> Again | Asks | Impossible | None:
         return Impossible((), "It is to be done again and again, and I do such things once.")
     if len(repeats) > 1:
         return Impossible((), "It comes at more than one time; say them one by one.")
-    kept = [each for each in entities if each.kind in _TIMELY and each is not one]
-    if kept:
-        when = wish.text[kept[0].span.start : kept[0].span.end]
-        return Impossible((), f"It comes “{said}”, and “{when}” would be the same each time; leave that out.")
+    kept = tuple(each for each in entities if each.kind in _TIMELY and each is not one)
+    if fixed := [each for each in kept if not is_relative(wish.text, each)]:
+        return _fixed(wish.text[fixed[0].span.start : fixed[0].span.end])
     shorter = structs.replace(wish, text=rest)
     if one.sure:
-        return Again(one.value, shorter)
+        return Again(one.value, shorter, kept)
     is_told = bool(re.search(r"\d|noon|midnight|past|o'clock", said))
     if is_told and not commands:
-        return Again(one.value, shorter, (f"“{said}” is taken as {say_when(one.value)}.",))
-    return _time_of(one, said, wish, shorter, is_told=is_told)
-
-
-def _time_of(one: Entity, said: str, wish: Wish, shorter: Wish, *, is_told: bool) -> Again | Asks:
-    """The time that the person tells where they are asked for it."""
-    hours = (
-        [one.value, *one.others]
-        if is_told
-        else [f"0 {hour} {' '.join(one.value.split()[2:])}" for hour in (7, 12, 18, 21)]
-    )
-    asks = Asks((), f"At what time shall it come (“{said}”)?", tuple(Choice(each, say_when(each)) for each in hours))
+        return Again(one.value, shorter, kept, (f"“{said}” is taken as {say_when(one.value)}.",))
+    asks = _asks_time(one, said, is_told=is_told)
     choice = chosen(asks, wish.told)
-    return asks if choice is None else Again(str(choice.value), shorter)
+    return asks if choice is None else Again(str(choice.value), shorter, kept)
+
+
+def _fixed(words: str) -> Impossible:
+    return Impossible((), f"It comes again and again, and “{words}” would be the same each time; leave that out.")
+
+
+def _asks_time(one: Entity, said: str, *, is_told: bool) -> Asks:
+    """At what time, where nobody said it, or it may be two."""
+    days = " ".join(one.value.split()[2:])
+    crons = [one.value, *one.others] if is_told else [f"0 {hour} {days}" for hour in HOURS]
+    return Asks((), f"At what time shall it come (“{said}”)?", tuple(Choice(each, say_when(each)) for each in crons))
 
 
 def proposed(planned: Planned, again: Again, wish: Wish, sight: Sight) -> Planned:
     """What it is that comes again and again, once it is planned."""
     if not isinstance(planned, Ready):
         return planned
-    plan = structs.replace(planned.plan, intent=wish.text)
+    try:
+        plan = move(structs.replace(planned.plan, intent=wish.text), again.days, wish.now)
+    except Fixed as error:
+        return _fixed(error.words)
     asked = [leaf for step in plan.steps for _, leaf in leaves(step.arguments) if isinstance(leaf, Slot)]
     if asked:
         return Impossible(planned.because, f"Nobody is there to be asked when it comes: {asked[0].question}")
