@@ -2,6 +2,7 @@
 nobody else's word as theirs."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -344,3 +345,21 @@ async def test_what_the_words_tell_is_the_persons_own_word(hands: tuple[Door, st
     asked = {"intent": "Write ann@example.com that the office is closed", "wait_s": 20}
     assert (await door.post("/v1/intents", program, asked)).json()["state"] == "done"
     assert sent(backend)[-1] == {"to": "ann@example.com", "text": "closed"}
+
+
+async def test_a_standing_intent_of_a_recipe_has_the_persons_word_for_as_long_as_there_is_the_recipe(
+    hands: tuple[Door, str, str],
+) -> None:
+    door, program, person = hands
+    await promoted_letter(door, program, person)
+    made = (await planned(door, program, "say we are closed to Bob"))["plan"]
+    trigger = {"kind": "cron", "expression": "0 7 * * *", "zone": "UTC"}
+    ends = (datetime.now(UTC) + timedelta(days=9)).isoformat()
+    response = await door.post("/v1/standing-intents", program, {"plan": made, "trigger": trigger, "expires_at": ends})
+    assert (response.status_code, response.json()["flows"]) == (201, [])
+    await door.client.delete("/v1/recipes/closed", headers={"authorization": f"Bearer {person}"})
+    shown = (await door.get(f"/v1/standing-intents/{response.json()['id']}", program)).json()
+    assert [one["argument"] for one in shown["flows"]] == ["/to"]
+    assert (await door.post("/v1/intents", program, {"plan": made})).json()["problems"][0]["detail"] == (
+        "There is no recipe 'closed' of yours"
+    )

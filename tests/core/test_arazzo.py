@@ -2,6 +2,7 @@
 
 import copy
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from gateway.core.plan import (
     leaves,
 )
 from gateway.core.plan_check import check_plan
-from gateway.core.recipe import RecipeParameter, template_of
+from gateway.core.recipe import RecipeParameter, Unpromotable, check_words, template_of
 from gateway.core.tool import Tool
 from gateway.core.yaml_tree import parse_yaml
 from tests.conftest import NODE
@@ -537,6 +538,35 @@ def test_what_is_no_document_is_refused(tree: Json) -> None:
         deep = [deep]
     with pytest.raises(ArazzoRefused):
         read_document({**tree, "x-deep": deep})
+
+
+def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(found for key, one in inner for found in places(one, (*at, key)))]
+
+
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | texts | st.text(max_size=9)
+    | st.sampled_from(["$inputs.name", "{$steps.find.outputs.who}", "$steps.2.send.outputs.x", "$components.parameters.few"]),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.sampled_from(["name", "in", "value", "x-factotum", "$ref"]), one),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@given(st.data())
+@settings(random_plans, max_examples=300)
+def test_whatever_stands_in_a_document_a_plan_comes_of_it_or_it_is_refused(data: st.DataObject) -> None:
+    tree = write(data.draw(portables())) if data.draw(st.booleans()) else of_others(FIND, SEND)
+    for _ in range(data.draw(st.integers(1, 3))):
+        *way, last = data.draw(st.sampled_from([one for one in places(tree) if one]))
+        value: Any = tree
+        for step in way:
+            value = value[step]
+        value[last] = data.draw(odd)
+    with suppress(ArazzoRefused, Unpromotable):
+        one, _ = read(tree)
+        check_plan(template_of(one.plan, one.parameters), tools())
+        check_words(one.words, one.parameters)
 
 
 def test_a_url_that_is_not_for_everybody_is_left_out() -> None:
