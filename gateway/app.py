@@ -192,6 +192,8 @@ async def open_gateway(
             store,
             settings.intents,
             planning.again,
+            planning.go_on,
+            planning.reserves,
             look_s=every_s,
             clock=clock,
             new_id=_new_id,

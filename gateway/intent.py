@@ -26,17 +26,19 @@ from gateway.core.decision import PlanOf
 from gateway.core.fact import What
 from gateway.core.flow import Flow, Flows, contain, decide, planned_from, require_yes
 from gateway.core.look import Look, judge
-from gateway.core.next_move import Ask, Check, End, Make, PlanWords, Skip
+from gateway.core.next_move import Ask, Bound, Check, End, Make, PlanWords, Rethink, Skip, ask_for
 from gateway.core.plan import Plan
 from gateway.core.plan_check import PlanProblem, check_plan
-from gateway.core.planned import TOLD_MAX, Asks, Comes, Impossible, Planned, Proposes, Ready
+from gateway.core.planned import TOLD_MAX, Asks, Comes, Finished, Impossible, Planned, Proposes, Ready, Used
 from gateway.core.policy_context import Source as PolicySource
 from gateway.core.principal import Principal
 from gateway.core.recall import claimed
+from gateway.core.replan import dropped
 from gateway.core.result import Result, Text
 from gateway.core.run import (
     ENDED,
     MOVING,
+    NOTHING,
     NULL,
     Agreed,
     Answered,
@@ -50,10 +52,13 @@ from gateway.core.run import (
     Question,
     Received,
     Refused,
+    Replanned,
     Run,
     Sending,
     Skipped,
     Spoken,
+    Thinking,
+    Thought,
     Undoing,
     Verified,
     Waiting,
@@ -62,6 +67,7 @@ from gateway.core.run import (
 )
 from gateway.core.run import Asked as AskedFor
 from gateway.core.run import Planned as PlanMade
+from gateway.core.run import Planning as Going
 from gateway.core.said_plan import say_writes
 from gateway.core.standing import Standing
 from gateway.core.tool import Tool
@@ -100,6 +106,8 @@ log = structlog.get_logger(__name__)
 
 # What comes of the words of a run, and of what was told when they were asked about.
 PlanAgain = Callable[[Held], Awaitable[Planned]]
+# How a run goes on from where it is, what did not show there, and what may be used for it.
+GoOn = Callable[[Held, str, Used], Awaitable[Planned | Finished]]
 
 
 class Intents:
@@ -116,6 +124,8 @@ class Intents:
         keys: KeyStore,
         settings: IntentSettings,
         plan_again: PlanAgain,
+        go_on: GoOn,
+        reserves: Used,
         *,
         look_s: float,
         clock: Callable[[], datetime],
@@ -130,6 +140,9 @@ class Intents:
         self._keys = keys
         self._settings = settings
         self._plan_again = plan_again
+        self._think = go_on
+        self._reserves = reserves
+        self._bound = Bound(settings.budget, settings.replans_max, settings.turns_max)
         self._look_s = look_s
         self._clock = clock
         self._new_id = new_id
@@ -150,15 +163,40 @@ class Intents:
         *,
         context: str = "",
         asks_yes: AsksYes = "",
+        planning: Going = "",
+        used: Used = NOTHING,
     ) -> Run:
-        """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Raises PlanInvalid, or
-        Conflict where the key began another plan, or Forbidden where too many are open."""
+        """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Its planner `used` so much
+        for it, and is asked again as `planning` says. Raises PlanInvalid, or Conflict where the key began another plan, or
+        Forbidden where too many are open."""
         run_id, now = self._id(principal, key), self._clock()
         fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context, asks_yes=asks_yes)
-        known = await self._begin(fresh)
+        known = await self._begin(structs.replace(fresh, planning=planning), used)
         if (known.plan, known.mode) != (plan, mode):
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
+
+    async def by_steps(
+        self,
+        principal: Principal,
+        words: str,
+        mode: Mode,
+        door: str,
+        key: str = "",
+        *,
+        spoken: Spoken,
+        context: str = "",
+    ) -> Run:
+        """A new run of words, whose planner says each step once it has seen what the one before answered; each write waits for a
+        person's yes. Raises as `start`."""
+        run_id, now = self._id(principal, key), self._clock()
+        fresh = Run(run_id, principal, Plan(words, ()), mode, door, now, now, "running", 1, now, context)
+        fresh = structs.replace(fresh, planning="steps", spoken=spoken, asks_yes="words")
+        await self._require_room(principal)
+        if not await self._runs.begin(fresh, Received()):
+            raise Conflict("This Idempotency-Key began something else; take a new one for this.")
+        self._wake.set()
+        return fresh
 
     async def ask(
         self,
@@ -214,14 +252,14 @@ class Intents:
         fresh = Run(run_id, one.principal, one.plan, "execute", one.door, now, now, "running", 1, now, standing=one.id)
         return await self._begin(fresh)
 
-    async def _begin(self, fresh: Run) -> Run:
+    async def _begin(self, fresh: Run, used: Used = NOTHING) -> Run:
         known = await self._runs.known(fresh.id)
         if known is None:
             vouched = await self._recipes.vouched(fresh.principal, fresh.plan)
             flows = await self._check(fresh.principal, fresh.plan, vouched)
             await self._require_room(fresh.principal)
             fresh = structs.replace(fresh, vouched=vouched)
-            if await self._runs.begin(fresh, Received(flows)):
+            if await self._runs.begin(fresh, Received(flows, used)):
                 self._wake.set()
                 return fresh
             known = await self._runs.known(fresh.id)
@@ -395,10 +433,12 @@ class Intents:
 
     async def _move(self, held: Held) -> None:
         tools = self._discovery.view(held.run.principal).tools
-        move = held.course.next(held.progress, tools, self._settings.budget)
+        move = held.course.next(held.progress, tools, self._bound)
         match move:
             case PlanWords():
                 await self._runs.write(held, await self._plan(held))
+            case Rethink():
+                await self._rethink(held, move)
             case Ask(questions=questions):
                 await self._runs.write(held, AskedFor(questions))
             case Skip(way=way, step=step, iteration=iteration, detail=detail):
@@ -435,6 +475,48 @@ class Intents:
                 return Ended("failed", f"No plan came of it after {TOLD_MAX} questions; say it in other words.")
             case _:
                 return AskedFor((about_words(planned, len(told) + 1),))
+
+    async def _rethink(self, held: Held, move: Rethink) -> None:
+        """Ask the planner how to go on. What it may use is reserved first, and settled then."""
+        spent, budget, most = held.progress.spent, held.progress.budget, self._reserves
+        room = Used(
+            min(most.tokens, budget.tokens_max - spent.tokens),
+            min(most.money, max(budget.money_max - spent.money, 0.0)),
+        )
+        await self._runs.write(
+            held, Thinking(move.step, move.iteration, move.instead.detail if move.step else "", room)
+        )
+        try:
+            told = await self._think(held, move.instead.detail if move.step else "", room)
+            event = await self._thought(held, move, told)
+        except StoreFailed:
+            raise
+        except GatewayError as error:
+            told, event = Impossible((), error.detail, used=room), _left(move, error.detail)
+        await self._runs.write(held, Thought(told.used))
+        await self._runs.write(held, event)
+        self._flowing.pop(held.run.id, None)
+
+    async def _thought(self, held: Held, move: Rethink, told: Planned | Finished) -> Event:
+        """What comes of it: another plan, which is checked as the first was, a question, or an end."""
+        run, progress = held.run, held.progress
+        match told:
+            case Ready(plan=plan, because=because):
+                flows = await self._check(run.principal, plan, run.vouched)
+                closed = (move.step,) if move.step else ()
+                return Replanned(plan, flows, because, closed, dropped(run.plan, plan))
+            case Finished(text=text):
+                return Ended("done", text[:DETAIL_CHARACTERS_MAX])
+            case Impossible(short=short) if short and (more := ask_for(progress, self._bound, short)) is not None:
+                return AskedFor(more.questions)
+            case Impossible(reason=reason):
+                return _left(move, reason)
+            case Asks(question=question) if move.step or len(progress.told) >= TOLD_MAX:
+                return _left(move, question)
+            case Asks():
+                return AskedFor((about_words(told, len(progress.told) + 1),))
+            case _:
+                return _left(move, "What is to be remembered is no step.")
 
     async def _make(self, held: Held, move: Make) -> None:
         """One call, and what came of it."""
@@ -518,13 +600,15 @@ class Intents:
                 judged = flows.of_look(move.step, tool)
         flow = decide(judged.flows, self._settings.harmful_flows)
         if tool.effect != "read" and (why := _why_yes(held, move)):
-            flow = require_yes(flow, why, self._plan_of(run, move))
+            flow = require_yes(flow, why, self._plan_of(held, move))
         source: PolicySource = "standing intent" if run.standing else "intent"
         return Asked(tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, flow=flow)
 
-    def _plan_of(self, run: Run, move: Make | Check) -> PlanOf | None:
-        """The plan as a person may say yes to all of it; None where there is but one call of it to say yes to."""
-        if isinstance(move, Check) or move.way == "undo":
+    def _plan_of(self, held: Held, move: Make | Check) -> PlanOf | None:
+        """The plan as a person may say yes to all of it; None where there is but one call of it to say yes to, as where the rest
+        was planned again."""
+        run = held.run
+        if isinstance(move, Check) or move.way == "undo" or held.progress.replans:
             return None
         view = self._discovery.view(run.principal)
         secrets = {name: frozenset(one.manifest.secrets) for name, one in view.catalog.connectors.items()}
@@ -571,6 +655,12 @@ class Intents:
                 return Agreed(approval.id)
             case _:
                 return Answered()
+
+
+def _left(move: Rethink, why: str) -> Ended:
+    """The end of a run whose planner does not know how to go on."""
+    detail = f"{move.instead.detail} No other plan came of it: {why}" if move.step else why
+    return Ended(move.instead.state, detail[:DETAIL_CHARACTERS_MAX], move.instead.questions)
 
 
 def _why_yes(held: Held, move: Make | Check) -> str:

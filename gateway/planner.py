@@ -74,4 +74,5 @@ def _limits_of(told: LlmPlannerSettings) -> Limits:
         written_tokens_max=told.written_tokens_max,
         money_max=told.money_max,
         prices=prices,
+        by_steps=told.tool_by_tool,
     )

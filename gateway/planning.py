@@ -16,10 +16,11 @@ from gateway.core.entities import read_entities
 from gateway.core.fact import Fact, SettingName, setting, value_of
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.plan_check import check_plan
-from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, chosen
+from gateway.core.planned import Asks, Choice, Finished, Impossible, Planned, Ready, Told, Used, chosen
 from gateway.core.principal import Principal
 from gateway.core.recipe import Recipe, instance
 from gateway.core.recipe_match import called_for, near
+from gateway.core.replan import SoFar, kept, what_became
 from gateway.core.run import Spoken
 from gateway.core.template import Template, tools_of
 from gateway.core.tool import Effect
@@ -76,10 +77,7 @@ class Planning:
         view = self._discovery.view(principal)
         if not view.tools:
             return Impossible((), "There is no tool that you may call.")
-        loose = frozenset(name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields)
-        sight = Sight(
-            view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
-        )
+        sight = self._sight(principal, text, door)
         planned = await self._planned(principal, Wish(text, moment, locale or "en", zone, told, facts), sight)
         if isinstance(planned, Ready):
             planned = structs.replace(planned, facts=(*of_zone, *of_locale, *planned.facts))
@@ -135,6 +133,32 @@ class Planning:
             told=held.progress.told,
         )
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether what it plans from words can be planned again from where it is."""
+        return self._planner.goes_on
+
+    @property
+    def by_steps(self) -> bool:
+        """Whether it says one step at a time to whoever wants that."""
+        return self._planner.by_steps
+
+    @property
+    def reserves(self) -> Used:
+        """The most that one planning takes."""
+        return self._planner.reserves
+
+    async def go_on(self, held: Held, failed: str, room: Used) -> Planned | Finished:
+        """A plan that goes on from where a run is: after what `failed` to show, or, where that is "", with the next step. `room` is
+        what may be used for it."""
+        run, spoken = held.run, held.run.spoken or Spoken()
+        moment = run.created_at.astimezone(_zone_of(spoken.zone)) if spoken.zone else run.created_at
+        wish = Wish(run.plan.intent, moment, spoken.locale or "en", spoken.zone, held.progress.told)
+        by_steps = run.planning == "steps"
+        calls = what_became(run, held.progress, answers=by_steps)
+        so_far = SoFar(kept(run.plan, held.progress), calls, failed, room, by_steps)
+        return await self._planner.go_on(wish, self._sight(run.principal, wish.text, run.door), so_far)
+
     async def of_recipe(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
         """The plan of a recipe. Raises what `Recipes.plan` raises."""
         return await self._recipes.plan(principal, name, arguments)
@@ -142,6 +166,13 @@ class Planning:
     def of_goal(self, principal: Principal, goal: str, known: Mapping[str, Any]) -> Planned:
         """The plan that calls the tool `goal` with what is known, with no language at all."""
         return complete(goal, known, self._discovery.view(principal).tools)
+
+    def _sight(self, principal: Principal, text: str, door: str) -> Sight:
+        view = self._discovery.view(principal)
+        loose = frozenset(name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields)
+        return Sight(
+            view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
+        )
 
     def _search(self, principal: Principal, door: str) -> Callable[[str, int, frozenset[Effect]], Any]:
         async def search(text: str, limit: int, effects: frozenset[Effect]) -> Sequence[str]:

@@ -20,6 +20,7 @@ from gateway.core.run import (
     Listening,
     Planned,
     Progress,
+    Replanned,
     Run,
     RunState,
     Undoing,
@@ -187,6 +188,8 @@ class Runs:
             after = structs.replace(after, ended_as=held.run.state)
         if isinstance(event, Planned):
             after = structs.replace(after, plan=event.plan, vouched=event.vouched, spoken=None)
+        if isinstance(event, Replanned):
+            after = structs.replace(after, plan=event.plan, asks_yes=after.asks_yes or "words")
         if after.id in self._carried:
             goes_on = after.state in MOVING and progress.paused is None
             (self._resting.discard if goes_on else self._resting.add)(after.id)
@@ -196,7 +199,7 @@ class Runs:
         if told:
             self._noted()
         held.run, held.progress = after, progress
-        if isinstance(event, Planned):
+        if after.plan is not held.course.plan:
             held.course = Course(after)
         self._tell(after)
 

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from gateway.core.flow import FlowRule, Verdict
 from gateway.core.issuer import Issuer
-from gateway.core.plan import BYTES_MAX, CALLS_MAX, WALL_S_MAX, Budget
+from gateway.core.plan import BYTES_MAX, CALLS_MAX, MONEY_MAX, TOKENS_MAX, WALL_S_MAX, Budget
 from gateway.core.principal import Principal
 from gateway.core.quota import Quota
 from gateway.core.tenancy import TenantPowers
@@ -125,7 +125,8 @@ class LlmPlannerSettings(_Part, frozen=True, tag_field="kind", tag="llm"):
     It is told of `tools_max` tools in `tools_bytes_max` bytes, and answers within `answer_bytes_max` bytes and
     `answer_tokens_max` tokens; an answer is asked for `tries_max` times. One plan takes `rounds_max` answers, `deadline_s`
     seconds, and so many tokens read and written, at most. `read_price` and `written_price` are money for a million tokens, in
-    any currency, and `money_max` is what one plan may cost in it."""
+    any currency, and `money_max` is what one plan may cost in it. `tool_by_tool`: whether whoever wants it may have it see what
+    each tool answered, and say the next."""
 
     url: str
     model: str = ""
@@ -143,6 +144,7 @@ class LlmPlannerSettings(_Part, frozen=True, tag_field="kind", tag="llm"):
     read_price: Annotated[float, Meta(ge=0)] = 0.0
     written_price: Annotated[float, Meta(ge=0)] = 0.0
     money_max: Annotated[float, Meta(ge=0)] | None = None
+    tool_by_tool: bool = False
 
 
 PlannerSettings = GraphPlannerSettings | LlmPlannerSettings
@@ -283,8 +285,10 @@ class ApprovalSettings(_Part, frozen=True):
 
 class IntentSettings(_Part, frozen=True):
     """The most that one run may use, however its plan asks: calls and writes by number, bytes of arguments and answers, seconds of
-    calls. `running_max` runs go on at once, and `open_max` of one caller may wait or go
-    on. What a gateway carries out is another's after `lease_s` without a sign of life. After a write it is looked
+    calls, tokens and money of a language model that plans. `replans_max`: how often such a model makes another plan for the rest
+    where something did not show; `turns_max`: how many steps it says one by one, in a run that goes so. `running_max` runs go on
+    at once, and `open_max` of one caller may wait or go on. What a gateway carries out is another's after `lease_s` without a sign
+    of life. After a write it is looked
     `looks_max` times whether it shows, first at once, then after `look_wait_s`, then after twice as long. Where a backend or
     a quota wants a call later, a run waits, for `pause_s_max` in all.
     `harmful_flows`: what becomes of a plan in which an untrusted value decides who gets something or which URL is asked, or in
@@ -296,6 +300,10 @@ class IntentSettings(_Part, frozen=True):
     writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 200
     bytes_max: Annotated[int, Meta(ge=1, le=BYTES_MAX)] = 128 << 20
     wall_s_max: Annotated[float, Meta(gt=0, le=WALL_S_MAX)] = 3_600.0
+    tokens_max: Annotated[int, Meta(ge=0, le=TOKENS_MAX)] = 2_000_000
+    money_max: Annotated[float, Meta(ge=0, le=MONEY_MAX)] = MONEY_MAX
+    replans_max: Annotated[int, Meta(ge=0, le=10)] = 1
+    turns_max: Annotated[int, Meta(ge=1, le=200)] = 30
     running_max: Annotated[int, Meta(ge=1, le=1_000)] = 32
     open_max: Annotated[int, Meta(ge=1, le=10_000)] = 100
     lease_s: Annotated[float, Meta(ge=1, le=3_600)] = 30.0
@@ -314,7 +322,7 @@ class IntentSettings(_Part, frozen=True):
     @property
     def budget(self) -> Budget:
         """All that one run may use."""
-        return Budget(self.calls_max, self.writes_max, self.bytes_max, self.wall_s_max)
+        return Budget(self.calls_max, self.writes_max, self.bytes_max, self.wall_s_max, self.tokens_max, self.money_max)
 
 
 class StandingSettings(_Part, frozen=True):

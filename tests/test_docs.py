@@ -50,7 +50,11 @@ def test_every_setting_of_a_language_model_is_told_with_its_default(field: msgsp
     name, default = f"`planner.{field.name}`", field.default
     row = next((line for line in told("planning-llm.md").splitlines() if line.startswith("| ") and name in line), "")
     assert row, f"docs/planning-llm.md does not tell {name}"
-    assert not isinstance(default, int | float) or f"`{default:g}`" in row.replace(f"`{default}`", f"`{default:g}`")
+    assert (
+        not isinstance(default, int | float)
+        or isinstance(default, bool)
+        or f"`{default:g}`" in row.replace(f"`{default}`", f"`{default:g}`")
+    )
 
 
 @pytest.mark.parametrize("kind", [FusedRanker, LocalReranker, RemoteModel, RemoteReranker])

@@ -3,6 +3,7 @@ values come from; what may become of them is `core.flow`."""
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any, Literal
 
 import msgspec
@@ -10,7 +11,22 @@ from msgspec import Struct
 
 from gateway.core import plan as plans
 from gateway.core.fact import ORIGIN, What
-from gateway.core.plan import MODEL, Default, Item, Leaf, Moment, Pick, Plan, Ref, Slot, Span, Step, leaves, needed_by
+from gateway.core.plan import (
+    MODEL,
+    MODEL_SEEN,
+    Default,
+    Item,
+    Leaf,
+    Moment,
+    Pick,
+    Plan,
+    Ref,
+    Slot,
+    Span,
+    Step,
+    leaves,
+    needed_by,
+)
 from gateway.core.reach import Place, place_of
 from gateway.core.recall import vouches
 from gateway.core.tool import Tool
@@ -67,6 +83,8 @@ class Labels:
                 return Label("user")
             case plans.Literal():
                 return self._planned()
+            case Default(origin=origin) if origin == MODEL_SEEN:
+                return Label("untrusted", self._read_before(step))
             case Default(value=value, origin=origin):
                 if self._is_remembered(tool, place, leaf):
                     return Label("user")
@@ -110,6 +128,13 @@ class Labels:
             return Label("untrusted")
         integrity: Integrity = "trusted" if tool.connector in self._trust.connectors else "untrusted"
         return join([Label(integrity, frozenset({tool.connector})), self.asked_with(step)])
+
+    def _read_before(self, step: Step) -> frozenset[str]:
+        """The connectors of all steps that are listed before one: what they answered may be in whatever their reader says."""
+        tools = (
+            self._tools.get(one.tool) for one in takewhile(lambda one: one.name != step.name, self._steps.values())
+        )
+        return frozenset(tool.connector for tool in tools if tool is not None)
 
     def _planned(self) -> Label:
         """What whoever planned it put there."""

@@ -36,6 +36,7 @@ from gateway.core.run import (
     Run,
     RunState,
     Standing,
+    Verified,
     Way,
     settle_key,
 )
@@ -44,8 +45,18 @@ from gateway.core.tool import Tool
 
 SENDS_MAX = 3
 CHOICES_MAX = 50
+# A planning that would have fewer is not begun.
+TOKENS_MIN = 1_000
 # Of answers that later steps refer to, as long as they are kept decoded.
 DECODED_BYTES_MAX = 4 << 20
+
+
+class Rethink(Struct, frozen=True):
+    """Ask the planner how to go on: after this call, which did not show; "" for the next step. `instead` where it does not know."""
+
+    step: str
+    iteration: int
+    instead: "End"
 
 
 class Ask(Struct, frozen=True):
@@ -56,6 +67,15 @@ class Ask(Struct, frozen=True):
 
 class PlanWords(Struct, frozen=True):
     """Make a plan of its words: without steps no plan holds."""
+
+
+class Bound(Struct, frozen=True):
+    """How far the budget of a run can be raised, how often the rest of it is planned again, and how many steps are said one by
+    one."""
+
+    budget: Budget
+    replans_max: int = 0
+    turns_max: int = 0
 
 
 class Skip(Struct, frozen=True):
@@ -93,7 +113,7 @@ class End(Struct, frozen=True):
     questions: tuple[Question, ...] = ()
 
 
-Move: TypeAlias = PlanWords | Ask | Skip | Make | Check | End
+Move: TypeAlias = PlanWords | Rethink | Ask | Skip | Make | Check | End
 
 
 class _Instead(Exception):
@@ -104,8 +124,8 @@ class _Instead(Exception):
         self.move = move
 
 
-def next_move(run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> Move:
-    """`tools` are those that the caller may call; `bound` is how far a budget can be raised."""
+def next_move(run: Run, progress: Progress, tools: Mapping[str, Tool], bound: Bound) -> Move:
+    """`tools` are those that the caller may call; `bound` is how far a budget can be raised, and how often its planner is asked."""
     return Course(run).next(progress, tools, bound)
 
 
@@ -120,8 +140,9 @@ class Course:
     INVARIANT: it gives what a new one would; a new one is made where the journal was read again, or the plan is another."""
 
     def __init__(self, run: Run) -> None:
-        plan = run.plan
+        self.plan = plan = run.plan
         self._run_id = run.id
+        self._planning = run.planning
         self._began = in_zone(run.created_at, plan.zone)
         self._order = in_order(plan)
         self.steps = {step.name: step for step in plan.steps}
@@ -135,12 +156,12 @@ class Course:
         self._done: list[tuple[str, int]] | None = None
         self._progress = Progress(plan.budget)
         self._tools: Mapping[str, Tool] = {}
-        self._bound = plan.budget
+        self._bound = Bound(plan.budget)
         self._listed: dict[str, list[Any]] = {}
         self._answered: dict[str, Any] = {}
         self._answered_bytes = 0
 
-    def next(self, progress: Progress, tools: Mapping[str, Tool], bound: Budget) -> Move:
+    def next(self, progress: Progress, tools: Mapping[str, Tool], bound: Bound) -> Move:
         """What comes next; arguments as of `next_move`."""
         are_known, self._tools = tools is self._tools, tools
         self._progress, self._bound = progress, bound
@@ -162,7 +183,7 @@ class Course:
 
     def _do(self) -> Move:
         """The first thing that is not done yet, of the first step that is not done."""
-        if not self._order:
+        if not self._order and self._planning != "steps":
             return PlanWords()
         if questions := tuple(self._open_slots()):
             return Ask(questions)
@@ -171,9 +192,27 @@ class Course:
             if move is not None:
                 return move
             self._at += 1
+        if self._planning == "steps":
+            return self._rethink(
+                "", 0, End("failed", f"It took {self._progress.turns} turns; say it in smaller parts.")
+            )
         return End("done")
 
+    def _rethink(self, step: str, index: int, instead: End) -> Move:
+        """Ask the planner, as often and for as much as may be."""
+        asked, most = self._progress.replans, self._bound.replans_max
+        if self._planning == "steps":
+            asked, most = self._progress.turns, self._bound.turns_max
+        if not self._planning or asked >= most:
+            return instead
+        spent = self._progress.spent
+        needed = {"tokens_max": spent.tokens + TOKENS_MIN, "money_max": spent.money}
+        more = ask_more(self._progress, self._bound, needed)
+        return instead if isinstance(more, End) and step else more or Rethink(step, index, instead)
+
     def _step(self, step: Step) -> Move | None:
+        if step.name in self._progress.closed:
+            return None
         tool = self._tool(step.tool)
         try:
             count = len(self._items(step)) if step.each is not None else 1
@@ -209,7 +248,7 @@ class Course:
 
     def _verify(self, step: Step, index: int, tool: Tool, standing: Standing, called: Called) -> Move:
         if standing.verified is not None:
-            return self._uncertain("do", step.name, index, standing.verified.detail)
+            return self._did_not_show(step, index, standing.verified, standing.verified.detail)
         arguments = self._arguments(step, index, tool)
         look = self._look(step, index, tool, arguments, _decode(called))
         if look is None:
@@ -226,7 +265,12 @@ class Course:
             if look is not None:
                 return Check(step.name, index, look)
         why = standing.verified.detail if standing.verified is not None else "nothing shows it"
-        return self._uncertain("do", step.name, index, f"{tool.name} was sent and not answered, and {why}")
+        return self._did_not_show(step, index, standing.verified, f"{tool.name} was sent and not answered, and {why}")
+
+    def _did_not_show(self, step: Step, index: int, verified: Verified | None, detail: str) -> Move:
+        instead = self._uncertain("do", step.name, index, detail)
+        looked = verified is not None and verified.shown is False
+        return self._rethink(step.name, index, instead) if looked else instead
 
     def _uncertain(self, way: Way, step: str, index: int, detail: str) -> End:
         told = f"{step}: {detail}"
@@ -385,27 +429,11 @@ class Course:
 
     def _over_budget(self, tool: Tool) -> Move | None:
         """What to ask where the next call would be more than the run may use; the end where it cannot be raised."""
-        spent, budget, bound = self._progress.spent, self._progress.budget, self._bound
+        spent = self._progress.spent
         used = {"calls_max": spent.calls + 1, "bytes_max": spent.bytes, "wall_s_max": spent.wall_s}
         if tool.effect != "read":
             used["writes_max"] = spent.writes + 1
-        over = [name for name, amount in used.items() if amount > getattr(budget, name)]
-        if not over:
-            return None
-        told = ", ".join(f"{name} = {getattr(budget, name):g}" for name in over)
-        stuck = [name for name in over if getattr(budget, name) >= getattr(bound, name)]
-        if stuck:
-            return End("failed", f"The budget is used up ({told}), and the gateway allows no more.")
-        raised = {
-            name: {
-                "type": "number" if name == "wall_s_max" else "integer",
-                "minimum": getattr(budget, name),
-                "maximum": getattr(bound, name),
-            }
-            for name in used
-        }
-        schema = {"type": "object", "properties": raised, "required": over, "additionalProperties": False}
-        return Ask((Question(BUDGET, f"The budget is used up: {told}. May it be more?", schema),))
+        return ask_more(self._progress, self._bound, used)
 
     # Backwards.
 
@@ -466,6 +494,34 @@ class Course:
         if name not in self._tools:
             raise _Instead(End("failed", f"{name} is not there any more, or you may not call it."))
         return self._tools[name]
+
+
+def ask_more(progress: Progress, bound: Bound, used: Mapping[str, float]) -> Ask | End | None:
+    """What to ask where so much of parts of the budget is more than a run may use; the end where these cannot be raised."""
+    budget, most = progress.budget, bound.budget
+    over = [name for name, amount in used.items() if amount > getattr(budget, name)]
+    if not over:
+        return None
+    told = ", ".join(f"{name} = {getattr(budget, name):g}" for name in over)
+    stuck = [name for name in over if getattr(budget, name) >= getattr(most, name)]
+    if stuck:
+        return End("failed", f"The budget is used up ({told}), and the gateway allows no more.")
+    raised = {
+        name: {
+            "type": "number" if name in ("wall_s_max", "money_max") else "integer",
+            "minimum": getattr(budget, name),
+            "maximum": getattr(most, name),
+        }
+        for name in used
+    }
+    schema = {"type": "object", "properties": raised, "required": over, "additionalProperties": False}
+    return Ask((Question(BUDGET, f"The budget is used up: {told}. May it be more?", schema),))
+
+
+def ask_for(progress: Progress, bound: Bound, name: str) -> Ask | None:
+    """The question whether one part of the budget may be more; None where it cannot be."""
+    more = ask_more(progress, bound, {name: getattr(progress.budget, name) + 1})
+    return more if isinstance(more, Ask) else None
 
 
 def _failed(step: Step, detail: str) -> _Instead:

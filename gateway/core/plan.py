@@ -21,7 +21,10 @@ RECIPE_CHARACTERS_MAX = 64
 DAYS_MAX = 366
 CALLS_MAX = 10_000
 BYTES_MAX = 1 << 30
+TOKENS_MAX = 100_000_000
 MODEL = "model"
+MODEL_SEEN = "model that has read answers"
+MONEY_MAX = 1_000_000.0
 WALL_S_MAX = 86_400.0
 
 Days = Annotated[int, Meta(ge=-DAYS_MAX, le=DAYS_MAX)]
@@ -105,7 +108,7 @@ class Slot(_Part, frozen=True, tag_field="kind", tag="slot"):
 
 class Default(_Part, frozen=True, tag_field="kind", tag="default"):
     """A value that nobody said, and where it is from: the document, a fact that was remembered, or a MODEL, which is then
-    nobody's word, whoever hands the plan in."""
+    nobody's word, whoever hands the plan in; of a MODEL_SEEN it may be anything that a step before it answered."""
 
     value: Any
     origin: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -202,12 +205,15 @@ Answer: TypeAlias = Holds | Tells | Counts | Lists
 
 
 class Budget(_Part, frozen=True):
-    """What a run may use before it asks: calls and writes by number, bytes of requests and answers, seconds of calls."""
+    """What a run may use before it asks: calls and writes by number, bytes of requests and answers, seconds of calls, and
+    of a language model that plans it tokens, and money in the currency of its prices."""
 
     calls_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 100
     writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 10
     bytes_max: Annotated[int, Meta(ge=0, le=BYTES_MAX)] = 32 << 20
     wall_s_max: Annotated[float, Meta(ge=0, le=WALL_S_MAX)] = 300.0
+    tokens_max: Annotated[int, Meta(ge=0, le=TOKENS_MAX)] = 500_000
+    money_max: Annotated[float, Meta(ge=0, le=MONEY_MAX)] = MONEY_MAX
 
 
 class Plan(_Part, frozen=True):

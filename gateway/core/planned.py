@@ -2,7 +2,7 @@
 is."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -23,6 +23,13 @@ class Told(Struct, frozen=True, forbid_unknown_fields=True):
     answer: Any
 
 
+class Used(Struct, frozen=True, omit_defaults=True):
+    """What a planning took: tokens that a language model read and wrote together, and money."""
+
+    tokens: int = 0
+    money: float = 0.0
+
+
 class Choice(Struct, frozen=True):
     """One way to understand the wish: its value, and what people call it."""
 
@@ -31,7 +38,7 @@ class Choice(Struct, frozen=True):
 
 
 class _Planned(Struct, frozen=True, tag_field="kind", omit_defaults=True):
-    """What came of a wish. `because` are sentences that say why: for people, in order."""
+    """What came of a wish. `because` are sentences that say why: for people, in order. `used` is what a model took for it."""
 
     because: tuple[str, ...]
 
@@ -42,6 +49,7 @@ class Ready(_Planned, frozen=True, tag="plan"):
 
     plan: Plan
     facts: tuple[str, ...] = ()
+    used: Used = Used()
 
 
 class Asks(_Planned, frozen=True, tag="asks"):
@@ -49,13 +57,24 @@ class Asks(_Planned, frozen=True, tag="asks"):
 
     question: str
     choices: tuple[Choice, ...] = ()
+    used: Used = Used()
 
 
 class Impossible(_Planned, frozen=True, tag="impossible"):
-    """It cannot be done with these tools, in one sentence, and what was looked for."""
+    """It cannot be done with these tools, in one sentence, and what was looked for. `short` names what of the budget was too
+    little for it."""
 
     reason: str
     looked_for: tuple[str, ...] = ()
+    short: Literal["", "tokens_max", "money_max"] = ""
+    used: Used = Used()
+
+
+class Finished(_Planned, frozen=True, tag="finished"):
+    """Nothing is left to do; what there is to say, in the planner's words."""
+
+    text: str
+    used: Used = Used()
 
 
 class Proposes(_Planned, frozen=True, tag="remember"):
@@ -65,6 +84,7 @@ class Proposes(_Planned, frozen=True, tag="remember"):
     words: str
     fact: Alias | Preset | Setting
     sentence: str
+    used: Used = Used()
 
 
 class Comes(_Planned, frozen=True, tag="standing"):
@@ -74,6 +94,7 @@ class Comes(_Planned, frozen=True, tag="standing"):
     standing: NewStanding
     when: str
     writes: bool = False
+    used: Used = Used()
 
 
 NoPlan: TypeAlias = Asks | Impossible | Proposes | Comes

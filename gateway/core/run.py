@@ -10,8 +10,8 @@ from msgspec import Meta, Raw, Struct, field, structs
 from gateway.core.flow import Flow
 from gateway.core.notice import Listener
 from gateway.core.operation import Effect
-from gateway.core.plan import Budget, Plan
-from gateway.core.planned import Asks, Told, answer_schema
+from gateway.core.plan import Budget, Plan, Step
+from gateway.core.planned import Asks, Told, Used, answer_schema
 from gateway.core.principal import Owner, Principal
 
 RunState = Literal[
@@ -21,6 +21,7 @@ RunState = Literal[
 Mode = Literal["preview", "execute"]
 Way = Literal["do", "undo"]
 AsksYes = Literal["", "door", "words"]
+Planning = Literal["", "again", "steps"]
 
 # Those in which the gateway goes on by itself; `needs_approval` is looked at now and then.
 MOVING: frozenset[RunState] = frozenset({"received", "planning", "running", "verifying", "compensating"})
@@ -31,6 +32,7 @@ BUDGET = "budget"
 # The keys of questions about words that are no plan yet begin so.
 WORDS = "words:"
 NULL = Raw(b"null")
+NOTHING = Used()
 
 
 class Spoken(Struct, frozen=True):
@@ -46,9 +48,10 @@ class Run(Struct, frozen=True):
     began it puts runs together, "" where it does not. `standing` is the standing intent that it is a slot of, "" where somebody
     began it. `vouched` are the places (`step/argument`) of values that the person said yes to with a recipe. `spoken` is there as
     long as its plan is words alone, without steps. With `asks_yes` each of its writes waits for a person's yes, whatever policies
-    say: because of the door that it came through, or because its plan was made of words and nobody has looked at it. `ended_as` is
-    the state in which it had ended for good before it was taken back, None where it was not. `listeners` are told each time that
-    it begins to go on, to wait, or ends."""
+    say: because of the door that it came through, or because its plan was made of words and nobody has looked at it. `planning`:
+    what its planner is asked while it goes on: nothing, `again` for a plan of the rest where something did not show, or for each of
+    its `steps`. `ended_as` is the state in which it had ended for good before it was taken back, None where it was not.
+    `listeners` are told each time that it begins to go on, to wait, or ends."""
 
     id: str
     principal: Principal
@@ -67,6 +70,7 @@ class Run(Struct, frozen=True):
     asks_yes: AsksYes = ""
     ended_as: RunState | None = None
     listeners: tuple[Listener, ...] = ()
+    planning: Planning = ""
 
     @property
     def owner(self) -> Owner:
@@ -78,9 +82,10 @@ class _Event(Struct, frozen=True, tag_field="kind", omit_defaults=True):
 
 
 class Received(_Event, frozen=True, tag="received"):
-    """The run began. `flows` are those of its plan that harm, so that each needs a person's yes."""
+    """The run began. `flows` are those of its plan that harm, so that each needs a person's yes; `used` is what planning took."""
 
     flows: tuple[Flow, ...] = ()
+    used: Used = Used()
 
 
 class Question(Struct, frozen=True, omit_defaults=True):
@@ -128,6 +133,33 @@ class Waiting(_Event, frozen=True, tag="waiting"):
     way: Way = "do"
     approval: str = ""
     url: str = ""
+
+
+class Thinking(_Event, frozen=True, tag="thinking"):
+    """The planner is asked how to go on: after this call, "" where it says each step by itself. `reserved` counts as used until
+    it is known what it took."""
+
+    step: str
+    iteration: int
+    detail: str
+    reserved: Used = Used()
+
+
+class Thought(_Event, frozen=True, tag="thought"):
+    """What it took, in place of what was reserved for it."""
+
+    used: Used = Used()
+
+
+class Replanned(_Event, frozen=True, tag="replanned"):
+    """The rest of the plan is another one: `plan` begins with the steps of the one before that were carried out, whether or not
+    that went well; of those that are `closed` no further call is made. `dropped` are the steps that are no longer in it."""
+
+    plan: Plan
+    flows: tuple[Flow, ...] = ()
+    because: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    dropped: tuple[Step, ...] = ()
 
 
 class Paused(_Event, frozen=True, tag="paused"):
@@ -237,6 +269,9 @@ Event: TypeAlias = (
     | Agreed
     | Planned
     | Waiting
+    | Thinking
+    | Thought
+    | Replanned
     | Paused
     | Sending
     | Called
@@ -292,6 +327,13 @@ class Spent(Struct, frozen=True):
     bytes: int = 0
     wall_s: float = 0.0
     paused_s: float = 0.0
+    tokens: int = 0
+    money: float = 0.0
+
+    def after(self, used: Used, reserved: Used = NOTHING) -> "Spent":
+        """With what a planning took, in place of what was reserved."""
+        tokens, money = self.tokens + used.tokens - reserved.tokens, self.money + used.money - reserved.money
+        return structs.replace(self, tokens=tokens, money=money)
 
 
 Place: TypeAlias = tuple[Way, str, int]
@@ -309,6 +351,10 @@ class Progress(Struct):
     questions: tuple[Question, ...] = ()
     waiting: Waiting | None = None
     paused: Paused | None = None
+    closed: frozenset[str] = frozenset()
+    replans: int = 0
+    turns: int = 0
+    reserved: Used = Used()
     spent: Spent = Spent()
     flows: tuple[Flow, ...] = ()
     undoing: bool = False
@@ -340,8 +386,17 @@ def take_in(progress: Progress, entry: Entry, budget_max: Budget) -> None:
     if progress.paused is not None:
         progress.paused, progress.detail = None, ""
     match event:
-        case Received(flows=flows):
-            progress.state, progress.flows = "running", flows
+        case Received(flows=flows, used=used):
+            progress.state, progress.flows, progress.spent = "running", flows, progress.spent.after(used)
+        case Thinking(detail=detail, reserved=reserved):
+            progress.state, progress.detail, progress.turns = "planning", detail, progress.turns + 1
+            progress.spent, progress.reserved = progress.spent.after(reserved), reserved
+        case Thought(used=used):
+            progress.spent, progress.reserved = progress.spent.after(used, progress.reserved), Used()
+        case Replanned(flows=flows, closed=closed):
+            progress.state, progress.detail, progress.flows = "running", "", flows
+            progress.agreed = False
+            progress.closed, progress.replans = progress.closed.union(closed), progress.replans + 1
         case Asked(questions=questions):
             progress.state, progress.questions = "needs_input", questions
         case Answered(values=values):

@@ -9,7 +9,8 @@ from gateway.core.fact import LOCALE
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.planned import TOLD_MAX, Asks, Planned, Ready, Told
 from gateway.core.principal import Principal
-from gateway.core.run import AsksYes, Mode, Run, Spoken
+from gateway.core.run import NOTHING, AsksYes, Mode, Run, Spoken
+from gateway.core.run import Planning as Going
 from gateway.errors import BadRequest, NotPlanned
 from gateway.intent import Intents
 from gateway.planning import Planning
@@ -28,8 +29,9 @@ class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     """What is wanted: a typed `plan`; a `recipe` by its name with `arguments` for its parameters; a `goal`, the tool to be called,
     with what is `known` of its arguments and of the things that they name; or the `intent` in words, spoken in a time `zone`
     (`Europe/Berlin`) and a `locale` (`en-GB`; where they are not told, those that the person had remembered, else UTC and `en`),
-    with the `answers` to what was asked about it before. `preview` makes the reads that it needs, and shows the writes. The answer
-    comes once the run waits for somebody or has ended, or after `wait_s`."""
+    with the `answers` to what was asked about it before; with `tool_by_tool` the planner sees what each call answered before it
+    says the next. `preview` makes the reads that it needs, and shows the writes. The answer comes once the run waits for somebody
+    or has ended, or after `wait_s`."""
 
     plan: Plan | None = None
     recipe: str = ""
@@ -40,6 +42,7 @@ class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     zone: str = ""
     locale: Locale = ""
     answers: Answers = ()
+    tool_by_tool: bool = False
     mode: Mode = "execute"
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
@@ -65,11 +68,22 @@ async def begin(
     if plan is None and asked.goal:
         plan = ready(planning.of_goal(principal, asked.goal, asked.known))
     yes: AsksYes = "door" if asks_yes else ""
+    going: Going = ""
+    used = NOTHING
     if plan is None:
         yes = intents.yes_for(door=asks_yes)
         known = await intents.begun(principal, key, asked.intent, asked.mode)
         if known is not None:
             return known
+        if asked.tool_by_tool:
+            if not planning.by_steps:
+                raise BadRequest(
+                    "Nothing plans tool by tool here: a language model has to be set, and planner.tool_by_tool."
+                )
+            spoken = Spoken(asked.zone, asked.locale)
+            return await intents.by_steps(
+                principal, asked.intent, asked.mode, door, key, spoken=spoken, context=context
+            )
         planned = await planning.plan(
             principal, asked.intent, door, zone=asked.zone, locale=asked.locale, told=asked.answers
         )
@@ -87,9 +101,12 @@ async def begin(
                 asks_yes=yes,
             )
         plan = ready(planned)
+        going, used = ("again" if planning.goes_on and not plan.recipe else ""), planned.used
         # Of a recipe somebody has said yes to its plan already.
         yes = yes if not plan.recipe else "door" if asks_yes else ""
-    return await intents.start(principal, plan, asked.mode, door, key, context=context, asks_yes=yes)
+    return await intents.start(
+        principal, plan, asked.mode, door, key, context=context, asks_yes=yes, planning=going, used=used
+    )
 
 
 def ready(planned: Planned) -> Plan:

@@ -11,8 +11,9 @@ from gateway.core.entities import read_entities
 from gateway.core.entity import Entity
 from gateway.core.moving import Fixed, is_relative, move
 from gateway.core.plan import Slot, leaves
-from gateway.core.planned import Asks, Choice, Comes, Impossible, Planned, Ready, chosen
+from gateway.core.planned import Asks, Choice, Comes, Finished, Impossible, Planned, Ready, chosen
 from gateway.core.question import read_clauses
+from gateway.core.replan import SoFar
 from gateway.core.schedule import Cron
 from gateway.core.standing import NewStanding
 from gateway.core.tool import Tool
@@ -36,7 +37,8 @@ class Repeating:
     """A Planner that plans as another does, and proposes what is to come again and again."""
 
     def __init__(self, planner: Planner) -> None:
-        self.name = planner.name
+        self.name, self.reserves = planner.name, planner.reserves
+        self.goes_on, self.by_steps = planner.goes_on, planner.by_steps
         self._planner = planner
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
@@ -50,6 +52,9 @@ class Repeating:
         if isinstance(planned, Impossible) and told is not None:
             return structs.replace(planned, reason=told.reason)
         return planned
+
+    async def go_on(self, wish: Wish, sight: Sight, so_far: SoFar) -> Planned | Finished:
+        return await self._planner.go_on(wish, sight, so_far)
 
 
 class Again(Struct, frozen=True):

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gateway.core.fact import Fact
-from gateway.core.planned import Planned, Told
+from gateway.core.planned import Finished, Planned, Told, Used
+from gateway.core.replan import SoFar
 from gateway.core.template import Template
 from gateway.core.tool import Effect, Tool
 
@@ -51,9 +52,16 @@ class Sight(Struct, frozen=True, eq=False):
 
 
 class Planner(Protocol):
-    """One way to plan."""
+    """One way to plan. `reserves` is the most that one planning takes; `goes_on`: whether it can plan from where a run is, and
+    `by_steps`: whether it may be shown what tools answered, and say one step at a time."""
 
     name: str
+    reserves: Used
+    goes_on: bool
+    by_steps: bool
+
+    async def go_on(self, wish: Wish, sight: Sight, so_far: SoFar) -> Planned | Finished:
+        """The same from where a run is; the plan that is given begins with the steps of `so_far`."""
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
         """What came of it. Raises nothing that the wish could cause."""

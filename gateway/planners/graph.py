@@ -36,10 +36,11 @@ from gateway.core.plan import (
     leaves,
 )
 from gateway.core.plan_check import check_plan
-from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, chosen
+from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, Used, chosen
 from gateway.core.pointer import escape
 from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
+from gateway.core.replan import SoFar
 from gateway.core.said import Said, blanked, is_used, is_within, said_of
 from gateway.core.spread import spread
 from gateway.core.tool import Effect, Tool
@@ -79,6 +80,11 @@ class GraphPlanner:
     """A Planner of words, schemas and relations."""
 
     name = "graph"
+    reserves = Used()
+    goes_on = by_steps = False
+
+    async def go_on(self, wish: Wish, sight: Sight, so_far: SoFar) -> Planned:
+        return Impossible((), "Without a language model nothing is planned again.")
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
         text = wish.text

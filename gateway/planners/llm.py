@@ -1,27 +1,29 @@
 """The planner that asks a language model: select, say, read, check, and say again what was wrong, a bounded number of times.
 
 Only what the checks let through is a plan: whatever the model was told, or talked into, a question plans reads alone, and a tool
-that the caller may not call is in no plan. Acts never, and reads nothing: no result of any call is in what the model sees.
+that the caller may not call is in no plan. Acts never, and reads nothing. No result of any call is in what the model sees, but
+where somebody wants it to go tool by tool: then none of its values is anybody's word.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import structlog
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from gateway.core.operation import Effect
-from gateway.core.plan import INTENT_CHARACTERS_MAX
+from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.plan_check import PlanProblem, check_plan
-from gateway.core.planned import Asks, Impossible, Planned, Ready
+from gateway.core.planned import Asks, Finished, Impossible, Planned, Ready, Used
 from gateway.core.question import Clause, read_clauses
 from gateway.core.recall import claimed
+from gateway.core.replan import SoFar
 from gateway.core.tool import Tool
 from gateway.planners.base import Sight, Wish
-from gateway.planners.llm_prompt import FUNCTIONS, SUBMIT, system_text, wish_text
-from gateway.planners.llm_read import Draft, GivenUp, Query, Unreadable, read_call
+from gateway.planners.llm_prompt import FINISHES, FUNCTIONS, SUBMIT, done_text, system_text, wish_text
+from gateway.planners.llm_read import Done, Draft, GivenUp, Query, Unreadable, read_call
 from gateway.planners.model_client import BYTES_A_TOKEN, ModelClient
 from gateway.planners.wire import Function, Json, ModelCall, Said, Turn, Usage
 
@@ -46,6 +48,7 @@ class Limits(Struct, frozen=True):
     written_tokens_max: int
     money_max: float | None = None
     prices: tuple[float, float] = (0.0, 0.0)
+    by_steps: bool = False
 
     def cost(self, usage: Usage) -> float:
         return (usage.read * self.prices[0] + usage.written * self.prices[1]) / TOKENS_A_PRICE
@@ -60,6 +63,21 @@ class Limits(Struct, frozen=True):
             return f"{self.money_max:g} of money (planner.money_max)"
         return ""
 
+    @property
+    def reserves(self) -> Used:
+        """The most that one planning takes; money beyond what `money_max` says or the tokens can cost is none of it."""
+        tokens = Usage(self.read_tokens_max, self.written_tokens_max)
+        money = self.cost(tokens) if self.money_max is None else min(self.cost(tokens), self.money_max)
+        return Used(self.read_tokens_max + self.written_tokens_max, money)
+
+    def why_short(self, usage: Usage, room: Used | None) -> Literal["", "tokens_max", "money_max"]:
+        """What of the room that a run leaves is passed by so much."""
+        if room is None:
+            return ""
+        if usage.read + usage.written > room.tokens:
+            return "tokens_max"
+        return "money_max" if self.cost(usage) > room.money and any(self.prices) else ""
+
 
 class LlmPlanner:
     """A Planner."""
@@ -69,9 +87,20 @@ class LlmPlanner:
     def __init__(self, client: ModelClient, limits: Limits) -> None:
         self._client = client
         self._limits = limits
+        self.reserves = limits.reserves
+        self.goes_on = True
+        self.by_steps = limits.by_steps
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
         """What came of it. Raises PlannerFailed where the model cannot be asked."""
+        told = await self._converse(wish, sight, None)
+        return Impossible(told.because, told.text, used=told.used) if isinstance(told, Finished) else told
+
+    async def go_on(self, wish: Wish, sight: Sight, so_far: SoFar) -> Planned | Finished:
+        """The same from where a run is. Raises PlannerFailed."""
+        return await self._converse(wish, sight, so_far)
+
+    async def _converse(self, wish: Wish, sight: Sight, so_far: SoFar | None) -> Planned | Finished:
         if not wish.text.strip() or len(wish.text) > INTENT_CHARACTERS_MAX:
             return Impossible((), f"A wish has 1 to {INTENT_CHARACTERS_MAX} characters.")
         clauses = read_clauses(wish.text)
@@ -79,8 +108,9 @@ class LlmPlanner:
         tools = await self._select(wish, sight, clauses)
         text, count = wish_text(wish, tools, self._limits.tools_bytes_max)
         offered = {tool.name: tool for tool in tools[:count]}
-        messages = self._client.wire.opening(system_text(reads_only=reads_only), text)
-        told = await _Planning(self._client, self._limits, wish, sight, offered, messages).go()
+        text += done_text(so_far) if so_far is not None else ""
+        messages = self._client.wire.opening(system_text(reads_only=reads_only, so_far=so_far), text)
+        told = await _Planning(self._client, self._limits, wish, sight, offered, messages, so_far).go()
         log.info("a language model planned", model=self._client.model, came_to=type(told).__name__)
         return told
 
@@ -119,6 +149,7 @@ class _Planning:
         sight: Sight,
         offered: Mapping[str, Tool],
         messages: list[Json],
+        so_far: SoFar | None,
     ) -> None:
         self._client = client
         self._limits = limits
@@ -126,15 +157,20 @@ class _Planning:
         self._sight = sight
         self._offered = offered
         self._messages = messages
+        self._so_far = so_far
         self._used = Usage()
         self._rounds = 0
         self._problem = ""
 
-    async def go(self) -> Planned:
+    async def go(self) -> Planned | Finished:
         until = asyncio.get_running_loop().time() + self._limits.deadline_s
         functions: Sequence[Function] = FUNCTIONS if self._offered else FUNCTIONS[1:]
+        functions = (*functions, FINISHES) if self._so_far is not None and self._so_far.by_steps else functions
+        room = self._so_far.room if self._so_far is not None else None
         while self._rounds < self._limits.rounds_max:
             tokens = self._room()
+            if short := self._limits.why_short(self._used + Usage(self._next_read(), tokens or 1), room):
+                return structs.replace(self._stopped(f"The run has no more left (budget.{short})"), short=short)
             if (over := self._limits.why_over(self._used + Usage(self._next_read(), tokens or 1))) or not tokens:
                 return self._stopped(f"The next round might go beyond {over}")
             turn = await self._client.ask(self._messages, functions, tokens, until)
@@ -153,7 +189,7 @@ class _Planning:
     def _next_read(self) -> int:
         return len(msgspec.json.encode([self._messages, FUNCTIONS])) // BYTES_A_TOKEN
 
-    async def _take(self, turn: Turn) -> Planned | None:
+    async def _take(self, turn: Turn) -> Planned | Finished | None:
         """What a turn comes to; None where the model was told something and may answer."""
         if turn.declined:
             return self._impossible("The language model declines to plan this.")
@@ -172,26 +208,51 @@ class _Planning:
                 self._say(calls, ("call one function, once; none of these was taken",))
                 return None
 
-    async def _judge(self, call: ModelCall) -> Planned | None:
+    async def _judge(self, call: ModelCall) -> Planned | Finished | None:
+        has_read = self._so_far is not None and self._so_far.has_read
         try:
-            told = await asyncio.to_thread(read_call, call, self._wish, self._sight.tools)
+            told = await asyncio.to_thread(read_call, call, self._wish, self._sight.tools, has_read=has_read)
         except Unreadable as error:
             self._say((call,), (str(error),))
             return None
         match told:
             case Query(question=question, choices=choices) if question:
-                return Asks(self._because("asks this"), question, choices)
+                return Asks(self._because("asks this"), question, choices, self._spent)
             case GivenUp(reason=reason) if reason:
                 return self._impossible(reason)
+            case Done(text=text) if text and self._so_far is not None and self._so_far.by_steps:
+                return Finished(self._because("says that it is done"), text, self._spent)
             case Draft(plan=plan, why=why):
-                problems = await asyncio.to_thread(check_plan, plan, self._offered, self._sight.loose)
+                plan, problems = await asyncio.to_thread(self._check, plan)
                 if not problems:
-                    return Ready(self._because("made this plan", why), plan, tuple(sorted(claimed(plan))))
+                    return Ready(self._because("made this plan", why), plan, tuple(sorted(claimed(plan))), self._spent)
                 self._say((call,), problems[:PROBLEMS_TOLD_MAX])
                 return None
             case _:
                 self._say((call,), ("say something in words",))
                 return None
+
+    def _check(self, plan: Plan) -> tuple[Plan, Sequence[PlanProblem | str]]:
+        """The plan, behind the steps that stay where a run goes on, and what is wrong with it."""
+        so_far = self._so_far
+        if so_far is None:
+            return plan, check_plan(plan, self._offered, self._sight.loose)
+        before = {one.name for one in so_far.plan.steps}
+        if so_far.by_steps and len(plan.steps) != 1:
+            return plan, ("submit exactly one step",)
+        if known := sorted(before & {one.name for one in plan.steps}):
+            return plan, (f"these names were given before: {', '.join(known)}",)
+        stays = {one.tool: self._sight.tools[one.tool] for one in so_far.plan.steps if one.tool in self._sight.tools}
+        others = {one.tool for one in plan.steps} - self._offered.keys()
+        if others:
+            return plan, (f"there is no tool named {sorted(others)[0][:64]!r} in the list",)
+        answers = () if so_far.by_steps else plan.answers
+        whole = structs.replace(so_far.plan, steps=(*so_far.plan.steps, *plan.steps), answers=answers)
+        return whole, check_plan(whole, {**stays, **self._offered}, self._sight.loose)
+
+    @property
+    def _spent(self) -> Used:
+        return Used(self._used.read + self._used.written, self._limits.cost(self._used))
 
     def _say(self, calls: Sequence[ModelCall], problems: Sequence[PlanProblem | str]) -> None:
         """What was wrong, as data: its words are partly those of documents."""
@@ -212,12 +273,11 @@ class _Planning:
 
     def _stopped(self, limit: str) -> Impossible:
         last = (f"The last that was wrong: {self._problem}",) if self._problem else ()
-        return Impossible(
-            (*self._because("came to no plan"), *last), f"{limit}. Say it in another way, or in smaller parts."
-        )
+        told = f"{limit}. Say it in another way, or in smaller parts."
+        return Impossible((*self._because("came to no plan"), *last), told, used=self._spent)
 
     def _impossible(self, reason: str) -> Impossible:
-        return Impossible(self._because("says so"), reason, tuple(self._offered))
+        return Impossible(self._because("says so"), reason, tuple(self._offered), used=self._spent)
 
     def _because(self, did: str, why: str = "") -> tuple[str, ...]:
         used, about = self._used, "" if self._used.counted else "about "

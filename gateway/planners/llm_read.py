@@ -18,12 +18,14 @@ from gateway.core.labels import is_said
 from gateway.core.plan import (
     ANSWERS_MAX,
     MODEL,
+    MODEL_SEEN,
     NESTING_MAX,
     SAYING_CHARACTERS_MAX,
     SOURCES_MAX,
     STEPS_MAX,
     Answer,
     Default,
+    Leaf,
     Listed,
     Literal,
     Plan,
@@ -32,6 +34,7 @@ from gateway.core.plan import (
     Source,
     Span,
     Step,
+    replace_leaves,
 )
 from gateway.core.planned import Choice
 from gateway.core.pointer import escape
@@ -39,7 +42,7 @@ from gateway.core.prose import plain
 from gateway.core.reach import Place, place_of
 from gateway.core.tool import Tool
 from gateway.planners.base import Wish
-from gateway.planners.llm_prompt import ASK, CHOICES_MAX, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT, facts_told
+from gateway.planners.llm_prompt import ASK, CHOICES_MAX, FINISH, GIVE_UP, QUESTION_CHARACTERS_MAX, SUBMIT, facts_told
 from gateway.planners.wire import ModelCall
 
 DOCUMENT = "the document"
@@ -68,6 +71,10 @@ class _GivenUp(Struct, frozen=True, forbid_unknown_fields=True):
     reason: _Text
 
 
+class _Finished(Struct, frozen=True, forbid_unknown_fields=True):
+    text: _Text
+
+
 class Draft(Struct, frozen=True):
     """A plan that nobody has checked, and one sentence of the model's about it."""
 
@@ -84,17 +91,28 @@ class GivenUp(Struct, frozen=True):
     reason: str
 
 
+class Done(Struct, frozen=True):
+    """What there is to say of what is done."""
+
+    text: str
+
+
 class Unreadable(Exception):
-    """What was called, or said with it, is none of the three. Its text is for the model."""
+    """What was called, or said with it, is none of these. Its text is for the model."""
 
 
-def read_call(call: ModelCall, wish: Wish, tools: Mapping[str, Tool]) -> Draft | Query | GivenUp:
-    """Raises Unreadable."""
+def read_call(
+    call: ModelCall, wish: Wish, tools: Mapping[str, Tool], *, has_read: bool = False
+) -> Draft | Query | GivenUp | Done:
+    """`has_read`: whoever says it was shown what tools answered, so that no value of it is anybody's word, not even one that the
+    person said: it may have been chosen by what was read. Raises Unreadable."""
     try:
         match call.name:
             case name if name == SUBMIT:
                 told = msgspec.json.decode(call.arguments, type=_Submitted)
-                plan = structs.replace(_plan(told.steps, wish, tools), answers=tuple(map(_answer, told.answers)))
+                plan = structs.replace(
+                    _plan(told.steps, wish, tools, has_read), answers=tuple(map(_answer, told.answers))
+                )
                 return Draft(plan, plain(told.why, QUESTION_CHARACTERS_MAX))
             case name if name == ASK:
                 asked = msgspec.json.decode(call.arguments, type=_Asked)
@@ -104,13 +122,16 @@ def read_call(call: ModelCall, wish: Wish, tools: Mapping[str, Tool]) -> Draft |
             case name if name == GIVE_UP:
                 reason = msgspec.json.decode(call.arguments, type=_GivenUp).reason
                 return GivenUp(plain(reason, QUESTION_CHARACTERS_MAX))
+            case name if name == FINISH:
+                text = msgspec.json.decode(call.arguments, type=_Finished).text
+                return Done(plain(text, QUESTION_CHARACTERS_MAX))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # msgspec's text names the place and the type that was expected, and no value.
         raise Unreadable(str(error)[:PROBLEM_CHARACTERS_MAX]) from error
     raise Unreadable(f"there is no such function; call {SUBMIT}, {ASK} or {GIVE_UP}")
 
 
-def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool]) -> Plan:
+def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool], has_read: bool) -> Plan:
     entities = read_entities(wish.text, wish.now, wish.locale)
     facts = {one.origin: one.what for one in facts_told(wish)}
     marked, left = [], iter(range(SOURCES_MAX))
@@ -118,6 +139,8 @@ def _plan(steps: Sequence[Step], wish: Wish, tools: Mapping[str, Tool]) -> Plan:
         place = place_of(tools[step.tool].input_schema) if step.tool in tools else Place((), {})
         marking = _Marking(wish.text, entities, place, left, facts)
         arguments = {name: marking.source(f"/{escape(name)}", one, NESTING_MAX) for name, one in step.arguments.items()}
+        if has_read:
+            arguments = replace_leaves(arguments, _unvouched)
         marked.append(structs.replace(step, arguments=arguments, verify=UNSET))
     return Plan(wish.text, tuple(marked), zone=wish.zone)
 
@@ -128,6 +151,10 @@ def _answer(answer: Answer) -> Answer:
     if not all(told.values()):
         raise Unreadable("say every answer in words")
     return structs.replace(answer, **told)
+
+
+def _unvouched(place: str, leaf: Leaf) -> Source:
+    return Default(leaf.value, MODEL_SEEN) if isinstance(leaf, Literal | Default) else leaf
 
 
 class _Marking:

@@ -7,9 +7,10 @@ from msgspec import structs
 
 from gateway.core.fact import Fact, sentence
 from gateway.core.plan_check import check_plan
-from gateway.core.planned import Impossible, Planned, Proposes, Ready
+from gateway.core.planned import Finished, Impossible, Planned, Proposes, Ready
 from gateway.core.presets import fill_open
 from gateway.core.remember import read_asked
+from gateway.core.replan import SoFar
 from gateway.core.reword import reword
 from gateway.planners.base import Planner, Sight, Wish
 
@@ -18,7 +19,8 @@ class Recalling:
     """A Planner that plans as another does, with the facts of the wish."""
 
     def __init__(self, planner: Planner) -> None:
-        self.name = planner.name
+        self.name, self.reserves = planner.name, planner.reserves
+        self.goes_on, self.by_steps = planner.goes_on, planner.by_steps
         self._planner = planner
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
@@ -36,6 +38,9 @@ class Recalling:
             details = tuple(one.detail for one in problems[:5])
             return Impossible(because, "What I made of it, with what I remember of you, does not hold.", details)
         return Ready(because, plan, _ids([*other.facts, *(one.fact for one in fills)]))
+
+    async def go_on(self, wish: Wish, sight: Sight, so_far: SoFar) -> Planned | Finished:
+        return await self._planner.go_on(wish, sight, so_far)
 
 
 def _say(fact: Fact) -> str:

@@ -12,7 +12,7 @@ from gateway.core.compile import compile_document
 from gateway.core.flow import Containment, Flow, FlowRule, Flows, contain, decide
 from gateway.core.labels import Label, Trust, is_said, join
 from gateway.core.manifest import Manifest
-from gateway.core.plan import Leaf, Plan, Ref, Span, Step, fill
+from gateway.core.plan import MODEL_SEEN, Leaf, Plan, Ref, Span, Step, fill
 from gateway.core.references import Documents
 from gateway.core.sinks import Sink, meets, sinks_of
 from gateway.core.tool import Tool
@@ -220,6 +220,17 @@ def test_policies_read_integrity_origins_and_roles() -> None:
     assert judged.labels == {"user", "untrusted", "user:recipient", "untrusted:recipient", "from:mail"}
 
 
+def test_what_a_model_says_that_has_read_may_be_whatever_was_answered_before_it() -> None:
+    reads = {"kind": "default", "value": "three things", "origin": MODEL_SEEN}
+    assert flows(INBOX, WHO, one("p", "publish", text=reads)) == [("p", "/text", "public")]
+    labels = Flows(told(INBOX, WHO, one("p", "publish", text=reads)), TOOLS, HELD).of_step("p", TOOLS["publish"]).labels
+    assert labels == {"untrusted", "from:mail", "from:people"}
+    assert flows(one("p", "publish", text=reads), INBOX) == [], "what is listed later has not been read"
+    sent = {"kind": "default", "value": "sent", "origin": MODEL_SEEN}
+    told_so = Flows(told(INBOX, one("s", "send", folder=sent)), TOOLS, HELD).of_step("s", TOOLS["send"]).labels
+    assert "untrusted" in told_so, "that the document offers it is no excuse"
+
+
 def test_what_follows_on_a_call_is_as_it_was() -> None:
     found = Flows(told(INBOX, one("s", "send", subject=REF)), TOOLS, HELD).of_what_follows("s", TOOLS["open"])
     assert [one.sink for one in found.flows] == ["url"]
@@ -276,6 +287,7 @@ def leaf(draw: st.DrawFn, before: list[str], *, has_each: bool) -> Json:
         "slot",
         "offer",
         "default",
+        "read",
         *(["ref"] if before else []),
         *(["item"] if has_each else []),
     ]
@@ -290,6 +302,8 @@ def leaf(draw: st.DrawFn, before: list[str], *, has_each: bool) -> Json:
             return {"kind": "slot", "question": "Which?", "schema": {"anyOf": [{"enum": [value]}]}}
         case "default":
             return {"kind": "default", "value": draw(st.sampled_from([value, "sent"])), "origin": "document"}
+        case "read":
+            return {"kind": "default", "value": draw(st.sampled_from([value, "sent"])), "origin": MODEL_SEEN}
         case "ref":
             pointer = draw(st.sampled_from(["", "/0/from", "/name"]))
             return {"kind": "ref", "step": draw(st.sampled_from(before)), "pointer": pointer}
@@ -344,6 +358,8 @@ class World:
                 value == INTENT[start:end] and value in WORDS
             ):
                 return ""
+            case {"kind": "default", "origin": origin} if origin == MODEL_SEEN:
+                return MARK
             case {"kind": "default", "value": "sent"}:
                 return "sent" if step.tool == "send" else MARK
             case {"kind": "slot", "question": _, "schema": _}:

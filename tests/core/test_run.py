@@ -11,7 +11,7 @@ from msgspec import Raw
 from gateway.core.account import account
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
 from gateway.core.look import Look, judge
-from gateway.core.next_move import Ask, Check, Course, End, Make, Move, Skip, next_move
+from gateway.core.next_move import Ask, Bound, Check, Course, End, Make, Move, Skip, next_move
 from gateway.core.plan import ITEMS_MAX, STEPS_MAX, Budget, Item, Literal, Plan, Ref, Slot, Source, Step, When
 from gateway.core.principal import Principal
 from gateway.core.reach import place_of
@@ -46,6 +46,7 @@ from tests.shop import DOCUMENT
 NOON = datetime(2026, 8, 5, 12, tzinfo=UTC)
 TOOLS: dict[str, Tool] = {one.name: one for one in compile_tree(DOCUMENT, prefix="").tools}
 BOUND = Budget(1_000, 1_000, 1 << 20, 1_000.0)
+OFTEN = Bound(BOUND, replans_max=1, turns_max=3)
 
 
 def a_run(*steps: Step, **budget: Any) -> Run:
@@ -57,7 +58,7 @@ def after(run: Run, *events: Event) -> Progress:
 
 
 def move(run: Run, *events: Event, tools: dict[str, Tool] = TOOLS) -> Move:
-    return next_move(run, after(run, *events), tools, BOUND)
+    return next_move(run, after(run, *events), tools, OFTEN)
 
 
 def called(step: str, result: Any, iteration: int = 0, tool: str = "orders", **more: Any) -> Called:
@@ -138,7 +139,7 @@ def test_a_budget_is_asked_for_by_name_and_ends_the_run_where_it_can_be_no_more(
     assert isinstance(asked, Ask)
     assert asked.questions[0].schema["required"] == [name]
     progress = after(run, called("all", {"orders": []}))
-    stuck = next_move(run, progress, TOOLS, progress.budget)
+    stuck = next_move(run, progress, TOOLS, Bound(progress.budget))
     assert isinstance(stuck, End)
     assert name in stuck.detail
 
@@ -180,13 +181,13 @@ def test_the_thousandth_step_takes_no_more_work_than_the_first() -> None:
     course, counts = Course(run), []
     for number in range(STEPS_MAX):
         Counting.asked = 0
-        found = course.next(progress, TOOLS, BOUND)
+        found = course.next(progress, TOOLS, OFTEN)
         assert isinstance(found, Make)
         assert found.step == steps[number].name
         counts.append(Counting.asked)
         answer = {"orders": [{"id": 7}]} if number == 0 else {}
         take_in(progress, Entry(number + 2, NOON, called(found.step, answer, tool=found.tool.name)), BOUND)
-    assert course.next(progress, TOOLS, BOUND) == End("done")
+    assert course.next(progress, TOOLS, OFTEN) == End("done")
     assert max(counts[2:]) <= 2
 
 
@@ -199,7 +200,7 @@ def carried_out(run: Run, answer: Callable[[Make | Check], Any]) -> Iterator[Eve
     course = Course(run)
     while True:
         found = move(run, *events)
-        assert course.next(after(run, *events), TOOLS, BOUND) == found, "what goes on gives what a new one would"
+        assert course.next(after(run, *events), TOOLS, OFTEN) == found, "what goes on gives what a new one would"
         match found:
             case Make(tool=tool, step=step, iteration=iteration, way=way):
                 sent = [Sending(step, iteration, tool.name, "d", way)] if tool.effect != "read" else []
@@ -264,7 +265,7 @@ def carried_out_back(run: Run, journal: list[Event]) -> Iterator[Event]:
     events: list[Event] = [Undoing()]
     course = Course(run)
     while not isinstance(found := move(run, *journal, *events), End):
-        assert course.next(after(run, *journal, *events), TOOLS, BOUND) == found
+        assert course.next(after(run, *journal, *events), TOOLS, OFTEN) == found
         match found:
             case Make(tool=tool, step=step, iteration=iteration):
                 fresh = [Sending(step, iteration, tool.name, "d", "undo"), called(step, None, 0, tool.name, way="undo")]
