@@ -70,6 +70,9 @@ DESTROYING = next(group for group in ALIKE if "delete" in group) | {"empty", "pa
 MAKING = next(group for group in ALIKE if "create" in group)
 CHANGING = next(group for group in ALIKE if "update" in group)
 DEGREES = frozenset(["degree", "celsius", "fahrenheit", "kelvin"])
+# Of the words of a read that has all that it needs, so many of all may say what its tool does not; and so many are its own.
+PASSED_OVER, NAMED_MIN = 0.34, 1
+FEW_ARGUMENTS = 5
 LEFT_OVER = frozenset(
     ["number", "quantity", "money", "date", "time", "datetime", "range", "duration", "recurrence", "email", "url", "quoted",
      "identifier"]
@@ -436,7 +439,7 @@ class _Planning:
             is_explained = bool(words) and words <= resolved.explained
             is_state = one.kind == "boolean" and self._said.of(one.span).lower() in {"on", "off"}
             if not is_taken and not is_explained and (one.kind in LEFT_OVER or (is_state and self._said.writes)):
-                if one.kind == "ordinal":
+                if one.kind == "ordinal" or self._counts_arguments(one, tool):
                     continue
                 return f"{tool.title} takes no “{self._said.of(one.span)}” that I could be sure of."
         mood = self._said.clause.mood
@@ -448,7 +451,22 @@ class _Planning:
             for stem_of, word in words_left.items()
             if stem_of not in explains(tool) | resolved.explained | resolved.plain | {stem(mood.verb)}
         ]
-        return f"I do not know what “{' '.join(unexplained)}” means here." if unexplained else ""
+        if not unexplained or self._is_plain_read(tool, filled, resolved, len(unexplained)):
+            return ""
+        return f"I do not know what “{' '.join(unexplained)}” means here."
+
+    def _is_plain_read(self, tool: Tool, filled: Filled, resolved: Resolved, unexplained: int) -> bool:
+        """Whether a read without things has all that it needs from words that say so, and most of the others are its own."""
+        words = self._said.words(filled.used)
+        is_whole = bool(filled.arguments) and not filled.asked and resolved.source is None
+        is_named = len(words & calls_itself(tool)) >= NAMED_MIN
+        return is_whole and is_named and unexplained <= PASSED_OVER * (len(words) + len(filled.arguments))
+
+    def _counts_arguments(self, one: Entity, tool: Tool) -> bool:
+        """`Between two cities`: how many arguments there are, in a wish to be told something."""
+        rest = words_of(self._said.text[one.span.end : self._said.span.end])
+        is_few = one.kind == "number" and not self._said.of(one.span).isdigit() and one.value <= FEW_ARGUMENTS
+        return not self._said.writes and is_few and bool(rest) and stem(rest[0].text) in explains(tool)
 
     def _unaccounted(self, tool: Tool, filled: Filled, resolved: Resolved) -> str:
         """A sentence where a word of a command is none of the tool's, of the thing's, or of an argument that is given."""

@@ -9,10 +9,13 @@ from msgspec import structs
 from gateway.core.entities import read_entities
 from gateway.core.fill import SURE_TO_WRITE, fill_arguments
 from gateway.core.plan import Literal, Slot, Span
+from gateway.core.planned import Planned, Ready
 from gateway.core.propose import Ground
-from gateway.core.tool import Tool
+from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import wanted_of
 from gateway.core.weigh import Facts, settle, weigh
+from gateway.planners.base import Sight, Wish
+from gateway.planners.graph import GraphPlanner
 from tests.core.test_compile import tool_of
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -110,3 +113,29 @@ def test_a_day_and_its_time_go_to_two_arguments() -> None:
     }
     told = filled(tool_with("Find shows", shapes), "Find shows on 2026-06-15 at 14:00")
     assert told == {"show_date": "2026-06-15", "show_time": "14:00"}
+
+
+async def plan(tool: Tool, text: str) -> Planned:
+    async def search(told: str, limit: int, effects: frozenset[Effect]) -> list[str]:
+        return [tool.name]
+
+    return await GraphPlanner().plan(Wish(text, NOW), Sight({tool.name: tool}, search))
+
+
+@pytest.mark.anyio
+async def test_a_read_that_has_all_it_needs_passes_over_a_few_words() -> None:
+    tool = tool_with("Calculate the area of a triangle", TRIANGLE)
+    planned = await plan(tool, "What is the area of a triangle with a base of 10 units and a height of 5 units?")
+    assert isinstance(planned, Ready)
+    (step,) = planned.plan.steps
+    values = {name: one.value for name, one in step.arguments.items() if isinstance(one, Literal)}
+    assert values == {"base": 10, "height": 5}
+
+
+@pytest.mark.anyio
+async def test_a_read_that_would_pass_over_most_words_is_none() -> None:
+    tool = tool_with("Calculate the area of a triangle", TRIANGLE)
+    planned = await plan(
+        tool, "Which area of Berlin has the best schools for a pupil of 10 years with a dog of 5 years?"
+    )
+    assert not isinstance(planned, Ready)
