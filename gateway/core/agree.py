@@ -43,7 +43,8 @@ def agreement(verb: str, tool: Tool) -> float:
         return SAME
     wanted = verb or "turn"
     done = own | ({_ROLES[role]} if role in _ROLES else set())
-    if any(wanted in group and done & group for group in ALIKE):
+    groups = ALIKE[1:] if role in {"update", "replace"} else ALIKE
+    if any(wanted in group and done & group for group in groups):
         return ALIKE_ENOUGH
     if verb and verb == _plain(next((one.text for one in words_of(tool.description)), "")):
         return ALIKE_ENOUGH

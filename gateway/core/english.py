@@ -118,7 +118,7 @@ def gerund(verb: str) -> frozenset[str]:
 
 GERUNDS = {written: verb for verb in sorted(ACTS) for written in gerund(verb)}
 
-# Verbs that come to the same, as far as tools are called by them.
+# Verbs that come to the same, as far as tools are called by them; what makes something new comes first.
 ALIKE: tuple[frozenset[str], ...] = (
     named("create add make schedule book put new compose insert register post draft arrange start set place open"),
     named("delete remove erase cancel clear drop take discard wipe trash"),

@@ -337,6 +337,9 @@ class _Planning:
             is_any = resolved.source is not None and not resolved.explained and not isinstance(resolved.source, Slot)
             is_many = bool(resolved.each or resolved.many or is_any)
             score -= 0.3 * bool(left) + 0.4 * isinstance(resolved.source, Slot) + 1.5 * is_many
+        is_vague = self._said.writes and self._is_vague(tool, filled, resolved)
+        if is_vague and resolved.is_placed and self._said.verb and self._said.verb not in CHANGING:
+            return _Try(tool, score - 0.5, problem=f"I found no tool of yours that does “{self._said.shown}”.")
         steps = self._steps(tool, filled, resolved)
         told = (f"{tool.name}: {tool.title}.", *([resolved.because] if resolved.because else ()))
         score += self._bonus * bool(resolved.explained) - 0.1 * len(filled.asked)
@@ -345,17 +348,18 @@ class _Planning:
             score,
             steps,
             told,
-            is_vague=self._said.writes and self._is_vague(tool, filled, resolved),
+            is_vague=is_vague,
             is_list=bool(resolved.each or resolved.many) and not resolved.explained,
         )
 
     def _is_vague(self, tool: Tool, filled: Filled, resolved: Resolved) -> bool:
         """Whether a change names neither the kind of thing, nor the thing itself, nor what of it is to change, nor its unit."""
         verb = self._said.verb
-        if resolved.source is None or resolved.is_called or (verb and verb not in CHANGING):
+        is_plain = bool(verb) and verb not in CHANGING and agreement(verb, tool) == SAME
+        if resolved.source is None or resolved.is_called or is_plain:
             return False
         values = [one.span for one in self._said.entities if one.kind in {"number", "quantity", "ordinal", "range"}]
-        words = self._said.words(values)
+        words = self._said.words(values) | {stem(verb)}
         kinds = [
             lister_of(tool, one, self._sight.tools) for one in wanted_of(tool) if one.required and names_thing(one)
         ]
@@ -363,7 +367,10 @@ class _Planning:
             *(stems_of(each.noun) for one in kinds if one for each in one.beside(self._sight.tools))
         )
         given = [name for name, one in filled.arguments.items() if isinstance(one, Literal)]
-        told = names_itself(tool).union(*(calls(one.noun) for one in kinds if one)) | calls(" ".join(given))
+        told = frozenset().union(*(calls(one.noun) for one in kinds if one)) | calls(
+            f"{tool.connector} {' '.join(given)}"
+        )
+        told |= names_itself(tool) - {stem(verb)}
         has_unit = any(one.kind == "quantity" and one.unit in DEGREES for one in self._said.entities)
         return not (has_unit or words & (told - places))
 

@@ -59,7 +59,8 @@ _PART_OF = re.compile(r"\b(?:part|words?|beginning) of (?:the|its|a) (?:name|tit
 class Resolved(Struct, frozen=True):
     """Where the id of a thing comes from: `before` are steps before, `each` the list that the call is made for; `many` are ids of
     calls of their own. `explained` are the stems that told it, `plain` those that any such thing goes by, `unknown` those that
-    are in none, and `used` the days that told it; `is_called`: all that are meant are called by their names;
+    are in none, and `used` the days that told it; `is_called`: all that are meant are called by their names; `is_placed`:
+    they are told by nothing, or by what they name (the room of a lamp);
     `is_elsewhere`: the list is of what the tool goes by, and not of what it is about; `nouns` are what its things are called.
     `problem` says why
     there is none, "" where there is one."""
@@ -74,6 +75,7 @@ class Resolved(Struct, frozen=True):
     unknown: frozenset[str] = frozenset()
     used: tuple[Span, ...] = ()
     is_called: bool = False
+    is_placed: bool = False
     is_elsewhere: bool = False
     nouns: frozenset[str] = frozenset()
     because: str = ""
@@ -187,6 +189,7 @@ class Things:
             plain=plain,
             used=used,
             is_called=is_called,
+            is_placed=match.by <= frozenset().union(*more.values()),
             is_elsewhere=not _is_own(tool, listing),
             nouns=calls(listing.noun),
         )
