@@ -14,6 +14,8 @@ from gateway.core.tool import Tool
 # An example in a description is no word of the tool's own.
 _CODE = re.compile(r"`[^`]*`")
 SAME, ALIKE_ENOUGH = 1.0, 0.6
+# What sets something that is there makes nothing, unless it says so.
+_SETS = frozenset(["set", "open", "start"])
 # What a role in a family is done by, among ALIKE.
 _ROLES = {"create": "create", "delete": "delete", "update": "update", "replace": "update", "reply": "reply"}
 SYNONYM_STEMS = {stem(word): frozenset(stem(one) for one in group) for group in SYNONYMS for word in group}
@@ -43,8 +45,9 @@ def agreement(verb: str, tool: Tool) -> float:
         return SAME
     wanted = verb or "turn"
     done = own | ({_ROLES[role]} if role in _ROLES else set())
-    groups = ALIKE[1:] if role in {"update", "replace"} else ALIKE
-    if any(wanted in group and done & group for group in groups):
+    making, *others = ALIKE
+    makes = role not in {"update", "replace"} and wanted in making and done & (making - _SETS)
+    if makes or any(wanted in group and done & group for group in others):
         return ALIKE_ENOUGH
     if verb and verb == _plain(next((one.text for one in words_of(tool.description)), "")):
         return ALIKE_ENOUGH

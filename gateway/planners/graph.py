@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from gateway.core.accounted import accounts, holds_two, left_open, left_over, texts_of, words_given
 from gateway.core.agree import SAME, agreement, calls, calls_itself, content, explains, names_itself, shares_a_word
-from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, words_of
+from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, SYNONYMS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
 from gateway.core.fill import Filled, ask_for, fill_arguments
@@ -42,6 +42,7 @@ from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
 from gateway.core.replan import SoFar
 from gateway.core.said import Said, blanked, is_used, is_within, said_of
+from gateway.core.spelling import as_said, correct
 from gateway.core.spread import spread
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import Wanted, names_thing, wanted_of
@@ -90,6 +91,18 @@ class GraphPlanner:
         return Impossible((), "Without a language model nothing is planned again.")
 
     async def plan(self, wish: Wish, sight: Sight) -> Planned:
+        """As the words are said; where no command comes of them, as they are read with their misspelt words put right."""
+        planned = await self._plan(wish, sight)
+        if _writes(planned, sight) or isinstance(planned, Asks):
+            return planned
+        read, edits = correct(wish.text, _words_of_tools(sight.tools))
+        other = await self._plan(structs.replace(wish, text=read), sight) if edits else planned
+        if not isinstance(other, Ready) or not (_writes(other, sight) or isinstance(planned, Impossible)):
+            return planned
+        told = tuple(f"“{wish.text[one.span.start : one.span.end]}” is read as “{one.read}”." for one in edits)
+        return structs.replace(other, because=(*told, *other.because), plan=as_said(other.plan, wish.text, read, edits))
+
+    async def _plan(self, wish: Wish, sight: Sight) -> Planned:
         text = wish.text
         if not text.strip() or len(text) > INTENT_CHARACTERS_MAX:
             return Impossible((), f"A wish has 1 to {INTENT_CHARACTERS_MAX} characters.")
@@ -125,6 +138,22 @@ class GraphPlanner:
                 tuple(because), "What I made of it does not hold.", tuple(one.detail for one in problems[:5])
             )
         return Ready(tuple(because), plan)
+
+
+def _writes(planned: Planned, sight: Sight) -> bool:
+    return isinstance(planned, Ready) and any(sight.tools[one.tool].effect != "read" for one in planned.plan.steps)
+
+
+def _words_of_tools(tools: Mapping[str, Tool]) -> frozenset[str]:
+    """The words that few tools go by; of many, any misspelt word would be one of theirs."""
+    if len(tools) > FEW_TOOLS:
+        return frozenset()
+    told = (
+        f"{one.name} {one.title} {one.connector} {' '.join(each.name for each in wanted_of(one))}"
+        for one in tools.values()
+    )
+    words = frozenset(word for text in told for piece in text.split() for word in split(piece))
+    return words.union(*(group for group in SYNONYMS if group & words))
 
 
 class _Steps(Struct, frozen=True):
@@ -338,7 +367,7 @@ class _Planning:
             is_many = bool(resolved.each or resolved.many or is_any)
             score -= 0.3 * bool(left) + 0.4 * isinstance(resolved.source, Slot) + 1.5 * is_many
         is_vague = self._said.writes and self._is_vague(tool, filled, resolved)
-        if is_vague and resolved.is_placed and self._said.verb and self._said.verb not in CHANGING:
+        if is_vague and self._said.verb and self._said.verb not in CHANGING:
             return _Try(tool, score - 0.5, problem=f"I found no tool of yours that does “{self._said.shown}”.")
         steps = self._steps(tool, filled, resolved)
         told = (f"{tool.name}: {tool.title}.", *([resolved.because] if resolved.because else ()))
@@ -355,7 +384,7 @@ class _Planning:
     def _is_vague(self, tool: Tool, filled: Filled, resolved: Resolved) -> bool:
         """Whether a change names neither the kind of thing, nor the thing itself, nor what of it is to change, nor its unit."""
         verb = self._said.verb
-        is_plain = bool(verb) and verb not in CHANGING and agreement(verb, tool) == SAME
+        is_plain = bool(verb) and verb not in CHANGING and (agreement(verb, tool) == SAME or not resolved.is_placed)
         if resolved.source is None or resolved.is_called or is_plain:
             return False
         values = [one.span for one in self._said.entities if one.kind in {"number", "quantity", "ordinal", "range"}]

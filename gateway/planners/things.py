@@ -34,6 +34,7 @@ from gateway.core.noun import singular, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Item, Literal, Ref, Slot, Source, Span, Step, When
 from gateway.core.said import Said, is_used
+from gateway.core.spelling import nearest
 from gateway.core.tool import Tool
 from gateway.core.wanted import QUERIES, TITLES, Wanted, wanted_of
 from gateway.planners.base import Sight, Unseen
@@ -123,6 +124,7 @@ class Things:
         self._sight = sight
         self._looking = looking
         self._name = name
+        self._labels: list[str] = []
 
     async def find(self, tool: Tool, one: Wanted, filled: Filled, depth: int, limits: Limits = UNLIMITED) -> Resolved:
         """The id for an argument, by listing and by what was said, with what limits it."""
@@ -164,6 +166,11 @@ class Things:
         if self._said.writes:
             fields = fields_told(match.things, match.by)
             match, plain = structs.replace(match, unknown=match.unknown - fields), plain | fields
+        read, is_sure = self._misspelt(things, match.unknown)
+        if read:
+            said = frozenset(stem(word) for each in said for word in read.get(each, (each,)))
+            match = match_things(things, said, alike)
+            match = structs.replace(match, by=match.by | read.keys())
         if match.unknown and (asking := _query_of(listing.tool)):
             things, match = await self._searched(listing, values, asking, said, alike, more, things)
         if (not match.things or match.unknown) and (sides := self._sides(things, spans, alike)):
@@ -182,8 +189,14 @@ class Things:
         if is_many and await self._looking.has_more(listing, values):
             return Resolved(problem=f"There are more than were listed by {listing.tool.name}; say which are meant.")
         used = (*used, *self._counts(match))
-        chosen = self._chosen(tool, one, listing, things, match, of)
+        chosen = self._chosen(tool, one, listing, things, match, of, asks=not is_sure)
         is_called = bool(match.things) and all(each.name and each.name <= every for each in match.things)
+        if read and chosen.source is not None:
+            told = self._said.content()
+            because = " ".join(f"“{told[each]}” is read as “{' '.join(word)}”." for each, word in read.items())
+            chosen = structs.replace(
+                chosen, explained=chosen.explained | read.keys(), because=f"{because} {chosen.because}"
+            )
         return structs.replace(
             chosen,
             plain=plain,
@@ -199,6 +212,18 @@ class Things:
         told = calls_itself if self._said.writes else explains
         own = told(tool) | told(listing.tool) | _plain_of(listing, self._sight.tools)
         return own | stems_of(f"{listing.noun} {tool.connector}") if self._said.writes else own
+
+    def _misspelt(self, things: Sequence[Thing], unknown: frozenset[str]) -> tuple[dict[str, tuple[str, ...]], bool]:
+        """What unknown words must be, by their stems: words that stand in these things or in what they name, or two in one. And
+        whether that is sure, and no other letter stands in place of one."""
+        texts = [value for one in things for value in one.values.values() if isinstance(value, str)] + self._labels
+        words = [split(text) for text in texts]
+        known = {word for each in words for word in each if len(word) > 2 and word.isalpha()}
+        joined = {"".join(both): both for each in words for both in pairwise(each)}
+        told = {one: word for one, word in self._said.content().items() if one in unknown}
+        sure = {one: joined.get(word) or _one(nearest(word, known)) for one, word in told.items()}
+        likely = {one: sure[one] or _one(nearest(word, known, likely=True)) for one, word in told.items()}
+        return {one: read for one, read in likely.items() if read}, likely == sure
 
     def _telling_none(
         self, tool: Tool, listing: Listing, things: Sequence[Thing], plain: frozenset[str]
@@ -260,12 +285,21 @@ class Things:
             try:
                 for thing in read_things(await self._looking.things(other, {}), other.key):
                     more[thing.id] = thing.name
+                    self._labels.append(thing.label)
             except Unseen:
                 continue
         return more
 
     def _chosen(
-        self, tool: Tool, one: Wanted, listing: Listing, things: Sequence[Thing], match: Match, of: Mapping[str, Source]
+        self,
+        tool: Tool,
+        one: Wanted,
+        listing: Listing,
+        things: Sequence[Thing],
+        match: Match,
+        of: Mapping[str, Source],
+        *,
+        asks: bool,
     ) -> Resolved:
         names = tuple(thing.label for thing in things[:CHOICES_MAX])
         what = listing.noun or " ".join(one.words)
@@ -277,11 +311,11 @@ class Things:
                 unknown=match.unknown, looked_for=names, explained=match.by,
                 problem=f"There is no {what} “{told}”; there {'are' if len(things) > 1 else 'is'} {_some(names)}.",
             )  # fmt: skip
-        if len(match.things) == 1:
+        if len(match.things) == 1 and not asks:
             thing = match.things[0]
             literal = Literal(_as(one, thing.id), self._said.where(match.by) or self._said.span)
             return Resolved(literal, explained=match.by, because=f"The {what} “{thing.label}” is {thing.id}.")
-        if self._means_all(tool, listing, match):
+        if not asks and self._means_all(tool, listing, match):
             if self._said.writes and not match.by and not _is_own(tool, listing):
                 told = (
                     f"It does not say which {what} is meant; there {'are' if len(things) > 1 else 'is'} {_some(names)}."
@@ -338,6 +372,10 @@ class Things:
         span = self._said.where(match.by) or self._said.span
         ids = tuple(_as(one, thing.id) for thing in match.things)
         return Resolved(Literal(ids[0], span), many=ids, explained=match.by, because=because)
+
+
+def _one(word: str) -> tuple[str, ...]:
+    return (word,) if word else ()
 
 
 def _is_own(tool: Tool, listing: Listing) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.match import is_partial
-from gateway.core.plan import Item, Literal, Step
+from gateway.core.plan import Item, Literal, Span, Step
 from gateway.core.planned import Ready
 from tests.planners.test_graph import Asking, ask
 
@@ -110,3 +110,15 @@ def test_an_answer_says_that_there_is_more_than_it_lists() -> None:
     for answer in ({"more": False}, {"paging": {}}, {"total": 3}, {"next": None}, {"total": {"amount": 9}}):
         assert not is_partial({"items": [1, 2, 3], **answer}, 3), answer
     assert not is_partial([1, 2, 3], 3)
+
+
+async def test_misspelt_words_are_put_right_where_each_can_be_one_word_alone(ask: Asking) -> None:
+    text = "trun off the raeding lamp"
+    planned = await ask(text)
+    assert isinstance(planned, Ready)
+    assert planned.plan.intent == text
+    assert planned.plan.steps[0].arguments["light_id"] == Literal("light-2", Span(13, len(text)))
+    assert "“trun” is read as “turn”." in planned.because
+    assert any("“raeding” is read as “reading”" in one for one in planned.because)
+    assert ids(await written(ask, "Turn off the rending lamp"), "light_id") == ["?"]
+    assert await written(ask, "Turn off the redaing lamp in the gardn") == []
