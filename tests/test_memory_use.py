@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.principal import OPERATOR
 from gateway.demo.household import Household
 from gateway.demo.run import SECRET_NAME, offer
+from gateway.serve import bind, serving_app, url_of
 from gateway.settings import MemoryStore
 from tests.conftest import Backend, Door
 from tests.edge.test_mcp_clients import served
@@ -208,6 +209,27 @@ async def test_a_fact_that_is_forgotten_while_a_plan_waits_is_nobodys_word_any_m
         assert (await drop(door, token, f"/v1/memory/{wife['id']}"))[0] == 200
         run = await post(door, token, run, "inputs", {"values": {"s/text": "Hello"}, "wait_s": 20})
         assert (run["state"], sent(backend)) == ("needs_approval", [])
+
+
+async def test_a_fact_that_is_forgotten_while_a_plan_is_carried_out_is_nobodys_word_from_then_on(
+    opens: Callable[..., Any],
+) -> None:
+    async with opens(follow_s=0.05) as door, AsyncExitStack() as opening:
+        forgets, listening = Backend(), opening.enter_context(bind("127.0.0.1", 0))
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            if scope["path"] == "/inbox":
+                assert (await drop(door, token, "/v1/memory"))[0] == 200
+            await forgets(scope, receive, send)
+
+        await opening.enter_async_context(serving_app(app, listening))
+        forgets.url = url_of(listening)
+        await opened(door, forgets)
+        token = await door.key("mail:read", "mail:write", MEMORY_READ, MEMORY_WRITE)
+        wife = await remember(door, token, "my wife is anna@example.com")
+        sends = [step(name, "send", to=to(wife), text=literal("x")) for name in ("one", "two")]
+        run = await start(door, token, sends[0], step("read", "inbox"), sends[1], intent="Write to my wife")
+        assert (run["state"], run["flows"], len(sent(forgets))) == ("needs_approval", [], 1)
 
 
 # What is read.

@@ -16,6 +16,7 @@ from msgspec import structs
 from gateway.app import open_gateway
 from gateway.auth.api_key import ID_BYTES, SECRET_BYTES, new_key
 from gateway.core.catalog import all_scopes
+from gateway.core.fact import MEMORY_READ, MEMORY_WRITE
 from gateway.core.principal import OPERATOR
 from gateway.demo.household import NAMES, folder_of, open_household
 from gateway.demo.tour import Demo, take_tour
@@ -39,7 +40,9 @@ SECRET_NAME = "demo-household"  # noqa: S105 (the name of a secret)
 PLANNER_PREFIX = "FACTOTUM_PLANNER__"
 KEY_DAYS = 1
 USER = "demo"
-OWN_SCOPES = frozenset({"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read"})
+OWN_SCOPES = frozenset(
+    {"factotum:connectors.read", "factotum:connectors.write", "factotum:audit.read", MEMORY_READ, MEMORY_WRITE}
+)
 DECIDES = frozenset({"factotum:approvals.decide"})
 OWNERS = frozenset({"the owner"})
 # What cannot be undone, a payment say, waits for a yes.

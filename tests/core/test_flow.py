@@ -183,6 +183,12 @@ def test_what_a_model_put_into_a_plan_is_nobodys_word_whoever_hands_it_in() -> N
     assert flows(send, held=Containment(Trust(is_person=True))) == [("s", "/to/0", "recipient")]
 
 
+def test_what_a_plan_says_is_remembered_and_is_not_is_nobodys_word_whoever_hands_it_in() -> None:
+    claimed = {"kind": "default", "value": "anna@example.com", "origin": "fact:f1"}
+    send = one("s", "send", to=listed(claimed))
+    assert flows(send, held=Containment(Trust(is_person=True))) == [("s", "/to/0", "recipient")]
+
+
 def test_a_manifest_says_what_arguments_are_and_are_not() -> None:
     mail = Manifest(
         "mail", trusted_answers=True, sinks={"send": {"subject": "recipient", "to": "none"}}, public=("send",)
