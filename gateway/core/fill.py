@@ -199,9 +199,9 @@ def _worth_a_look(tool: Tool, left: Sequence[Wanted], ground: Ground) -> list[Wa
 
 
 def _is_thing(told: Settled, wanted: Sequence[Wanted]) -> bool:
-    """Whether it says which thing is meant by a word, and not by an id."""
+    """Whether it says which thing is meant by words, and not by an id."""
     one = next(each for each in wanted if each.name == told.argument)
-    return names_thing(one) and told.proposal.kind not in IDS
+    return names_thing(one) and (told.proposal.kind not in IDS or " " in str(told.proposal.value))
 
 
 def _is_begun(one: Wanted, arguments: Mapping[str, Source]) -> bool:

@@ -40,12 +40,41 @@ def lister_of(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | N
     """The tool whose answers give an argument and that can be called as it is; None where none is plain."""
     if (own := _related(tool, one, tools)) is not None:
         return own
+    if (found := _searched_by_path(tool, one, tools)) is not None:
+        return found
     words = one.words[:-1] if len(one.words) > 1 and one.words[-1] in _ENDINGS else one.words
     if words and (found := _named(one_of(words), tool.connector, tools, one.name)) is not None:
         return found
     mates = [other for other in tools.values() if other.connector == tool.connector and one.name not in _GENERAL]
     related = next((found for other in mates if (found := _related(other, one, tools)) is not None), None)
     return related or (_searching(one, tool.connector, tools) if one.name not in _GENERAL else None)
+
+
+def _searched_by_path(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | None:
+    """The one tool of a connector that searches, by words alone, for things that are called as the path before an argument is:
+    `/search/movie` for the id in `/movie/{movie_id}/credits`."""
+    name = next(
+        (each.name for each in tool.operation.parameters if each.argument == one.name and each.location == "path"), ""
+    )
+    before = tool.operation.path.partition(f"/{{{name}}}")[0].rpartition("/")[2] if name else ""
+    noun = [stem(word) for word in one_of(split(before))]
+    found = []
+    for other in tools.values():
+        if not noun or other.connector != tool.connector or not bytes(other.outputs) or not _reads_by_words(other):
+            continue
+        *_, last = [part for part in other.operation.path.split("/") if part and "{" not in part] or [""]
+        if [stem(word) for word in one_of(split(last))] == noun:
+            place = place_of(other.output_schema)
+            found += [Listing(other, at, "/id", " ".join(one_of(split(before)))) for at in _lists(place)
+                      if place.at(f"{at}/-/id").schemas][:1]  # fmt: skip
+    return found[0] if len(found) == 1 else None
+
+
+def _reads_by_words(tool: Tool) -> bool:
+    """Whether it reads, and needs words to search for, and nothing else."""
+    needed = [one for one in wanted_of(tool) if one.required]
+    is_plain = len(needed) == 1 and not names_thing(needed[0]) and bool(set(needed[0].words) & QUERIES)
+    return tool.effect == "read" and is_plain
 
 
 def _searching(one: Wanted, connector: str, tools: Mapping[str, Tool]) -> Listing | None:
