@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import mcp
@@ -19,7 +20,7 @@ from tests.planners.test_llm import called, submits
 from tests.pseudo_terminal import typing
 from tests.remote.test_login import Terminal, terminal
 from tests.shop import DOCUMENT, Shop
-from tests.test_intent import Json, shop, step
+from tests.test_intent import Json, events, shop, step
 
 __all__ = ["scripted", "shop", "terminal"]  # Fixtures.
 
@@ -31,10 +32,17 @@ ASKS = called("ask_person", {"question": WHICH, "choices": ["Green tea", "Black 
 GREEN = submits(step("tea", "make", item={"kind": "literal", "value": "tea"}))
 
 
+@asynccontextmanager
+async def opened(scripted: Scripted, folder: Path) -> AsyncIterator[Door]:
+    planner = LlmPlannerSettings(scripted.url, secret="llm")
+    intents = IntentSettings(words_need_yes=False, lease_s=1.0)
+    async with open_door(folder, {"llm": "k3y"}, planner=planner, intents=intents, follow_s=0.05) as one:
+        yield one
+
+
 @pytest.fixture
 async def door(scripted: Scripted, shop: Shop, tmp_path: Path) -> AsyncIterator[Door]:
-    planner, intents = LlmPlannerSettings(scripted.url, secret="llm"), IntentSettings(words_need_yes=False)
-    async with open_door(tmp_path, {"llm": "k3y"}, planner=planner, intents=intents) as one:
+    async with opened(scripted, tmp_path) as one:
         await one.add("shop", DOCUMENT, shop.url, prefix="")
         yield one
 
@@ -173,3 +181,25 @@ async def test_at_a_terminal_it_is_asked_and_planned_with_the_answer(
             status, printed = await person.end()
     assert (status, WHICH in printed, shop.writes) == (0, True, ["make tea"]), printed
     assert told_of(scripted) == [{"question": WHICH, "answer": "Black tea"}]
+
+
+async def test_a_gateway_that_ends_while_it_plans_goes_on_at_its_next_start(
+    shop: Shop, scripted: Scripted, tmp_path: Path
+) -> None:
+    scripted.plays(ASKS, Answer(endless=True))
+    async with opened(scripted, tmp_path) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        token = await door.key()
+        async with served(door) as url, client(url, token, "auto", None) as one:
+            asked = (await one.call_tool("fulfil_intent", {"intent": WISH})).structured_content
+            values = {asked["questions"][0]["key"]: "Green tea"}
+            answered = await one.call_tool(
+                "answer_intent", {"intent_id": asked["intent_id"], "values": values, "wait_s": 0}
+            )
+            assert answered.structured_content["state"] == "planning"
+    scripted.always = GREEN
+    async with opened(scripted, tmp_path) as again:
+        told = await events(again, token, {"id": asked["intent_id"]})  # To its end.
+        shown = (await again.get(f"/v1/intents/{asked['intent_id']}", token)).json()
+    assert (shown["state"], shop.writes) == ("done", ["make tea"])
+    assert [one["kind"] for one in told][:4] == ["received", "asked", "answered", "planned"]

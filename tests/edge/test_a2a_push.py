@@ -43,7 +43,8 @@ async def until(receiver: Backend, state: str) -> list[Json]:
         if any(one.get("task", one.get("statusUpdate"))["status"]["state"] == state for one in told):
             return told
         receiver.arrived.clear()
-        await receiver.arrived.wait()
+        async with asyncio.timeout(20):
+            await receiver.arrived.wait()
 
 
 def listens(receiver: Backend, task_id: str = "", **more: Any) -> a2a.TaskPushNotificationConfig:
