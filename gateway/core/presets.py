@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.fact import Fact, Preset, Setting, gives, name_words, setting_for, value_of
-from gateway.core.plan import Default, Plan, Slot, Step
+from gateway.core.plan import Default, Plan, Slot, Source, Step
 from gateway.core.pointer import escape
 from gateway.core.sinks import meets, sinks_of
 from gateway.core.tool import Tool
@@ -47,17 +47,28 @@ def _fills(step: Step, tool: Tool, facts: Sequence[Fact]) -> Iterator[Fill]:
     validator = compile_arguments(tool.input_schema)
     guarded = [one for one in sinks_of(tool, {}) if one.role in GUARDED] if tool.effect != "read" else []
     for one in wanted_of(tool):
-        slot = step.arguments.get(one.name)
-        if not (slot is None or isinstance(slot, Slot)) or (tool.effect != "read" and _is_kept(one, role)):
+        source = step.arguments.get(one.name)
+        slot = source if isinstance(source, Slot) else None
+        if not _is_open(source) or (tool.effect != "read" and _is_kept(one, role)):
             continue
         if any(meets(sink, f"/{escape(one.name)}") for sink in guarded):
             continue
-        for fact in _fitting(one, tool, facts, is_asked=slot is not None, creates=role == "create"):
+        for fact in _fitting(one, tool, facts, is_asked=source is not None, creates=role == "create"):
             value = _value(fact, one, slot)
             problems = check_arguments(validator, {one.name: value}, lambda each: each.expected != "required")
             if value is not None and not any(each.argument == one.name for each in problems):
                 yield Fill(step.name, one.name, value, fact)
                 break
+
+
+def _is_open(source: Source | None) -> bool:
+    """Whether nobody has said anything of it: where words may mean several values, the person is asked which."""
+    match source:
+        case None | Default(origin="the document"):
+            return True
+        case Slot(schema=schema):
+            return schema is None or "enum" not in schema
+    return False
 
 
 def _is_kept(one: Wanted, role: str) -> bool:
@@ -84,7 +95,7 @@ def _fitting(one: Wanted, tool: Tool, facts: Sequence[Fact], *, is_asked: bool, 
 def _value(fact: Fact, one: Wanted, slot: Slot | None) -> Any:
     """What the fact says here: as the choices have it, where there are some; None where none of them is meant."""
     told = value_of(fact.what)
-    choices = [*_choices(one.schema), *(_choices(slot.schema) if slot is not None and slot.schema else ())]
+    choices = [*_choices(one.schema), *_choices(slot.schema or {} if slot is not None else {})]
     if choices:
         return next((const for const, title in choices if gives(fact.what, const) or _same(title, told)), None)
     if isinstance(fact.what, Setting) and fact.what.name == "units":

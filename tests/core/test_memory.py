@@ -314,6 +314,20 @@ def test_a_default_picks_the_choice_that_it_names_and_leaves_others_to_be_asked(
     assert isinstance(filled(choices[0]), Slot)
 
 
+def test_a_default_of_the_person_counts_for_more_than_that_of_the_document() -> None:
+    tool = CALENDARS.tools["GET /weather"]
+    plan = Plan("", (Step("s", tool.name, {"city": Default("Rome", "the document")}),))
+    filled = fill_open(plan, FACTS, {tool.name: tool})[0]
+    assert filled.steps[0].arguments["city"] == Default("Oslo", "fact:city")
+
+
+def test_what_was_said_and_may_mean_several_values_is_asked() -> None:
+    tool = CALENDARS.tools["GET /weather"]
+    slot = Slot("Which city?", {"type": "string", "enum": ["Oslo", "Bergen"]})
+    plan = Plan("", (Step("s", tool.name, {"city": slot, "lang": Literal("no")}),))
+    assert fill_open(plan, FACTS, {tool.name: tool}) == (plan, ())
+
+
 def test_what_the_person_said_stays() -> None:
     tool = CALENDARS.tools["GET /weather"]
     plan = Plan("Bergen", (Step("s", tool.name, {"city": Literal("Bergen", Span(0, 6)), "lang": Literal("no")}),))
