@@ -209,9 +209,10 @@ async def open_gateway(
             look_s=every_s,
             clock=clock,
             new_id=_new_id,
+            hook_root=_hook_root(settings, secrets),
         )
         if carries_out:
-            _keep_running(opened, intents.keep_going())
+            _keep_running(opened, intents.keep_going(), runs.forget())
         if carries_out and fires:
             _keep_running(opened, standings.keep_going())
         yield Gateway(
@@ -492,6 +493,19 @@ def _own_issuer(authorization: AuthorizationServer) -> OwnIssuer:
 
 def _new_id() -> str:
     return os.urandom(12).hex()
+
+
+def _hook_root(settings: Settings, secrets: Secrets) -> bytes:
+    """What the secrets of webhooks of standing intents follow from; b"" where nobody signs. Raises SettingsBroken."""
+    name = settings.standing.hook_secret
+    if not name:
+        return b""
+    try:
+        return read_secret(secrets[name])
+    except KeyError as error:
+        raise SettingsBroken(f"standing.hook_secret names {name!r}, and there is no such secret.") from error
+    except ValueError as error:
+        raise SettingsBroken(f"The secret {name!r} of standing.hook_secret does not fit: {error}.") from error
 
 
 def _keep_running(opened: AsyncExitStack, *endless: Coroutine[Any, Any, None]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequ
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+import structlog
 from msgspec import Struct, structs
 
 from gateway.core.next_move import Course
@@ -27,7 +28,7 @@ from gateway.core.run import (
     replay,
     take_in,
 )
-from gateway.errors import Conflict, NotFound
+from gateway.errors import Conflict, NotFound, StoreFailed
 from gateway.published import Published
 from gateway.settings import IntentSettings
 from gateway.stores.base import RunStore
@@ -35,6 +36,11 @@ from gateway.stores.base import RunStore
 JOURNAL_MAX = 100_000
 PAGE_EVENTS = 100
 TRIES_MAX = 20
+# Runs that are forgotten in one transaction, and seconds between two looks for more.
+FORGOTTEN_AT_ONCE = 100
+FORGET_S = 600.0
+
+log = structlog.get_logger(__name__)
 
 
 class Held(Struct):
@@ -250,6 +256,19 @@ class Runs:
         fresh = [one for one in due if one not in self._carried]
         self._carried.update(fresh)
         return fresh
+
+    async def forget(self) -> None:
+        """Let go of runs that ended long ago, a portion at a time, until cancelled."""
+        if not self._settings.retention_days:
+            return
+        while True:
+            try:
+                before = self._clock() - timedelta(days=self._settings.retention_days)
+                if await self._store.drop_runs(before, FORGOTTEN_AT_ONCE) == FORGOTTEN_AT_ONCE:
+                    continue
+            except StoreFailed as error:
+                log.warning("runs that are over could not be forgotten", problem=error.detail)
+            await asyncio.sleep(FORGET_S)
 
     def let_go(self, run_id: str) -> None:
         self._carried.discard(run_id)

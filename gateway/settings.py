@@ -294,7 +294,8 @@ class IntentSettings(_Part, frozen=True):
     `harmful_flows`: what becomes of a plan in which an untrusted value decides who gets something or which URL is asked, or in
     which a connector's answers become public without one of the `flow_rules`. `person_clients` are the clients through which
     people write plans themselves, so that what these say is theirs. `words_need_yes`: whether what a plan made of words writes
-    waits for a person's yes, as if a policy asked for it."""
+    waits for a person's yes, as if a policy asked for it. Runs that ended `retention_days` ago are let go with their journals; 0
+    keeps all."""
 
     calls_max: Annotated[int, Meta(ge=1, le=CALLS_MAX)] = 1_000
     writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 200
@@ -314,6 +315,7 @@ class IntentSettings(_Part, frozen=True):
     flow_rules: Annotated[tuple[FlowRule, ...], Meta(max_length=1_000)] = ()
     person_clients: tuple[str, ...] = ()
     words_need_yes: bool = True
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
     def is_person(self, principal: Principal) -> bool:
         """Whether a person acts there with their own hands, for nobody else."""
@@ -327,11 +329,13 @@ class IntentSettings(_Part, frozen=True):
 
 class StandingSettings(_Part, frozen=True):
     """Standing intents: `open_max` of one caller, each for `ttl_s_max` at most. A slot that comes `late_s` after its time was
-    missed."""
+    missed. `hook_secret` names the secret (`whsec_` and base64) from which those follow that sign what is delivered to webhooks;
+    where there is none, only who signs in delivers."""
 
     open_max: Annotated[int, Meta(ge=0, le=10_000)] = 100
     ttl_s_max: Annotated[int, Meta(ge=60, le=10 * 366 * 86_400)] = 31_536_000
     late_s: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
+    hook_secret: str = ""
 
 
 class MemorySettings(_Part, frozen=True):

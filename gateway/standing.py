@@ -21,6 +21,7 @@ from gateway.call import Asked, Calls
 from gateway.core.arguments import check_arguments, compile_arguments
 from gateway.core.audit import administered
 from gateway.core.diff import fingerprint
+from gateway.core.event import derive_key, is_signed
 from gateway.core.flow import Flow
 from gateway.core.found import value_at
 from gateway.core.plan import Plan, leaves
@@ -31,6 +32,7 @@ from gateway.core.run import ENDED, Run
 from gateway.core.schedule import Unschedulable
 from gateway.core.standing import (
     QUEUED_MAX,
+    Hook,
     Looked,
     NewStanding,
     Outcome,
@@ -40,6 +42,7 @@ from gateway.core.standing import (
     Standing,
     StandingTerms,
     advance,
+    deliver,
     is_due,
     next_after,
     wake,
@@ -55,6 +58,7 @@ from gateway.errors import (
     GatewayError,
     NotFound,
     StoreFailed,
+    Unauthenticated,
 )
 from gateway.intent import Intents
 from gateway.runs import Runs
@@ -66,6 +70,8 @@ SLOTS_SHOWN = 100
 ANSWERED_SHOWN = 10
 UPCOMING_SHOWN = 5
 TRIES_MAX = 20
+DELIVERY_CHARACTERS_MAX = 200
+DELIVERED_SHOWN = 1_000
 
 log = structlog.get_logger(__name__)
 
@@ -97,6 +103,7 @@ class Standings:
         look_s: float,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        hook_root: bytes = b"",
     ) -> None:
         self._discovery = discovery
         self._calls = calls
@@ -108,6 +115,7 @@ class Standings:
         self._look_s = look_s
         self._clock = clock
         self._new_id = new_id
+        self._hook_root = hook_root
         self._wake = asyncio.Event()
 
     # What is asked of one.
@@ -232,6 +240,51 @@ class Standings:
             return _woken(one, now)
 
         return await self._change(by, standing_id, "resumed", resumed)
+
+    async def fire(self, by: Principal, standing_id: str, delivery: str) -> Slot:
+        """The slot of a delivery of a person's own, the same however often it comes. Raises NotFound, BadRequest or Conflict."""
+        found = await self.find(by.tenant, standing_id)
+        if (found.principal.issuer, found.principal.subject) != (by.issuer, by.subject):
+            raise NotFound(f"There is no standing intent {standing_id[:40]!r}.")
+        return await self._deliver(standing_id, delivery)
+
+    async def fire_signed(self, standing_id: str, headers: Mapping[str, str], body: bytes) -> Slot:
+        """The same for whoever has the secret of its webhook (Standard Webhooks 1.0). Raises Unauthenticated and what `fire`
+        raises."""
+        delivery, at, signatures = (headers[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
+        key = self.hook_key(standing_id)
+        if key is None or not is_signed(key, delivery, at, signatures, body, self._clock().timestamp()):
+            raise Unauthenticated("It is not signed with the secret of this webhook, or too long ago.")
+        return await self._deliver(standing_id, delivery)
+
+    def hook_key(self, standing_id: str) -> bytes | None:
+        """What signs what is delivered to one; None where nobody signs."""
+        return derive_key(self._hook_root, f"standing intent {standing_id}") if self._hook_root else None
+
+    async def _deliver(self, standing_id: str, delivery: str) -> Slot:
+        if not 0 < len(delivery) <= DELIVERY_CHARACTERS_MAX:
+            raise BadRequest(f"A delivery has an id (webhook-id) of 1 to {DELIVERY_CHARACTERS_MAX} characters.")
+        for _ in range(TRIES_MAX):
+            one = await self._store.find_standing(standing_id)
+            if one is None:
+                raise NotFound(f"There is no standing intent {standing_id[:40]!r}.")
+            if (at := await self._store.find_delivery(standing_id, delivery)) is not None:
+                return await self._slot(one, at)
+            if not isinstance(one.terms.trigger, Hook) or one.state != "active":
+                raise Conflict(f"Nothing can be delivered to it: it is {one.state}, and comes by {_kind(one)}.")
+            opened = await self._store.slots(one.id, QUEUED_MAX + 1, open_only=True)
+            turn, at = deliver(one, sorted(opened, key=lambda slot: slot.at), self._clock(), look_s=self._look_s)
+            if await self._store.write_standing(one, turn.standing, [*turn.slots.values()], delivery):
+                self._wake.set()
+                return turn.slots[at]
+        raise Conflict("It changes all the time; try again.")
+
+    async def _slot(self, one: Standing, at: datetime) -> Slot:
+        """A slot that was delivered; of one that is too old to be looked for, that it was."""
+        known = await self._store.slots(one.id, DELIVERED_SHOWN)
+        return next(
+            (slot for slot in known if slot.at == at), Slot(one.id, at, "skipped", at, detail="It came before.")
+        )
 
     async def delete(self, by: Principal, standing_id: str) -> Standing:
         """It goes, and what is told of its slots; its runs stay. Raises NotFound."""
@@ -359,6 +412,10 @@ class Standings:
 _STATES: dict[str, SlotState] = {
     one: one for one in ("done", "failed", "rejected", "uncertain", "cancelled", "compensated")
 }
+
+
+def _kind(one: Standing) -> str:
+    return str(one.terms.trigger.__struct_config__.tag)
 
 
 def _woken(one: Standing, now: datetime, **changes: Any) -> Standing:

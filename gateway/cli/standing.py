@@ -13,7 +13,7 @@ from gateway.cli.terminal import asynchronous, out, table
 from gateway.cli.tools import of_tenant, remote_of
 from gateway.core.principal import Principal
 from gateway.core.schedule import Cron
-from gateway.core.standing import Standing
+from gateway.core.standing import Hook, Poll, Standing
 from gateway.edge.standing import StandingList, StandingShown, StandingSummary, show_standing, summarise_standing
 from gateway.remote.gateway import segment
 from gateway.standing import Standings
@@ -115,8 +115,13 @@ async def _change(name: str, tenant: str, what: str, change: Change) -> None:
 
 
 def _print(shown: StandingShown) -> None:
-    trigger = shown.terms.trigger
-    when = f"{trigger.expression} ({trigger.zone})" if isinstance(trigger, Cron) else f"{trigger.tool} shows another"
+    match shown.terms.trigger:
+        case Cron(expression=expression, zone=zone):
+            when = f"{expression} ({zone})"
+        case Poll(tool=tool):
+            when = f"{tool} shows another"
+        case Hook():
+            when = "when it is delivered to"
     out.print(f"{shown.id}  ({shown.state})  {shown.intent}")
     out.print(
         f"{when}, until {shown.terms.expires_at:%Y-%m-%d %H:%M}; for {shown.subject}, with {', '.join(shown.tools)}"

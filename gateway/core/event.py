@@ -19,6 +19,9 @@ from gateway.core.grant import Grant
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 (the name of a prefix)
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
+# Between what a sender's clock says and ours; and signatures of one delivery, of keys that follow each other.
+TOLERANCE_S = 300.0
+SIGNATURES_MAX = 10
 
 EventType = Literal[
     "approval.requested", "approval.decided", "approval.expired",
@@ -155,13 +158,35 @@ def read_secret(text: str) -> bytes:
 
 def sign_event(key: bytes, event: Outgoing, seconds: int) -> tuple[tuple[str, str], ...]:
     """The headers of one attempt, made at a time in seconds since 1970."""
-    signed = b"%s.%d.%s" % (event.id.encode(), seconds, event.body)
-    signature = base64.b64encode(hmac.digest(key, signed, sha256)).decode()
     return (
         ("webhook-id", event.id),
         ("webhook-timestamp", str(seconds)),
-        ("webhook-signature", f"v1,{signature}"),
+        ("webhook-signature", _sign(key, event.id, seconds, event.body)),
     )
+
+
+def is_signed(key: bytes, event_id: str, timestamp: str, signatures: str, body: bytes, now_s: float) -> bool:
+    """Whether one of several signatures is that of the key, made within TOLERANCE_S of now."""
+    if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 12:
+        return False
+    expected = _sign(key, event_id, int(timestamp), body).encode()
+    is_it = any(hmac.compare_digest(one.encode(), expected) for one in signatures.split()[:SIGNATURES_MAX])
+    return is_it and abs(now_s - int(timestamp)) <= TOLERANCE_S
+
+
+def derive_key(root: bytes, name: str) -> bytes:
+    """The key of one of many, all of which follow from one."""
+    return hmac.digest(root, name.encode(), sha256)
+
+
+def write_secret(key: bytes) -> str:
+    """As `read_secret` reads it."""
+    return SECRET_PREFIX + base64.b64encode(key).decode()
+
+
+def _sign(key: bytes, event_id: str, seconds: int, body: bytes) -> str:
+    signed = b"%s.%d.%s" % (event_id.encode(), seconds, body)
+    return f"v1,{base64.b64encode(hmac.digest(key, signed, sha256)).decode()}"
 
 
 def failed_once_more(event: Outgoing) -> Outgoing:

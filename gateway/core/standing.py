@@ -35,7 +35,11 @@ class Poll(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", ta
     pointer: Pointer = ""
 
 
-Trigger: TypeAlias = Cron | Poll
+class Hook(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="webhook"):
+    """Each time that somebody delivers to its address, once for each id of a delivery. What is delivered is read by nobody."""
+
+
+Trigger: TypeAlias = Cron | Poll | Hook
 
 
 class StandingTerms(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,7 +66,7 @@ class NewStanding(StandingTerms, frozen=True, forbid_unknown_fields=True, kw_onl
 class Standing(Struct, frozen=True):
     """As it is after `version` changes. `principal` is for whom, with the scopes that it had when it was made; `fingerprints` are
     those of its tools as they were approved, by name. `next_at` is the next slot, `due_at` when the gateway looks at it next.
-    `failures` are those in a row; `seen` is a digest of what was polled last."""
+    `failures` are those in a row; `seen` is a digest of what was polled last, `delivered_at` the slot that was delivered last."""
 
     id: str
     principal: Principal
@@ -80,6 +84,7 @@ class Standing(Struct, frozen=True):
     runs: int = 0
     seen: str = ""
     approved_by: str = ""
+    delivered_at: datetime | None = None
 
     @property
     def owner(self) -> Owner:
@@ -127,6 +132,8 @@ def next_after(trigger: Trigger, begun_at: datetime, after: datetime) -> datetim
     """The first slot after a time; those of a poll are counted from when it was made. Raises Unschedulable."""
     if isinstance(trigger, Cron):
         return next_slot(trigger, after)
+    if isinstance(trigger, Hook):
+        return None
     passed = int((after - begun_at).total_seconds() // trigger.every_s)
     return begun_at + timedelta(seconds=trigger.every_s * (passed + 1))
 
@@ -170,10 +177,20 @@ def advance(
     moving.hold_back(changed)
     if isinstance(standing.terms.trigger, Poll):
         moving.take_poll(looked)
-    else:
+    elif isinstance(standing.terms.trigger, Cron):
         moving.take_slots(late_s)
     moving.start_next()
     return moving.end(look_s)
+
+
+def deliver(standing: Standing, opened: Sequence[Slot], now: datetime, *, look_s: float) -> tuple[Turn, datetime]:
+    """The slot of what is delivered now, which is carried out or waits behind the others, and when that is: each later than the
+    one before."""
+    last = standing.delivered_at
+    at = now if last is None or now > last else last + timedelta(microseconds=1)
+    moving = _Moving(structs.replace(standing, delivered_at=at), opened, now)
+    moving.take(at)
+    return moving.end(look_s), at
 
 
 class _Moving:
@@ -230,11 +247,11 @@ class _Moving:
         for at in found:
             is_last = at == found[-1] and not is_due(self._one, self._now)
             if (self._now - fires_at(self._one, at)).total_seconds() <= late_s:
-                self._take(at)
+                self.take(at)
             elif self._one.terms.missed == "all":
                 self._enqueue(at)
             elif self._one.terms.missed == "once" and is_last:
-                self._take(at)
+                self.take(at)
             else:
                 self._put(at, "missed", "No gateway ran then.")
 
@@ -251,12 +268,12 @@ class _Moving:
             return
         self._change(seen=looked.digest)
         if seen and looked.digest != seen:
-            self._take(at)
+            self.take(at)
 
     def _advance_to(self, at: datetime) -> None:
         self._change(next_at=next_after(self._one.terms.trigger, self._one.created_at, at))
 
-    def _take(self, at: datetime) -> None:
+    def take(self, at: datetime) -> None:
         if self._open and self._one.terms.overlap == "skip":
             self._put(at, "skipped", "The one before still went on.")
         else:
@@ -284,15 +301,18 @@ class _Moving:
         """When it is looked at again; ended, where nothing comes any more."""
         one, upcoming = self._one, self._one.next_at
         has_next = upcoming is not None and upcoming < one.terms.expires_at and one.runs < one.terms.runs_max
+        if isinstance(one.terms.trigger, Hook):
+            upcoming = one.terms.expires_at
+            has_next = self._now < upcoming and one.runs < one.terms.runs_max
         if one.state == "active" and not has_next and not self._open:
             self._change(
                 state="ended", detail="It has run as often as it may." if upcoming else "There is no slot left."
             )
-            if upcoming is not None and upcoming >= one.terms.expires_at:
+            if upcoming is not None and upcoming >= one.terms.expires_at and one.runs < one.terms.runs_max:
                 self._change(detail="Its time is over.")
-        has_run = any(slot.state == "running" for slot in self._turn.slots.values())
-        looks = [self._now if has_run else self._now + timedelta(seconds=look_s)] if self._open else []
+        is_new = any(slot.state in OPEN for slot in self._turn.slots.values())
+        looks = [self._now if is_new else self._now + timedelta(seconds=look_s)] if self._open else []
         if one.state == "active" and has_next and upcoming is not None:
-            looks.append(fires_at(one, upcoming))
+            looks.append(upcoming if isinstance(one.terms.trigger, Hook) else fires_at(one, upcoming))
         self._change(due_at=min(looks) if looks else None, version=one.version + 1)
         return self._turn

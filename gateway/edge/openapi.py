@@ -141,6 +141,8 @@ _STRUCTS: tuple[Any, ...] = (
     chat_wire.ChatModels,
     chat_wire.ChatError,
     NewStanding,
+    standing.HookShown,
+    standing.SlotShown,
     standing.StandingList,
     standing.StandingShown,
     standing.StandingSummary,
@@ -476,6 +478,17 @@ def _standing_paths() -> Json:
         },
         "/v1/standing-intents/{name}/approve": {
             "post": of("approveStandingIntent", "Say yes to it, with its tools as they are now", scope=approvals.DECIDE)
+        },
+        "/v1/standing-intents/{name}/hook": {
+            "get": of("showStandingHook", "Show where to deliver to, and what signs it", "HookShown")
+        },
+        "/v1/standing-intents/{name}/fire": {
+            "post": _operation(
+                "fireStandingIntent",
+                "Let it come now, once for each webhook-id; signed as Standard Webhooks say, or by who signs in",
+                {"202": _answer("The slot that it came to.", "SlotShown")},
+                [one],
+            )
         },
         "/v1/standing-intents/{name}/pause": {"post": of("pauseStandingIntent", "Let no slot come")},
         "/v1/standing-intents/{name}/resume": {"post": of("resumeStandingIntent", "Let slots come from now on")},

@@ -9,19 +9,23 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec import Struct
 
+from gateway.core.event import write_secret
 from gateway.core.flow import Flow
 from gateway.core.plan import Plan
 from gateway.core.principal import Owner, Principal
-from gateway.core.standing import NewStanding, SlotState, Standing, StandingState, StandingTerms
+from gateway.core.standing import Hook, NewStanding, SlotState, Standing, StandingState, StandingTerms
 from gateway.core.tell import Sentence
 from gateway.edge.allow import require
 from gateway.edge.approvals import read_decider, read_json, sees_all
+from gateway.edge.asgi import header_values, read_body
 from gateway.edge.parts import Gateway
 from gateway.edge.query import Limit, read_query
 from gateway.errors import NotFound
 from gateway.standing import Told
 
 STANDINGS_MAX = 500
+
+HOOK_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -36,6 +40,13 @@ class SlotShown(Struct, frozen=True):
     intent: str
     detail: str
     answers: tuple[Sentence, ...] = ()
+
+
+class HookShown(Struct, frozen=True):
+    """Where to deliver to, as a path, and the `secret` that signs it (Standard Webhooks 1.0), "" where nobody signs."""
+
+    path: str
+    secret: str
 
 
 class StandingSummary(Struct, frozen=True):
@@ -131,7 +142,32 @@ def standing_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def delete_standing(request: AnyRequest, name: FromPath[str]) -> StandingSummary:
         return summarise_standing(await standings.delete(await its_own(request, name), name))
 
+    @get("/v1/standing-intents/{name:str}/hook")
+    async def show_hook(request: AnyRequest, name: FromPath[str]) -> HookShown:
+        principal = await desk.principal(request.scope)
+        one = await standings.find(principal.tenant, name)
+        if one.owner != principal.owner or not isinstance(one.terms.trigger, Hook):
+            raise NotFound(f"There is no webhook of yours {name[:40]!r}.")
+        key = standings.hook_key(name)
+        return HookShown(f"/v1/standing-intents/{name}/fire", write_secret(key) if key is not None else "")
+
+    @post("/v1/standing-intents/{name:str}/fire", status_code=202)
+    async def fire_standing(request: AnyRequest, name: FromPath[str]) -> SlotShown:
+        """By whoever signs in, or signs."""
+        bounds = gateway.settings.http
+        headers = {one: next(iter(header_values(request.scope, one.encode())), "") for one in HOOK_HEADERS}
+        if headers["webhook-signature"]:
+            body = await read_body(
+                request.scope, request.receive, bytes_max=bounds.body_bytes_max, timeout_s=bounds.body_timeout_s
+            )
+            slot = await standings.fire_signed(name, headers, body)
+        else:
+            slot = await standings.fire(await desk.principal(request.scope), name, headers["webhook-id"])
+        return SlotShown(slot.at, slot.state, slot.changed_at, slot.run, slot.detail)
+
     return [
+        fire_standing,
+        show_hook,
         add_standing,
         list_standings,
         show_one,

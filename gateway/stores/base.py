@@ -301,6 +301,10 @@ class RunStore(Protocol):
     async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         """The events after one, oldest first."""
 
+    async def drop_runs(self, before: datetime, limit: int) -> int:
+        """Forget runs that have ended before that time, and their journals, and the slots and deliveries of standing intents that
+        are older, `limit` of each at most; but for runs whose slot is still open. How many runs went."""
+
     async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[str]:
         """The ids of those that are due, for whoever asks alone `until` then; those that it has already (`held`) until then too."""
 
@@ -308,9 +312,15 @@ class RunStore(Protocol):
 class StandingStore(Protocol):
     """Standing intents and their slots. One changes in one way only: from the version that somebody knew."""
 
-    async def write_standing(self, before: Standing | None, after: Standing | None, slots: Sequence[Slot] = ()) -> bool:
+    async def write_standing(
+        self, before: Standing | None, after: Standing | None, slots: Sequence[Slot] = (), delivery: str = ""
+    ) -> bool:
         """Put one in place of what it was, and its slots that are new or other than they were, all or nothing. None before: it
-        is new; None after: it goes, with all its slots. False, and nothing changed, where it is something else by now."""
+        is new; None after: it goes, with all its slots. False, and nothing changed, where it is something else by now, or there
+        was a `delivery` of that id: the first of the slots is the one that it comes to."""
+
+    async def find_delivery(self, standing_id: str, delivery: str) -> datetime | None:
+        """The slot that a delivery came to."""
 
     async def find_standing(self, standing_id: str) -> Standing | None: ...
 

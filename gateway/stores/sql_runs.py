@@ -12,7 +12,15 @@ from gateway.core.event import Outgoing
 from gateway.core.plan import Plan
 from gateway.core.principal import Owner
 from gateway.core.run import ENDED, Entry, Event, Run
-from gateway.stores.schema import microseconds, run_entries, run_plans, runs
+from gateway.core.standing import Slot
+from gateway.stores.schema import (
+    microseconds,
+    run_entries,
+    run_plans,
+    runs,
+    standing_deliveries,
+    standing_slots,
+)
 from gateway.stores.sql_lane import INTEGER_MAX, Prepared, Row, SqlPart
 from gateway.stores.sql_outbox import add_event
 
@@ -35,6 +43,9 @@ class SqlRuns(SqlPart):
 
     async def journal(self, run_id: str, after: int, limit: int) -> Sequence[Entry]:
         return await self._reader.run(_journal, run_id, after, limit)
+
+    async def drop_runs(self, before: datetime, limit: int) -> int:
+        return await self._writer.run(_drop, before, limit)
 
     async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[str]:
         # Most looks find nothing, and need not wait for a writer.
@@ -126,6 +137,20 @@ def _journal(connection: sa.Connection, run_id: str, after: int, limit: int) -> 
     return [
         Entry(row.sequence, row.at, msgspec.json.decode(row.event, type=Event)) for row in connection.execute(query)
     ]
+
+
+def _drop(connection: sa.Connection, before: datetime, limit: int) -> int:
+    opened = connection.execute(sa.select(standing_slots.c.slot).where(standing_slots.c.is_open))
+    kept = [msgspec.json.decode(row.slot, type=Slot).run for row in opened]
+    over = sa.and_(runs.c.state.in_(sorted(ENDED)), runs.c.updated_at < before, runs.c.id.not_in(kept))
+    gone = list(connection.execute(sa.select(runs.c.id).where(over).limit(limit)).scalars())
+    for column in (run_entries.c.run, run_plans.c.run, runs.c.id):
+        connection.execute(column.table.delete().where(column.in_(gone)))
+    for table, is_over in ((standing_slots, ~standing_slots.c.is_open), (standing_deliveries, sa.true())):
+        old = sa.select(table.c.intent, table.c.at).where(table.c.at < before, is_over).limit(limit)
+        for intent, at in connection.execute(old).all():
+            connection.execute(table.delete().where(table.c.intent == intent, table.c.at == at))
+    return len(gone)
 
 
 def _is_due(connection: sa.Connection, now: datetime) -> bool:

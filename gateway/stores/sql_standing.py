@@ -9,15 +9,20 @@ import sqlalchemy as sa
 
 from gateway.core.principal import Owner
 from gateway.core.standing import OPEN, Slot, Standing
-from gateway.stores.schema import standing_slots, standings
+from gateway.stores.schema import standing_deliveries, standing_slots, standings
 from gateway.stores.sql_lane import INTEGER_MAX, SqlPart
 
 
 class SqlStanding(SqlPart):
     """A StandingStore."""
 
-    async def write_standing(self, before: Standing | None, after: Standing | None, slots: Sequence[Slot] = ()) -> bool:
-        return await self._writer.run(_write, before, after, slots)
+    async def write_standing(
+        self, before: Standing | None, after: Standing | None, slots: Sequence[Slot] = (), delivery: str = ""
+    ) -> bool:
+        return await self._writer.run(_write, before, after, slots, delivery)
+
+    async def find_delivery(self, standing_id: str, delivery: str) -> datetime | None:
+        return await self._reader.run(_find_delivery, standing_id, delivery)
 
     async def find_standing(self, standing_id: str) -> Standing | None:
         found = await self._reader.run(_read, _ALL.where(standings.c.id == standing_id))
@@ -44,9 +49,16 @@ def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Standing]:
     return [msgspec.json.decode(row.standing, type=Standing) for row in connection.execute(query)]
 
 
-def _write(connection: sa.Connection, before: Standing | None, after: Standing | None, slots: Sequence[Slot]) -> bool:
+def _write(
+    connection: sa.Connection, before: Standing | None, after: Standing | None, slots: Sequence[Slot], delivery: str
+) -> bool:
+    if delivery and before is not None and _find_delivery(connection, before.id, delivery) is not None:
+        return False
     if not _swap(connection, before, after):
         return False
+    if delivery and slots:
+        told = {"intent": slots[0].intent, "delivery": delivery, "at": slots[0].at}
+        connection.execute(standing_deliveries.insert().values(told))
     for one in slots:
         told = {"is_open": one.state in OPEN, "slot": msgspec.json.encode(one)}
         there = sa.and_(standing_slots.c.intent == one.intent, standing_slots.c.at == one.at)
@@ -65,8 +77,15 @@ def _swap(connection: sa.Connection, before: Standing | None, after: Standing | 
         return connection.execute(standings.update().where(same).values(_row_of(after))).rowcount == 1
     if connection.execute(standings.delete().where(same)).rowcount != 1:
         return False
-    connection.execute(standing_slots.delete().where(standing_slots.c.intent == before.id))
+    for table in (standing_slots, standing_deliveries):
+        connection.execute(table.delete().where(table.c.intent == before.id))
     return True
+
+
+def _find_delivery(connection: sa.Connection, standing_id: str, delivery: str) -> datetime | None:
+    its = sa.and_(standing_deliveries.c.intent == standing_id, standing_deliveries.c.delivery == delivery)
+    found: datetime | None = connection.execute(sa.select(standing_deliveries.c.at).where(its)).scalar()
+    return found
 
 
 def _row_of(one: Standing) -> dict[str, Any]:
