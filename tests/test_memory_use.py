@@ -132,6 +132,9 @@ async def test_a_wish_to_remember_is_proposed_and_nothing_is_kept_until_the_pers
     response = await door.post("/v1/intents", token, {"intent": words})
     assert (response.status_code, response.json()["planned"]["kind"]) == (422, "remember")
     assert "“den” is “living room”" in response.json()["detail"]
+    chat = {"model": "factotum", "messages": [{"role": "user", "content": words}]}
+    response = await door.post("/v1/chat/completions", token, chat)
+    assert "Shall it be remembered that “den” is “living room”?" in response.json()["choices"][0]["message"]["content"]
     assert await facts(door, token) == []
     assert (await remember(door, token, told["words"]))["said"] == words
 
