@@ -123,7 +123,7 @@ def _has(thing: Thing, stem_of: str, words: Collection[str]) -> bool:
 
 def says(thing: Thing, word: str, things: Sequence[Thing]) -> bool | None:
     """Whether a thing is what a word says; None where no field of such things tells."""
-    told = [found for place, value in thing.values.items() if (found := _field_says(place, value, word)) is not None]
+    told = [found for place, value in thing.values.items() if (found := field_says(place, value, word)) is not None]
     if told:
         return any(told)
     if word in _SWITCHES:
@@ -131,7 +131,7 @@ def says(thing: Thing, word: str, things: Sequence[Thing]) -> bool | None:
     return stem(word) in thing.stems if any(stem(word) in one.stems for one in things) else None
 
 
-def _field_says(place: str, value: Any, word: str) -> bool | None:
+def field_says(place: str, value: Any, word: str) -> bool | None:
     """What a field that is true or false, or that may be `off`, says of a word."""
     words = set(split(tokens(place)[-1]))
     if word in _SWITCHES and isinstance(value, str) and value.lower() == word:

@@ -47,6 +47,7 @@ from gateway.core.spread import spread
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight, Wish
+from gateway.planners.conditional import condition_of, only_if
 from gateway.planners.limited import limits_of
 from gateway.planners.reading import Last, Read, Reading
 from gateway.planners.replying import Replying
@@ -106,6 +107,9 @@ class GraphPlanner:
         text = wish.text
         if not text.strip() or len(text) > INTENT_CHARACTERS_MAX:
             return Impossible((), f"A wish has 1 to {INTENT_CHARACTERS_MAX} characters.")
+        if (told := condition_of(text)) is not None:
+            rest = blanked(text, (Span(0, told.main.start), Span(told.main.end, len(text))))
+            return await only_if(text, told, await self._plan(structs.replace(wish, text=rest), sight), sight)
         entities = read_entities(text, wish.now, wish.locale)
         if (barred := _barred(text, entities)) is not None:
             return barred

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.core.match import is_partial
-from gateway.core.plan import Item, Literal, Span, Step
+from gateway.core.plan import Item, Literal, Ref, Span, Step, When
 from gateway.core.planned import Ready
 from tests.planners.test_graph import Asking, ask
 
@@ -122,3 +122,19 @@ async def test_misspelt_words_are_put_right_where_each_can_be_one_word_alone(ask
     assert any("“raeding” is read as “reading”" in one for one in planned.because)
     assert ids(await written(ask, "Turn off the rending lamp"), "light_id") == ["?"]
     assert await written(ask, "Turn off the redaing lamp in the gardn") == []
+
+
+async def test_a_condition_is_read_when_it_comes_to_it(ask: Asking) -> None:
+    for text, value in (
+        ("If the back door is unlocked, lock it", False), ("If the front door isn't locked, lock it", False),
+        ("Turn off the reading lamp if the front door is locked", True),
+    ):  # fmt: skip
+        steps = await written(ask, text)
+        assert [one.when for one in steps] == [When(Ref("if", "/locked"), {"const": value})], text
+    assert ids(await written(ask, "If the back door is unlocked, lock it"), "lock_id") == ["back-door"]
+    for text in (
+        "If it rains, turn off the reading lamp", "If the sun is up, turn off the reading lamp",
+        "Lock the back door and turn off the reading lamp if the front door is locked",
+        "If the back door is unlocked, lock it. Turn off the reading lamp.",
+    ):  # fmt: skip
+        assert await written(ask, text) == [], text
