@@ -15,6 +15,7 @@ from gateway.core.plan import Literal, Source, Span
 from gateway.core.said import is_used
 from gateway.core.tool import Tool
 
+_WOULD = frozenset(["would", "i'd", "we'd", "you"])
 _CODE = re.compile(r"`[^`]*`")
 
 
@@ -47,8 +48,13 @@ def texts_of(text: str, arguments: Mapping[str, Source]) -> list[Span]:
 def left_open(text: str, within: Span, texts: Sequence[Span]) -> str:
     """A word that says `more`, `like` or `or`: by how much, or that something is left open; "" where there is none."""
     words = [one for one in words_within(text, within) if not is_used(Span(one.start, one.end), texts)]
-    is_like = [one.text for one in words].count("as") > 1
-    return next((one.text for one in words if one.text in COMPARING | CHOOSING or (is_like and one.text == "as")), "")
+    told = [one.text for one in words]
+    is_like = told.count("as") > 1
+    for before, one, behind in zip(("", *told), told, (*told[1:], ""), strict=False):
+        is_bare = (one == "right" and behind not in {"now", "away"}) or (one == "like" and before not in _WOULD)
+        if one in COMPARING | CHOOSING or (is_like and one == "as") or is_bare:
+            return one
+    return ""
 
 
 def holds_two(text: str, texts: Sequence[Span], times: Sequence[Entity]) -> bool:

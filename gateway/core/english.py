@@ -166,4 +166,4 @@ MEASURES = named(
     " loaf loaves slice slices bunch bunches pair pairs kilo kilos"
 )
 CONDITIONS = named("if when unless until once whenever while after before because")
-EXCEPTIONS = named("except but not don't without excluding besides no never other instead unless")
+EXCEPTIONS = named("none nothing except but not don't without excluding besides no never other instead unless")

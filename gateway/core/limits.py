@@ -14,6 +14,7 @@ from gateway.core.plan import Span
 _BUT = (("except", "for"), ("except",), ("excluding",), ("apart", "from"), ("aside", "from"), ("other", "than"), ("save", "for"),
         ("but", "not", "for"), ("but", "not"), ("and", "not"), ("but", "for"), (",", "not"))  # fmt: skip
 _PLAIN_BUT = named("all every each any everything everyone both whole entire")
+_ARTICLES = named("the a an my our your his her their its these those")
 _LEAVES = named("leave keep spare skip")
 _WHICH = named("that which who that's which's that're")
 _HAS = named("have has with are is were was do does can will look seem need needs")
@@ -99,7 +100,8 @@ def _opening(words: Sequence[Word], at: int) -> tuple[int, str]:
     is_told = following in COPULAS | SUBJECTS | _HAS | _STILL or following.endswith("n't") or "'" in told[0]
     if told[0] in _WHICH and is_noun and (is_told or (told[0] != "that" and bool(following))):
         return 1, "where"
-    return (1, "where") if told[0] in _STILL and is_noun else (0, "")
+    is_still = told[0] in _STILL and is_noun and before[-1] not in _PLAIN_BUT | _ARTICLES
+    return (1, "where") if is_still else (0, "")
 
 
 def _close(words: Sequence[Word], at: int, end: int, entities: Sequence[Entity]) -> int:

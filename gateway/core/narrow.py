@@ -12,6 +12,7 @@ from gateway.core.entities import stem
 from gateway.core.limits import Limits, Zone, words_within
 from gateway.core.match import Thing, match_things
 from gateway.core.noun import named, singular, split
+from gateway.core.numbers import SPELLED
 from gateway.core.plan import Span
 from gateway.core.pointer import tokens
 from gateway.core.wanted import STATEFUL
@@ -70,7 +71,8 @@ def _named(text: str, span: Span, things: Sequence[Thing], plain: frozenset[str]
     for part in _parts(words_within(text, span)):
         words = {stem(word): word for word in _telling(part)}
         match = match_things(things, frozenset(words), plain)
-        if match.unknown or not match.by or not match.things:
+        is_count = bool(words) and all(re.fullmatch(rf"\d+|{SPELLED}", word) for word in words.values())
+        if is_count or match.unknown or not match.by or not match.things:
             told = tuple(words[one] for one in sorted(match.unknown)) or (text[span.start : span.end],)
             return Narrowed(unknown=told)
         found += match.things

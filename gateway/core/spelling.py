@@ -32,6 +32,10 @@ _ENGLISH = (
     )
 )  # fmt: skip
 
+# What no misspelt word is read as, but for a few.
+_NEVER = english.GREETINGS | english.COPULAS | english.ASKING | english.MODALS | EMPTY
+_SMALL = named("the and for with from all every everything please")
+
 
 class Edit(Struct, frozen=True):
     """Characters of the text as it was said, and what they are read as."""
@@ -43,7 +47,7 @@ class Edit(Struct, frozen=True):
 def correct(text: str, known: Collection[str]) -> tuple[str, tuple[Edit, ...]]:
     """The text with its misspelt words put right, and what was changed; names, quotes, and what is to be passed on stay."""
     vocabulary = _ENGLISH | frozenset(known)
-    wanted = vocabulary - english.GREETINGS
+    wanted = (vocabulary - _NEVER) | _SMALL
     content = _CONTENT.search(text)
     end = content.start() if content else len(text)
     quoted = [one.span() for one in _QUOTED.finditer(text)]
@@ -73,7 +77,7 @@ def nearest(word: str, known: Collection[str], *, likely: bool = False) -> str:
     most = 2 if len(word) >= TWO_FROM else 1
     told: list[tuple[int, str]] = []
     for one in known:
-        begins = one[:1] == word[:1] or one[:2] == word[1::-1]
+        begins = one[:1] == word[:1] or (one[:2] == word[1::-1] and one[2:] == word[2:])
         if abs(len(one) - len(word)) > most or not begins or len(one) < 3:
             continue
         mistakes, is_swap = distance(word, one), sorted(one) == sorted(word)

@@ -11,6 +11,7 @@ from gateway.core.accounted import accounts, words_given
 from gateway.core.agree import calls, calls_itself, content, explains
 from gateway.core.english import Word, words_of
 from gateway.core.entities import stem, stems_of
+from gateway.core.entity import Entity
 from gateway.core.fill import Filled, ask_for
 from gateway.core.limits import POINTING, Limits, words_within
 from gateway.core.listing import Listing, lister_of
@@ -49,6 +50,8 @@ NAMED_MAX = 8
 TIMELY = frozenset(["date", "time", "datetime", "range", "duration", "recurrence"])
 # What something is to be.
 _AIMS = re.compile(r"\b(?:as|to|into)\s+(?:an?\s+|the\s+)?([a-z]+)")
+_OF_DAY = re.compile(r"\b(?:from|on|of|due|for|since|by)\s*$", re.IGNORECASE)
+_BY_DAY = re.compile(r"(?:on|by)\b", re.IGNORECASE)
 # What no thing is called by.
 NO_NAMES = frozenset(["quantity", "money", "url"])
 
@@ -153,6 +156,8 @@ class Things:
         things = read_things(listed, listing.key, more)
         timely = [each for each in self._said.entities if each.kind in TIMELY]
         days = [each for each in timely if each.kind == "date" and each.sure and not is_used(each.span, filled.used)]
+        if self._said.writes:
+            days = [each for each in days if self._is_theirs(each, listing)]
         every = frozenset(self._said.content())
         named = frozenset().union(*(thing.name for thing in things if not self._said.writes or thing.name <= every))
         apart = [each for each in self._said.entities if each.kind in TIMELY | NO_NAMES]
@@ -329,6 +334,13 @@ class Things:
         kind = "string" if isinstance(_as(one, match.things[0].id), str) else "integer"
         question = f"Which {what}: {labels}?"[:1_000]
         return Resolved(Slot(question, {"type": kind, "anyOf": choices}), explained=match.by, because=question)
+
+    def _is_theirs(self, day: Entity, listing: Listing) -> bool:
+        """Whether a day says which things are meant, and not when it is to be done: `the mails from today`; of what takes place,
+        one without such a word too, if it is not tonight."""
+        before = self._said.text[: day.span.start]
+        is_event = bool(calls(listing.noun) & calls("event")) and not day.unit
+        return bool(_OF_DAY.search(before)) or bool(_BY_DAY.match(self._said.of(day.span))) or is_event
 
     def _counts(self, match: Match) -> Iterator[Span]:
         """A number that says how many there are: `the three tasks`, and `one of the lamps`, of which it is asked."""
