@@ -38,9 +38,11 @@ from gateway.core.plan import (
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, Used, chosen
 from gateway.core.pointer import escape
+from gateway.core.propose import Ground
 from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
 from gateway.core.replan import SoFar
+from gateway.core.row import row_of
 from gateway.core.said import Said, blanked, is_used, is_within, said_of
 from gateway.core.spelling import as_said, correct
 from gateway.core.spread import spread
@@ -355,6 +357,8 @@ class _Planning:
                     arguments={**filled.arguments, named.name: ask_for(named)},
                     asked=(*filled.asked, named.name),
                 )
+        if not self._said.writes and resolved.source is None:
+            resolved = self._in_a_row(tool, filled, resolved)
         left = self._left_over(tool, filled, resolved)
         if left:
             return _Try(tool, score - 0.3, problem=left)
@@ -471,6 +475,18 @@ class _Planning:
         is_same = agreement(mood.verb, tool) == SAME and tool.effect != "destructive"
         return is_same or bool(words & names_itself(tool)) or bool(resolved.explained)
 
+    def _in_a_row(self, tool: Tool, filled: Filled, resolved: Resolved) -> Resolved:
+        """`The weather in Berlin and Paris`: of a read, a call for each of the values that stand in one row."""
+        ground = Ground(self._said.text, self._said.span, self._said.entities)
+        for one in filled.arguments.values():
+            row = row_of(ground, one) if isinstance(one, Literal) else ()
+            others = [span for _, span in row if one.span != span]  # type: ignore[union-attr]
+            is_free = not any(is_used(span, filled.used) for span in others)
+            words = frozenset(word for span in others for word in content(self._said.text, span))
+            if row and is_free and not words & explains(tool):
+                return structs.replace(resolved, many=tuple(value for value, _ in row), used=(*resolved.used, *others))
+        return resolved
+
     def _left_over(self, tool: Tool, filled: Filled, resolved: Resolved) -> str:
         """A sentence where something was said that would be passed over; "" where there is nothing."""
         for one in self._said.entities:
@@ -528,7 +544,7 @@ class _Planning:
         if not resolved.many:
             return (*resolved.before, Step(self._name, tool.name, filled.arguments, resolved.each, resolved.when))
         by = next(
-            name for name, one in filled.arguments.items() if isinstance(one, Literal) and one.value == resolved.many[0]
+            name for name, one in filled.arguments.items() if isinstance(one, Literal) and one.value in resolved.many
         )
         span = filled.arguments[by].span  # type: ignore[union-attr]
         return tuple(

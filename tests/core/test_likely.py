@@ -139,3 +139,26 @@ async def test_a_read_that_would_pass_over_most_words_is_none() -> None:
         tool, "Which area of Berlin has the best schools for a pupil of 10 years with a dog of 5 years?"
     )
     assert not isinstance(planned, Ready)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("title", "shapes", "text", "expected"),
+    [
+        (
+            "Find the factorial of a number",
+            {"number": {"type": "integer"}},
+            "Find the factorial of 5, 10 and 15",
+            [5, 10, 15],
+        ),
+        ("Get the weather of a city", {"city": TEXT}, "What is the weather in Berlin and Rome?", ["Berlin", "Rome"]),
+        ("Get the weather of a city", {"city": TEXT}, "What is the weather in Berlin?", ["Berlin"]),
+    ],
+)
+async def test_a_read_is_made_for_each_value_of_a_row(
+    title: str, shapes: Shapes, text: str, expected: list[Any]
+) -> None:
+    planned = await plan(tool_with(title, shapes), text)
+    assert isinstance(planned, Ready)
+    told = [one.value for step in planned.plan.steps for one in step.arguments.values() if isinstance(one, Literal)]
+    assert told == expected
