@@ -10,8 +10,8 @@ Plans: how many are right to the last argument (right), in how many the planner 
 `called` is where all of a plan is told, right or not. Filling: with
 the right function given, as a read, how many of the calls come out right with all that the words may mean taken (filled right),
 and, of all arguments that an answer needs or that were filled, sorted by how sure each is, the share that is right among the surest
-25, 50, 75 and 100 % (`-` where not that many are filled). `sure to write`: of those that are sure enough for a write, how many are
-right.
+25, 50 and 75 % (`-` where not that many are filled), and among all, where what is not filled is wrong. `sure to write`: of those
+that are sure enough for a write, how many are right.
 """
 
 import argparse
@@ -53,7 +53,7 @@ ANSWERED = (
 )  # fmt: skip
 IRRELEVANT = ("irrelevance", "live_irrelevance")
 HALVES = ("dev", "held")
-SHARES = (0.25, 0.5, 0.75, 1.0)
+SHARES = (0.25, 0.5, 0.75)
 TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": None}
 KEPT = ("description", "enum", "default", "format", "minimum", "maximum")
 
@@ -234,7 +234,8 @@ def curve(arguments: Sequence[Argument]) -> list[str]:
     """The share that is right among the surest so many; of less than that many filled ones, none."""
     ranked = sorted(arguments, key=lambda one: -one.sure)
     tops = [ranked[: round(len(ranked) * share)] for share in SHARES]
-    return [share_of(one.right for one in top) if top and top[-1].sure > 0 else "-" for top in tops]
+    told = [share_of(one.right for one in top) if top and top[-1].sure > 0 else "-" for top in tops]
+    return [*told, share_of(one.right for one in arguments)]
 
 
 def share_of(right: Iterable[bool]) -> str:
@@ -264,7 +265,7 @@ def main() -> None:
     told = parser.parse_args()
     console = Console(width=150)
     for half in [told.half] if told.half else HALVES:
-        surest = [f"{share:.0%}" for share in SHARES]
+        surest = [*(f"{share:.0%}" for share in SHARES), "all"]
         table = Table("category", "items", "right", "called", "asked", "refused", "filled right", "arguments", *surest,
                       "sure to write", title=half)  # fmt: skip
         everything: list[Argument] = []
