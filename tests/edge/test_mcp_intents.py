@@ -138,7 +138,7 @@ async def test_the_page_of_an_approval_is_shown_and_that_it_was_is_no_yes(asking
         return mcp.types.ElicitResult(action="accept")
 
     async with served(asking) as url, client(url, ada, "auto", asked) as one:
-        waits = await call(one, "fulfil_intent", plan=plan(TEA), wait_s=0.5)
+        waits = await call(one, "fulfil_intent", plan=plan(TEA), wait_s=2)
         assert (waits["state"], shop.writes, shown) == ("needs_approval", [], [waits["approval"]["url"]])
         done = await call(one, "intent_status", intent_id=waits["intent_id"], wait_s=20)
     assert (done["state"], shop.writes, shown[0]) == ("done", ["make tea"], shown[1])
