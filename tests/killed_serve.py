@@ -12,11 +12,11 @@ intent, row, side = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 write = SqlRuns.write_run
 
 
-async def write_run(self: SqlRuns, before: Any, after: Any, entries: Any) -> bool:
+async def write_run(self: SqlRuns, before: Any, after: Any, entries: Any, *notices: Any) -> bool:
     is_it = after.plan.intent == intent and any(one.sequence == row for one in entries)
     if is_it and side == "before":
         os.kill(os.getpid(), signal.SIGKILL)
-    written = await write(self, before, after, entries)
+    written = await write(self, before, after, entries, *notices)
     if is_it:
         os.kill(os.getpid(), signal.SIGKILL)
     return written

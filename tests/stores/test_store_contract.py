@@ -19,6 +19,7 @@ from gateway.core.audit import AuditEntry
 from gateway.core.authorization import AuthorizationCode, Login, TokenFamily, User
 from gateway.core.fact import Alias, Fact, What
 from gateway.core.manifest import BearerAuth, Limits, Manifest
+from gateway.core.notice import Listener, notices, read_about
 from gateway.core.plan import Plan, Step
 from gateway.core.principal import Principal
 from gateway.core.recipe import Recipe, RecipeParameter
@@ -435,6 +436,18 @@ async def test_a_run_comes_back_as_it_was_with_its_journal_in_order(store: Store
     assert await store.find_run("r2") is None
     assert list(await store.journal("r1", 0, 10)) == [entry(1, Received()), entry(2), entry(3)]
     assert [one.sequence for one in await store.journal("r1", 1, 1)] == [2]
+
+
+async def test_what_is_to_be_told_of_a_run_is_kept_with_it_or_not_at_all(store: Store) -> None:
+    listener = Listener("mine", "https://agent.example.com/told", "t0ken", "Bearer", "s3cret")
+    first = a_run(sequence=1, listeners=(listener,))
+    assert await store.write_run(None, first, [entry(1)], notices(first, first.listeners))
+    assert not await store.write_run(None, first, [entry(1)], notices(a_run(sequence=9), first.listeners))
+    (told,) = await store.claim_events(NOON, NOON + timedelta(minutes=1), 10)
+    assert (read_about(told.about), told.body) == (("r1", "mine"), b"")
+    assert await store.find_run("r1") == first
+    assert "t0ken" not in repr(first)
+    assert "s3cret" not in repr(first)
 
 
 async def test_of_two_that_go_on_with_a_run_one_does_and_the_other_changes_nothing(store: Store) -> None:
