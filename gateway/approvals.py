@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 PENDING_MAX = 100
 OVERDUE_MAX = 200
 REASON_CHARACTERS_MAX = 500
+# What a caller does then; an intent goes on by itself.
+CALL_AGAIN = " Call again with the same arguments once it is approved."
 
 
 class Used(Struct, frozen=True):
@@ -236,8 +238,8 @@ def _needed(approval: Approval, reasons: Sequence[str], url: str) -> ApprovalNee
             who = " and ".join(approval.lacking) or "a person"
             where = f", at {url}" if url else ""
             detail = (
-                f"{why} It waits for {who} as approval {approval.id}{where}, until {approval.expires_at:%Y-%m-%d %H:%M} UTC. "
-                "Call again with the same arguments once it is approved."
+                f"{why} It waits for {who} as approval {approval.id}{where}, until {approval.expires_at:%Y-%m-%d %H:%M} UTC."
+                f"{CALL_AGAIN}"
             )
     return ApprovalNeeded(detail, approval, url)
 

@@ -19,9 +19,9 @@ import msgspec
 import structlog
 from msgspec import Raw, structs
 
-from gateway.approvals import Approvals
+from gateway.approvals import CALL_AGAIN, Approvals
 from gateway.call import Asked, Calls
-from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments
+from gateway.core.arguments import ArgumentProblem, check_arguments, compile_arguments, expected_day
 from gateway.core.decision import PlanOf
 from gateway.core.fact import What
 from gateway.core.flow import Flow, Flows, contain, decide, planned_from, require_yes
@@ -733,7 +733,8 @@ def _told(error: GatewayError, move: Make, digest: str, elapsed_s: float) -> Eve
     is_write = move.tool.effect != "read"
     match error:
         case ApprovalNeeded(approval=approval, url=url) if approval.state != "denied":
-            return Waiting("needs_approval", *where, detail, move.way, approval.id, url)
+            told = error.detail.removesuffix(CALL_AGAIN)[:DETAIL_CHARACTERS_MAX]
+            return Waiting("needs_approval", *where, told, move.way, approval.id, url)
         case ScopeMissing() | CredentialMissing():
             return Waiting("needs_auth", *where, detail, move.way)
         case AnswerInvalid() if is_write:
@@ -761,5 +762,7 @@ def _check_answers(questions: tuple[Question, ...], values: Mapping[str, Any]) -
         validator = compile_arguments(Raw(msgspec.json.encode(schema)))
         found = check_arguments(validator, {"answer": values[key]})
         problems += [ArgumentProblem(key, one.pointer.removeprefix("/answer"), one.expected) for one in found]
+        if not found and (expected := expected_day(question.schema, values[key])):
+            problems.append(ArgumentProblem(key, "", expected))
     if problems:
         raise ArgumentsInvalid(tuple(problems))

@@ -445,7 +445,7 @@ async def at_the_end(door: Door, token: str, run: Json) -> Json:
 async def test_a_step_waits_for_a_yes_to_exactly_that_call_and_then_goes_on_by_itself(asking: Door, shop: Shop) -> None:
     ada, owner = await asking.key(), await asking.key(DECIDE, subject="owner")
     run = await start(asking, ada, TEA)
-    assert (run["state"], shop.writes) == ("needs_approval", [])
+    assert (run["state"], shop.writes, "Call again" in run["detail"]) == ("needs_approval", [], False)
     approval = (await asking.get(f"/v1/approvals/{run['approval']['id']}", ada)).json()
     assert (approval["tool"], approval["arguments"]) == ("make", {"item": "tea", "count": 2})
     assert (await asking.post(f"/v1/approvals/{approval['id']}/approve", owner)).status_code == 200

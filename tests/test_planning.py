@@ -333,10 +333,40 @@ async def test_at_a_terminal_it_asks_before_it_changes_anything_and_which_of_sev
         await person.asked("Shall this be done? [y/N]", "y")
         await person.asked("2  Reading lamp", "")
         await person.asked("Which light: Ceiling lamp, Reading lamp, Shelf strip?", "9")
-        await person.asked("Which light: Ceiling lamp, Reading lamp, Shelf strip?", "2")
+        await person.asked("Which light: Ceiling lamp, Reading lamp, Shelf strip?", "the reading one")
+        await person.asked("Which light: Ceiling lamp, Reading lamp, Shelf strip?", "reading lamp")
         status, printed = await person.end()
     assert (status, lights["light-2"].on, lights["light-1"].on) == (0, False, True), printed
     assert "[verified]" in printed
+    async with typing(terminal, "ask", "buy milk", **secret) as person:
+        await person.asked("Shall this be done? [y/N]", "y")
+        await person.asked("On which day shall it be delivered", "tomorrow")
+        await person.asked("On which day shall it be delivered", "2026-12-03")
+        await person.asked("How do you want to pay?", "Card")
+        status, printed = await person.end()
+    assert (status, [one.deliver_on for one in household.state.groceries.orders.values()]) == (0, ["2026-12-03"]), (
+        printed
+    )
+
+
+async def test_what_is_no_day_answers_no_question_for_one(door: Door, token: str, household: Household) -> None:
+    asks = (await door.post("/v1/intents", token, {"intent": "buy milk", "wait_s": 20})).json()
+    assert asks["state"] == "needs_input"
+    for said in ("tomorrow", "20261203", "2026-13-01"):
+        values = {"s1-order/deliver_on": said, "s1-pay/method": "card"}
+        wrong = await door.post(f"/v1/intents/{asks['id']}/inputs", token, {"values": values})
+        assert wrong.status_code == 422
+        assert wrong.json()["problems"] == [
+            {
+                "argument": "s1-order/deliver_on",
+                "pointer": "",
+                "expected": "a day as year-month-day, such as 2026-12-01",
+            }
+        ]
+    assert household.state.groceries.basket == {}
+    values = {"s1-order/deliver_on": "2026-12-03", "s1-pay/method": "card"}
+    told = (await door.post(f"/v1/intents/{asks['id']}/inputs", token, {"values": values, "wait_s": 20})).json()
+    assert told["state"] == "needs_approval"
 
 
 async def test_a_question_is_answered_in_a_chat_and_a_wish_waits_there_for_a_yes(

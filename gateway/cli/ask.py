@@ -14,6 +14,7 @@ from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out
 from gateway.cli.tools import of_tenant, remote_of
 from gateway.core.account import account
+from gateway.core.arguments import expected_day
 from gateway.core.plan import Plan
 from gateway.core.planned import TOLD_MAX, Asks, Comes, Impossible, Proposes, Told
 from gateway.core.principal import Principal
@@ -21,7 +22,7 @@ from gateway.core.run import Mode, Question, about_words
 from gateway.core.said_plan import say_step
 from gateway.core.standing import NewStanding
 from gateway.core.tell import Sentence
-from gateway.edge.forms import choices_of
+from gateway.edge.forms import choices_of, read_words
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
 from gateway.edge.memory import FactShown, NewFact, show_fact
 from gateway.edge.parts import Gateway
@@ -239,18 +240,18 @@ async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
 
 
 def _prompt(question: Question) -> Any:
-    """What the person answers: one of the choices by its number, a text as it is, anything else as JSON."""
-    schema = question.schema
-    choices = choices_of(schema)
-    if choices:
-        for number, (_, label) in enumerate(choices, 1):
-            out.print(f"  {number}  {label}")
-        number = click.prompt(question.question, type=click.IntRange(1, len(choices)))
-        return choices[number - 1][0]
-    told = click.prompt(question.question)
-    if schema.get("type") == "string":
-        return told
-    try:
-        return msgspec.json.decode(told)
-    except msgspec.DecodeError:
-        return told
+    """What the person answers: one of the choices by its number or its name, a text as it is, anything else as JSON. What does not
+    fit is asked again."""
+    choices = choices_of(question.schema)
+    for number, (_, label) in enumerate(choices, 1):
+        out.print(f"  {number}  {label}")
+
+    def read(told: str) -> Any:
+        value = read_words(question, told)
+        if choices and value not in [one for one, _ in choices]:
+            raise click.BadParameter(f"{told!r} is none of them; 1 to {len(choices)}, or one by its name, is.")
+        if expected := expected_day(question.schema, value):
+            raise click.BadParameter(f"{told!r} is not {expected}.")
+        return value
+
+    return click.prompt(question.question, value_proc=read)

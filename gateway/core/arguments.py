@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -87,6 +88,18 @@ def check_arguments(
     except (ValueError, RecursionError):
         # What is no JSON value at all: a lone surrogate, nesting without end.
         return (ArgumentProblem("arguments", "", "expected plain JSON values of bounded size"),)
+
+
+def expected_day(schema: Mapping[str, Any], value: object) -> str:
+    """What was expected, where a day is asked and the value is none; else nothing. Unlike the arguments of a program, what a person
+    answers is held to it, for they can be asked again."""
+    if schema.get("format") != "date" or not isinstance(value, str):
+        return ""
+    try:
+        is_day = date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        is_day = False
+    return "" if is_day else "a day as year-month-day, such as 2026-12-01"
 
 
 def check_answer(validator: Validator, body: bytes) -> tuple[ArgumentProblem, ...]:
