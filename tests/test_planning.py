@@ -290,8 +290,15 @@ async def test_a_person_asks_in_the_terminal_at_a_gateway(
         code, said, wrong = await terminal.run("ask", "turn off the reading lamp", **where)
         assert (code, "--yes says that it may" in wrong) == (1, True), wrong
         assert household.state.home.lights["light-2"].on is True
-        code, said, wrong = await terminal.run("ask", "--preview", "turn off the reading lamp", **where)
+        code, said, wrong = await terminal.run(
+            "ask", "--preview", "turn off the reading lamp and lock the back door", **where
+        )
         assert (code, household.state.home.lights["light-2"].on) == (0, True), wrong
+        assert f's1 (1): PATCH {household.urls["home"]}/lights/light-2  {{"on":false}}' in said
+        assert (
+            f"s2 (1): POST {household.urls['home']}/locks/back-door/lock\n  home_unlock_door would take it back."
+            in said
+        )
         code, said, wrong = await terminal.run("ask", "--yes", "turn off the reading lamp", **where)
         assert (code, household.state.home.lights["light-2"].on) == (0, False), wrong
         assert 's1  home_set_light(light_id = "light-2", on = false)' in said

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import rich_click as click
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
@@ -16,6 +16,7 @@ from gateway.core.principal import Principal
 from gateway.core.tell import Sentence
 from gateway.edge.intents import (
     QUIET_S,
+    CallShown,
     IntentExplained,
     IntentList,
     IntentShown,
@@ -197,6 +198,18 @@ def print_answers(sentences: Iterable[Sentence]) -> None:
             out.print(f"{one.text} ({', '.join(one.tools)}, {one.certainty})")
 
 
+def _print_preview(step: str, call: CallShown) -> None:
+    """The request that would be sent, but its headers, which `intents show --json` has."""
+    if not isinstance(call.request, Raw):
+        return
+    request = msgspec.json.decode(call.request)
+    out.print(
+        f"{step} ({call.iteration + 1}): {request['method']} {request['url']}  {request.get('body') or ''}".rstrip()
+    )
+    if call.undo:
+        out.print(f"  {call.undo} would take it back.")
+
+
 def print_intent(shown: IntentShown) -> None:
     """For a person: its state, each call with what became of it, what it asks, and where a yes is given."""
     out.print(f"{shown.id}  ({shown.state})  {shown.intent}")
@@ -208,6 +221,9 @@ def print_intent(shown: IntentShown) -> None:
             calls.add_row(step.name, step.tool, str(one.iteration + 1), one.state, one.detail or str(one.status or ""))
     if calls.row_count:
         out.print(calls)
+    for step in shown.steps:
+        for one in step.calls:
+            _print_preview(step.name, one)
     for question in shown.questions:
         out.print(f"{question.key}: {question.question}  {msgspec.json.encode(question.schema).decode()}")
     if shown.questions:
