@@ -733,8 +733,8 @@ def _told(error: GatewayError, move: Make, digest: str, elapsed_s: float) -> Eve
     is_write = move.tool.effect != "read"
     match error:
         case ApprovalNeeded(approval=approval, url=url) if approval.state != "denied":
-            told = error.detail.removesuffix(CALL_AGAIN)[:DETAIL_CHARACTERS_MAX]
-            return Waiting("needs_approval", *where, told, move.way, approval.id, url)
+            waits = error.detail.removesuffix(CALL_AGAIN)[:DETAIL_CHARACTERS_MAX]
+            return Waiting("needs_approval", *where, waits, move.way, approval.id, url)
         case ScopeMissing() | CredentialMissing():
             return Waiting("needs_auth", *where, detail, move.way)
         case AnswerInvalid() if is_write:

@@ -30,6 +30,8 @@ _GENERAL = named("date time name value text display")
 # What a thing is about, before all else that stands in it.
 _FIRST = named("start starts begin from date due when condition state status total price amount temperature location")
 _CENTS = named("cents minor pence")
+# A text cannot end its own quotation, and go on as if it were the sentence.
+_INNER_QUOTES = str.maketrans("“”„‟", '""""')
 # A name that is no more than that: a sentence that stands where a name should is not said.
 _LABEL = re.compile(rf"[\w$@./-]{{1,{LABEL_CHARACTERS_MAX}}}")
 
@@ -45,7 +47,7 @@ def say_value(value: Any, pointer: str, zone: str = "") -> str:
             unit = _UNITS.get(_words(pointer)[-1], "") if _words(pointer) else ""
             return f"{msgspec.json.encode(value).decode()} {unit}".rstrip()
         case str():
-            return say_time(value, zone) or f"“{plain(value, TEXT_CHARACTERS_MAX)}”"
+            return say_time(value, zone) or f"“{plain(value, TEXT_CHARACTERS_MAX).translate(_INNER_QUOTES)}”"
         case list():
             told = [say_value(one, pointer, zone) for one in value[:LISTED_MAX]]
             return _listed(told, len(value), ", ") or "nothing"
