@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.account import account
 from gateway.core.labels import Labels, Trust
-from gateway.core.next_move import Make, Skip, next_move
+from gateway.core.next_move import Bound, Make, Skip, next_move
 from gateway.core.plan import (
     ANSWERS_MAX,
     Answer,
@@ -274,7 +274,7 @@ def order(pick: Pick) -> Run:
 
 def test_an_argument_is_taken_from_the_one_of_a_list_that_is_meant() -> None:
     run = order(Pick("all", pointer="/title", by="/start", order="next"))
-    move = next_move(run, progress(run, called("all", MEETINGS)), ORDER_TOOLS, BOUND)
+    move = next_move(run, progress(run, called("all", MEETINGS)), ORDER_TOOLS, Bound(BOUND))
     assert isinstance(move, Make)
     assert move.arguments == {"item": "Lunch"}
 
@@ -282,7 +282,7 @@ def test_an_argument_is_taken_from_the_one_of_a_list_that_is_meant() -> None:
 @pytest.mark.parametrize("listed", [[], {"items": []}, MEETINGS[:2]])
 def test_what_needs_one_of_a_list_is_left_out_where_there_is_none(listed: Any) -> None:
     run = order(Pick("all", pointer="/title", by="/start", order="next", where=(Fits("/cost", {"minimum": 5}),)))
-    move = next_move(run, progress(run, called("all", listed)), ORDER_TOOLS, BOUND)
+    move = next_move(run, progress(run, called("all", listed)), ORDER_TOOLS, Bound(BOUND))
     assert move == Skip("do", "tea", 0, "all gave none that is meant")
 
 
