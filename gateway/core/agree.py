@@ -12,7 +12,7 @@ from gateway.core.plan import Span
 from gateway.core.tool import Tool
 
 # An example in a description is no word of the tool's own.
-_CODE = re.compile(r"`[^`]*`")
+_CODE = re.compile(r"`[^`]*`|\b(?:such as|e\.g\.|for example)\s[^.;)]*", re.IGNORECASE)
 SAME, ALIKE_ENOUGH = 1.0, 0.6
 # What sets something that is there makes nothing, unless it says so.
 _SETS = frozenset(["set", "open", "start"])

@@ -115,8 +115,13 @@ def read_asked(clause: str) -> Asked:
 def topic(clause: str) -> str:
     """What it is about, as an answer calls it: `my next meeting` is `Your next meeting`."""
     rest = _LEAD.sub("", clause.strip(), count=1).strip(" ?.!")
-    first = rest.partition(" ")[0].lower()
-    if not rest or first.partition("'")[0] in _WHETHER | {"what", "how", "is", "who", "where", "when", "until"}:
+    first, _, following = rest.lower().partition(" ")
+    is_asked = following.partition(" ")[0] in _WHETHER
+    if (
+        not rest
+        or is_asked
+        or first.partition("'")[0] in _WHETHER | {"what", "how", "is", "who", "where", "when", "until"}
+    ):
         return f"“{clause.strip()[:SAID_CHARACTERS_MAX]}”"
     return _capital(turned(rest))
 

@@ -20,7 +20,7 @@ from gateway.core.option import PAGES
 from gateway.core.plan import Answer, Literal, Pick, Slot, Source, Span, Step
 from gateway.core.question import Clause
 from gateway.core.reach import place_of
-from gateway.core.said import Said, said_of
+from gateway.core.said import Said, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import PLACES, QUERIES, Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight
@@ -63,6 +63,7 @@ _NOW = stems_of("current now")
 _DAYS = ("date", "range", "datetime")
 # Who wrote, wrote a message.
 _WRITING = named("write wrote written writes send sent sends mailed emailed texted messaged")
+_DOING = named("do does did has have")
 _HOME = named("home here default")
 _BACK = named("there then it")
 _SAME = {stem(word): frozenset(stem(one) for one in group) for group in SYNONYMS for word in group}
@@ -99,10 +100,19 @@ class _Try(Struct, frozen=True):
 
 
 class Reading:
-    """One wish of a text; `name` begins the names of its steps, `last` is what was spoken of before."""
+    """One wish of a text; `name` begins the names of its steps, `last` is what was spoken of before; of a part of a wish, what
+    is asked has to be said, or be what the tool `only` tells."""
 
     def __init__(
-        self, said: Said, sight: Sight, looking: Looking, name: str, last: Last | None = None, *, is_part: bool = False
+        self,
+        said: Said,
+        sight: Sight,
+        looking: Looking,
+        name: str,
+        last: Last | None = None,
+        *,
+        is_part: bool = False,
+        only: str = "",
     ) -> None:
         self._said = said
         self._sight = sight
@@ -110,6 +120,7 @@ class Reading:
         self._name = name
         self._last = last
         self._is_part = is_part
+        self._only = only
         self._asked = read_asked(said.told)
         self._replying = Replying(said, sight, looking)
         self._words = self._told()
@@ -120,22 +131,30 @@ class Reading:
         whole = await self._best()
         if whole is not None and (not whole.left or not self._parts()):
             return await self._read(whole)
-        parts = self._parts()
+        found = await self._each(self._parts())
+        if not found:
+            return await self._read(whole) if whole is not None else None
+        return Read(
+            tuple(step for one in found for step in one.steps),
+            tuple(line for one in found for line in one.because),
+            tuple(answer for one in found for answer in one.answers),
+            found[-1].last,
+        )
+
+    async def _each(self, parts: Sequence[Said]) -> list[Read]:
+        """What each part comes to; one that says only of what (`and in Rome`) is of the tool of the one before. Empty, where one
+        comes to nothing."""
         found: list[Read] = []
         for number, part in enumerate(parts, 1):
-            last = found[-1].last if found else self._last
-            one = await Reading(part, self._sight, self._looking, f"{self._name}-{number}", last, is_part=True).plan()
+            name, last = f"{self._name}-{number}", found[-1].last if found else self._last
+            one = await Reading(part, self._sight, self._looking, name, last, is_part=True).plan()
+            if one is None and found:
+                only = found[-1].steps[-1].tool
+                one = await Reading(part, self._sight, self._looking, name, last, only=only).plan()
             if one is None:
-                break
+                return []
             found.append(one)
-        if parts and len(found) == len(parts):
-            return Read(
-                tuple(step for one in found for step in one.steps),
-                tuple(line for one in found for line in one.because),
-                tuple(answer for one in found for answer in one.answers),
-                found[-1].last,
-            )
-        return await self._read(whole) if whole is not None else None
+        return found
 
     async def _best(self) -> _Try | None:
         kept: list[_Try] = []
@@ -145,20 +164,20 @@ class Reading:
                 break
             found = await self._try(tool, base)
             kept += [found] if found is not None and len(found.left) <= self._most(found) * len(self._words) else []
-        kept = [one for one in kept if not self._passes_over(one.left) and (not self._is_part or self._has_topic(one))]
+        kept = [one for one in kept if not self._passes_over(one.left) and self._has_topic(one)]
         return max(kept, key=lambda one: one.score, default=None)
 
     def _most(self, one: _Try) -> float:
         """How many of its words a wish may keep: more where it names a thing, and asks for what that has."""
-        if self._said.clause.mood.kind == "neither":
+        if self._said.clause.mood.kind == "neither" or self._only:
             return 0.0
         fields = answered_by(place_of(one.tool.output_schema), frozenset()).fields
         return LEFT_NAMED_MAX if one.named.where and self._hinted(fields) else LEFT_MAX
 
     def _has_topic(self, one: _Try) -> bool:
-        """Whether it says what is asked, and not only of what: `and the nursery`."""
+        """Whether a part says what is asked, and not only of what (`and in Rome`)."""
         told = _vocabulary(one.tool)
-        return any(told.get(each, 0.0) >= FIELD for each in self._words)
+        return not self._is_part or any(told.get(each, 0.0) >= FIELD for each in self._words)
 
     def _passes_over(self, left: frozenset[str]) -> bool:
         """Whether a name is among the words that nothing explains."""
@@ -187,14 +206,22 @@ class Reading:
         spans = [Span(span.start + start, span.start + end) for start, end in zip(starts, ends, strict=True)]
         spans = [trimmed for one in spans for trimmed in _trimmed(self._said.text, one)]
         mood = self._said.clause.mood
-        clauses = [Clause(one, mood) for one in spans]
-        return [said_of(self._said.text, one, self._said.entities) for one in clauses]
+        parts = [said_of(self._said.text, Clause(one, mood), self._said.entities) for one in spans]
+        days = [one for one in self._days() if is_within(one.span, spans[-1])] if spans else []
+        if len(days) != 1 or len(self._days()) != 1:
+            return parts
+        # `In Rome and in Hamburg tomorrow`: a day behind all of them is that of each.
+        is_last = not words_of(self._said.text[days[0].span.end : self._said.span.end].strip(" ?.!"))
+        shared = [structs.replace(one, entities=(*one.entities, days[0])) for one in parts[:-1]]
+        return [*shared, parts[-1]] if is_last else parts
 
     # Which tool.
 
     async def _ranked(self) -> list[tuple[Tool, float]]:
         """The tools that say of themselves, or of what they answer, what the words say; the best first."""
         tools = self._sight.tools
+        if self._only:
+            return [(tools[self._only], 0.0)]
         found = [name for name in await self._sight.search(self._said.told, CANDIDATES_MAX, READS) if name in tools]
         rest = sorted(name for name in tools if name not in found) if len(tools) <= FEW_TOOLS else []
         told = [(tools[name], FOUND / (place + 1)) for place, name in enumerate(found)]
@@ -404,13 +431,19 @@ class Reading:
         """The words that something has to explain."""
         spans = [one.span for one in self._said.entities if one.kind in TIMELY | {"number", "quantity", "ordinal"}]
         written = {stem("message")} if {one.text for one in words_of(self._said.told)} & _WRITING else frozenset()
-        return (self._said.words(spans) - self._asked.aside - _LITTLE) | written
+        has_deed = self._asked.kind == "whether" or {one.text for one in words_of(self._said.told)} & _DOING
+        told = self._said.words(spans) if has_deed else frozenset(self._said.content(spans))
+        return (told - self._asked.aside - _LITTLE) | written
 
     def _said_stems(self) -> frozenset[str]:
         return frozenset(self._said.content()) | self._asked.aside
 
     def _explained_by(self, tool: Tool) -> frozenset[str]:
-        return self._words & _vocabulary(tool).keys()
+        """But for names, which a description has as examples alone."""
+        told = _vocabulary(tool)
+        names = [one.span for one in self._said.entities if one.kind == "name"]
+        examples = {each for span in names for each in content(self._said.text, span) if told.get(each) == DESCRIBED}
+        return self._words & told.keys() - examples
 
     def _days(self) -> tuple[Entity, ...]:
         return tuple(one for one in self._said.entities if one.kind in _DAYS)
@@ -422,7 +455,8 @@ class Reading:
         return (*before, *self._said.entities)
 
     def _whole_span(self, entities: Sequence[Entity]) -> Span:
-        return Span(min([self._said.span.start, *(one.span.start for one in entities)]), self._said.span.end)
+        spans = [self._said.span, *(one.span for one in entities)]
+        return Span(min(one.start for one in spans), max(one.end for one in spans))
 
 
 def _counted(clause: str) -> str:
@@ -471,7 +505,7 @@ def _with_pages(tool: Tool) -> dict[str, Source]:
 
 def _values(said: Said, filled: Filled) -> frozenset[str]:
     """The words that arguments were filled from."""
-    return frozenset(said.content()) - frozenset(said.content(filled.used))
+    return frozenset(said.content()) - frozenset(said.content(spans_of(filled.arguments)))
 
 
 def _is_used(one: Entity, filled: Filled) -> bool:

@@ -2,7 +2,7 @@
 read where things in it are named, as `things` does. Reads, writes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ from gateway.core.agree import content, explains
 from gateway.core.asked import Asked, read_asked, said_so, topic
 from gateway.core.english import words_of
 from gateway.core.entities import stem, stems_of
+from gateway.core.entity import Entity
 from gateway.core.listing import Listing
 from gateway.core.match import ALL, Match, Thing, is_plural, match_things, read_things
 from gateway.core.noun import named, split
@@ -27,6 +28,12 @@ from gateway.planners.things import TIMELY, Looking, spans_of
 PAGES_READ = 20
 FIELDS_MAX = 60
 LEVELS_MAX = 2
+RANGE_DAYS_MAX = 31
+_DAYS = ("date", "datetime", "range")
+# What asks whether there is something at all.
+_ANY = named("any some there anything anybody anyone something somebody someone")
+_BEFORE = named("before until till to end max latest")
+_HAVING = named("do does did has have")
 TIED_MAX = 3
 SHOWN_MAX = 4
 _IDS = named("id ids uuid sku slug guid")
@@ -136,6 +143,10 @@ class Replying:
         of = answered_by(place, self._stems())
         if of.items is None:
             return step, (self._of_thing(step, tool, of.fields),), None
+        hinted = [one for one in of.root if set(one.words) & self._asked.hint and "array" not in one.place.kinds]
+        if hinted and not where and not any(set(one.words) & self._asked.hint for one in of.fields):
+            return step, (self._tells(Ref(step.name), hinted[:1], of.root),), None
+        where = (*where, *self.on_days(step, of))
         if self._asked.kind == "count" and not where and (total := self._total(of, tool, step)):
             return step, (Tells(Ref(step.name, total.pointer), self._topic()),), None
         if (field := self._of_every(of, tool)) is not None:
@@ -144,7 +155,6 @@ class Replying:
             step = structs.replace(step, arguments=kept)
         if PAGES in tool.options and PAGES not in step.arguments:
             step = structs.replace(step, arguments={**step.arguments, PAGES: Literal(PAGES_READ)})
-        where = (*where, *self.on_days(step, of))
         answer = self._of_list(step, tool, of, where, is_ordered=is_ordered)
         value = answer.value if isinstance(answer, Holds | Tells) else None
         chosen = value if isinstance(value, Pick) else Pick(step.name, of.items, "", where)
@@ -194,7 +204,7 @@ class Replying:
                 return Lists(items, f"{called} No, not so", f"{called} Yes, all of them.", others, shown)
             if not _is_asked_for(field, step):
                 where = (*where, Fits(field.pointer, fits))
-        elif is_one and asked.kind == "what":
+        elif is_one and not self._is_of_any():
             meant = self._meant(of.fields, tool)
             return self._tells(Pick(step.name, pointer, "", where), meant, of.fields)
         elif asked.kind != "whether" and (state := self._state(of.fields, tool)) and not _is_asked_for(state[0], step):
@@ -205,7 +215,7 @@ class Replying:
         says, none = (f"{called} Yes", f"{called} No: there is none.")
         if {one.text for one in words_of(self._said.told)} & {"free", "available"}:
             says, none = f"{called} There is", f"{called} Yes: there is nothing."
-        if asked.kind != "whether":
+        if asked.kind != "whether" or not (self._is_of_any() or self._state(of.fields, tool)):
             says, none = self._topic(), f"{self._topic()}: there is none."
         return Lists(items, says, none, where, tuple(_shows(of.fields, None, self._meant(of.fields, tool))))
 
@@ -213,6 +223,11 @@ class Replying:
         """The field that says whether all are so, where that is what is asked."""
         state = self._state(of.fields, tool) if self._asked.kind == "whether" and _of_all(self._said.told) else None
         return state[0] if state is not None else None
+
+    def _is_of_any(self) -> bool:
+        """Whether it asks if there is something at all: `do I have mail?`, and not `is the heating on?`."""
+        told = [one.text for one in words_of(self._said.told)]
+        return self._asked.kind == "whether" and bool(set(told) & _ANY or set(told[:2]) & _HAVING)
 
     def _total(self, of: Answered, tool: Tool, step: Step) -> Field | None:
         """The field that says how many there are, where nothing but what the tool is asked with says which."""
@@ -283,16 +298,13 @@ class Replying:
         return more
 
     def on_days(self, step: Step, of: Answered) -> tuple[Fits, ...]:
-        """That it is on the day that was said, where the tool was not asked for that day."""
-        used = spans_of(step.arguments)
-        timely = [
-            one for one in self._said.entities if one.kind in ("date", "datetime") and not is_used(one.span, used)
-        ]
-        days = {one.value.date() if isinstance(one.value, datetime) else one.value for one in timely if one.sure}
-        field = of.day
-        if field is None or len(days) != 1:
+        """That it is on the days that were said, where the tool was not asked for just these."""
+        timely = [one for one in self._said.entities if one.kind in _DAYS and one.sure and not _is_asked_on(one, step)]
+        if of.day is None or len(timely) != 1:
             return ()
-        return (Fits(field.pointer, {"pattern": f"^{days.pop().isoformat()}"}),)
+        days = [one.isoformat() for one in _days_of(timely[0].value)]
+        told = days[0] if len(days) == 1 else f"({'|'.join(days)})"
+        return (Fits(of.day.pointer, {"pattern": f"^{told}"}),) if days else ()
 
     def _has_day(self) -> bool:
         return any(one.kind in TIMELY for one in self._said.entities)
@@ -390,9 +402,22 @@ def compared_by(fields: Sequence[Field], asked: Asked) -> Field | None:
     return min(plain, key=lambda one: (not set(one.words[:1]) & set(_STARTS), len(tokens(one.pointer))), default=None)
 
 
+def _days_of(value: Any) -> list[date]:
+    """The days of a day, a time or a range, RANGE_DAYS_MAX at most; none of a longer one."""
+    match value:
+        case datetime():
+            return [value.date()]
+        case date():
+            return [value]
+        case (date() as first, date() as last) if (last - first).days < RANGE_DAYS_MAX:
+            return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        case _:
+            return []
+
+
 def _day_field(fields: Sequence[Field]) -> Field | None:
     timely = [one for one in fields if one.place.formats & {"date", "date-time"} or set(one.words) & set(_STARTS)]
-    timely = [one for one in timely if "string" in one.place.kinds]
+    timely = [one for one in timely if "string" in one.place.kinds and (one.words != ("time",) or one.place.formats)]
     return min(timely, key=lambda one: not set(one.words[:1]) & set(_STARTS), default=None)
 
 
@@ -415,6 +440,13 @@ def _whole(field: Field) -> str:
 
 def _is_name(one: Field) -> bool:
     return len(tokens(one.pointer)) == 1 and bool(set(one.words[-1:]) & _NAMES)
+
+
+def _is_asked_on(one: Entity, step: Step) -> bool:
+    """Whether the tool was asked for just these days; what is only before their end may be of others."""
+    given = {name: source.span for name, source in step.arguments.items() if isinstance(source, Literal)}
+    names = [name for name, span in given.items() if span is not None and is_used(span, [one.span])]
+    return bool(names) and (bool(one.role) or any(not set(split(name)) & _BEFORE for name in names))
 
 
 def _is_asked_for(field: Field, step: Step) -> bool:
