@@ -24,7 +24,7 @@ from gateway.core.said import Said, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import PLACES, QUERIES, Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight
-from gateway.planners.replying import Field, Named, Replying, answered_by, compared_by
+from gateway.planners.replying import Field, Named, Replying, answered_by, compared_by, is_name
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of
 
 CANDIDATES_MAX = 50
@@ -34,20 +34,13 @@ CHAIN_MAX = 3
 PARTS_MAX = 4
 # So much of the words may stay without explanation.
 LEFT_MAX, LEFT_NAMED_MAX = 0.34, 0.5
-# What a word counts that is of the tool's own name, of its fields and choices, of its description; and what else counts.
+# What a word counts that is of the tool's own name, names a thing, is one of its choices, of its fields, of its description.
 OWN, THING, CHOICE, FIELD, DESCRIBED = 1.0, 1.0, 0.9, 0.7, 0.5
-NAMED, AIMED, HINTED, COMPARED, FOUND, UNDATED, FURTHER, SINGLE, NOW, ASKED = (
-    0.3,
-    0.3,
-    0.35,
-    0.4,
-    0.2,
-    0.4,
-    0.3,
-    0.25,
-    0.15,
-    0.5,
-)
+# What else counts for a tool: that its own name is said, and how much of its title; that it has the field that is asked for, or
+# that things are compared by, or what they are called; that it is about now; how early a search finds it; that one thing is meant.
+NAMED, AIMED, HINTED, COMPARED, CALLED, NOW, FOUND, SINGLE = 0.3, 0.3, 0.35, 0.4, 0.1, 0.15, 0.2, 0.25
+# And against it: that a day would be passed over, each step before it, and each question.
+UNDATED, FURTHER, ASKED = 0.4, 0.3, 0.5
 READS: frozenset[Effect] = frozenset({"read"})
 # What says nothing of what is asked.
 _LITTLE = frozenset(
@@ -129,7 +122,8 @@ class Reading:
     async def plan(self) -> Read | None:
         """None where no tool is sure to answer it: as a whole, or its parts on each side of an `and`."""
         whole = await self._best()
-        if whole is not None and (not whole.left or not self._parts()):
+        is_of_several = whole is not None and any("enum" in one.fits for one in whole.named.where)
+        if whole is not None and not whole.left and not is_of_several:
             return await self._read(whole)
         found = await self._each(self._parts())
         if not found:
@@ -158,14 +152,26 @@ class Reading:
 
     async def _best(self) -> _Try | None:
         kept: list[_Try] = []
-        for tool, base in await self._ranked():
+        ranked = await self._ranked()
+        for tool, base in ranked:
             # What cannot be better is not looked into: nothing is read for it.
             if any(not one.left and base + THING + SINGLE <= one.score for one in kept):
                 break
             found = await self._try(tool, base)
             kept += [found] if found is not None and len(found.left) <= self._most(found) * len(self._words) else []
         kept = [one for one in kept if not self._passes_over(one.left) and self._has_topic(one)]
-        return max(kept, key=lambda one: one.score, default=None)
+        best = max(kept, key=lambda one: one.score, default=None)
+        return None if best is not None and self._is_elsewhere(best, [tool for tool, _ in ranked]) else best
+
+    def _is_elsewhere(self, best: _Try, tools: Sequence[Tool]) -> bool:
+        """Whether the words name another service than this is of: `on the shopping list`, and not the shop."""
+        named = [tool for tool in tools if self._is_of(tool) > self._is_of(best.tool)]
+        return any(tool.connector != best.tool.connector for tool in named)
+
+    def _is_of(self, tool: Tool) -> frozenset[str]:
+        """The words that are of the name of its service, as they stand there."""
+        said = frozenset(one.text for one in words_of(self._said.told))
+        return frozenset(split(tool.connector)) & said
 
     def _most(self, one: _Try) -> float:
         """How many of its words a wish may keep: more where it names a thing, and asks for what that has."""
@@ -240,6 +246,7 @@ class Reading:
         score += NAMED * any(told.get(each) == OWN for each in self._words)
         score += AIMED * len(self._words & calls_itself(tool)) / max(len(stems_of(tool.title)), 1)
         score += NOW * bool(not self._days() and stems_of(tool.title) & _NOW)
+        score += CALLED * bool(not self._words and any(is_name(one) for one in of.fields))
         score += HINTED * self._hinted(of.fields) + COMPARED * bool(compares)
         if self._asked.order is not None and not compares and of.items is not None:
             score -= COMPARED

@@ -33,6 +33,8 @@ _DAYS = ("date", "datetime", "range")
 # What asks whether there is something at all.
 _ANY = named("any some there anything anybody anyone something somebody someone")
 _BEFORE = named("before until till to end max latest")
+_UNTIL = named("until till end ends to expires expiry")
+_SUMS = named("total sum balance")
 _HAVING = named("do does did has have")
 TIED_MAX = 3
 SHOWN_MAX = 4
@@ -144,7 +146,8 @@ class Replying:
         if of.items is None:
             return step, (self._of_thing(step, tool, of.fields),), None
         hinted = [one for one in of.root if set(one.words) & self._asked.hint and "array" not in one.place.kinds]
-        if hinted and not where and not any(set(one.words) & self._asked.hint for one in of.fields):
+        of_items = any(set(one.words) & self._asked.hint for one in of.fields)
+        if hinted and not where and (not of_items or set(hinted[0].words) & _SUMS):
             return step, (self._tells(Ref(step.name), hinted[:1], of.root),), None
         where = (*where, *self.on_days(step, of))
         if self._asked.kind == "count" and not where and (total := self._total(of, tool, step)):
@@ -179,7 +182,7 @@ class Replying:
         """One field alone as its value, several with their names, none as the whole."""
         if len(fields) == 1 and self._is_sure:
             return Tells(structs.replace(value, pointer=fields[0].pointer), self._topic())
-        names = [one.pointer for one in every if fields and _is_name(one)]
+        names = [one.pointer for one in every if fields and is_name(one)]
         return Tells(value, self._topic(), tuple(dict.fromkeys([*names[:1], *(one.pointer for one in fields)])))
 
     # Of a list.
@@ -204,7 +207,7 @@ class Replying:
                 return Lists(items, f"{called} No, not so", f"{called} Yes, all of them.", others, shown)
             if not _is_asked_for(field, step):
                 where = (*where, Fits(field.pointer, fits))
-        elif is_one and not self._is_of_any():
+        elif is_one and asked.kind != "count" and not self._is_of_any():
             meant = self._meant(of.fields, tool)
             return self._tells(Pick(step.name, pointer, "", where), meant, of.fields)
         elif asked.kind != "whether" and (state := self._state(of.fields, tool)) and not _is_asked_for(state[0], step):
@@ -417,13 +420,14 @@ def _days_of(value: Any) -> list[date]:
 
 def _day_field(fields: Sequence[Field]) -> Field | None:
     timely = [one for one in fields if one.place.formats & {"date", "date-time"} or set(one.words) & set(_STARTS)]
+    timely = [one for one in timely if not set(one.words) & _UNTIL]
     timely = [one for one in timely if "string" in one.place.kinds and (one.words != ("time",) or one.place.formats)]
     return min(timely, key=lambda one: not set(one.words[:1]) & set(_STARTS), default=None)
 
 
 def _shows(fields: Sequence[Field], by: Field | None, meant: Sequence[Field] = ()) -> list[str]:
     """What an item is shown by: what it is called, and what was asked; where nothing was, what says most of it."""
-    names = [one.pointer for one in fields if _is_name(one)][:1]
+    names = [one.pointer for one in fields if is_name(one)][:1]
     if by is None and not meant:
         return []
     day = _day_field(fields)
@@ -438,7 +442,7 @@ def _whole(field: Field) -> str:
     return field.pointer.rpartition("/")[0] if is_amount else field.pointer
 
 
-def _is_name(one: Field) -> bool:
+def is_name(one: Field) -> bool:
     return len(tokens(one.pointer)) == 1 and bool(set(one.words[-1:]) & _NAMES)
 
 
