@@ -512,7 +512,10 @@ class _Planning:
         return f"I do not know what “{' '.join(unexplained)}” means here."
 
     def _is_plain_read(self, tool: Tool, filled: Filled, resolved: Resolved, unexplained: int) -> bool:
-        """Whether a read without things has all that it needs from words that say so, and most of the others are its own."""
+        """Whether a read without things has all that it needs from words that say so, and most of the others are its own; not where
+        what it lists can be looked at, for a word that is in none of that may name what is not there."""
+        if self._sight.look is not None:
+            return False
         words = self._said.words(filled.used)
         is_whole = bool(filled.arguments) and not filled.asked and resolved.source is None
         is_named = len(words & calls_itself(tool)) >= NAMED_MIN
