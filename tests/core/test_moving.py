@@ -10,7 +10,7 @@ from msgspec import structs
 from gateway.core.entities import read_entities
 from gateway.core.labels import Labels, Trust
 from gateway.core.moving import Fixed, is_relative, move
-from gateway.core.next_move import Make, next_move
+from gateway.core.next_move import Bound, Make, next_move
 from gateway.core.pick import fitting, moment_of
 from gateway.core.plan import (
     Answer,
@@ -115,7 +115,7 @@ def test_what_is_on_the_day_is_told_by_its_beginning() -> None:
 def test_a_moment_is_an_argument_in_the_zone_of_the_plan() -> None:
     run = a_run(Step("tea", "make", {"item": Moment(0, "start")}))
     run = structs.replace(run, plan=structs.replace(run.plan, zone="Asia/Tokyo"))
-    made = next_move(run, after(run), TOOLS, BOUND)
+    made = next_move(run, after(run), TOOLS, Bound(BOUND))
     assert isinstance(made, Make)
     assert made.arguments == {"item": "2026-08-05T00:00:00+09:00"}
     assert date.fromisoformat(moment_of(Moment(), NOW)) == NOW.date()
