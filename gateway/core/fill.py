@@ -49,7 +49,7 @@ from gateway.core.weigh import Facts, Settled, settle, weigh
 SURE_TO_WRITE, SURE_TO_READ = 0.95, 0.6
 # From here on a rule is plain enough to be taken before what is weighed.
 PLAIN = 0.95
-OPTIONAL_MAX = 16
+OPTIONAL_MAX, WEIGHED_MAX = 16, 24
 # How values of these are written is for rules to say.
 RULED = frozenset(
     ["date", "date-time", "time", "duration", "email", "idn-email", "uri", "url", "iri", "uuid", "byte", "binary"]
@@ -195,7 +195,7 @@ def _worth_a_look(tool: Tool, left: Sequence[Wanted], ground: Ground) -> list[Wa
         optional = [one for one in optional if stems & {stem(word) for word in one.words if len(word) > 2}]
     required = [one for one in left if one.required]
     looked = [one for one in [*required, *optional[:OPTIONAL_MAX]] if one.schema.get("format") not in RULED]
-    return [one for one in looked if family_of(one)]
+    return [one for one in looked if family_of(one)][:WEIGHED_MAX]
 
 
 def _is_thing(told: Settled, wanted: Sequence[Wanted]) -> bool:

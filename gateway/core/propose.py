@@ -21,7 +21,7 @@ from gateway.core.plan import Span
 from gateway.core.wanted import Wanted, meanings_of, options_of, order_of, units_of
 
 PHRASE_WORDS_MAX = 6
-HEARD_MAX = 250
+HEARD_MAX = 150
 LIST_ITEMS_MAX = 20
 CHOICES_MAX = 200
 DENIED_CHARACTERS = 60
