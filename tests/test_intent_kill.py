@@ -60,7 +60,7 @@ def plan(name: str, number: int) -> dict[str, Any]:
 async def at_rest(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
     for _ in range(200):
         told: dict[str, Any] = (await client.get(f"/v1/intents/{run_id}")).json()
-        if told["state"] not in ("running", "verifying"):
+        if told["state"] not in ("running", "verifying", "compensating"):
             return told
         await asyncio.sleep(0.05)  # Another process is watched.
     raise AssertionError(told)
@@ -120,3 +120,55 @@ async def test_a_process_killed_at_any_row_writes_nothing_twice_and_loses_nothin
     assert sorted(shop.writes) == sorted(every)
     # Where nothing shows whether a write happened, that is said, and asked; what can be seen is not.
     assert {name for name, one in states.items() if "uncertain" in one} == {"2 after", "3 before", "5 after"}
+
+
+# Received, sending, called, verified, ended; then undoing, sending, called, ended.
+BACKWARDS = [(6, "after"), (7, "after"), (8, "before"), (8, "after"), (9, "after")]
+
+
+async def test_a_process_killed_while_it_takes_back_takes_nothing_back_twice_and_says_what_it_does_not_know(
+    anyio_backend: str, tmp_path: Path
+) -> None:
+    shop, states, done = Shop(), {}, []
+    with bind("127.0.0.1", 0) as listening:
+        async with serving_app(shop, listening):
+            headers = await open_shop(tmp_path, url_of(listening))
+            for number, (row, side) in enumerate([*BACKWARDS, (0, "")], 1_000):
+                shop.orders[number] = {"id": number, "item": "tea"}  # So that no two that are made have one id.
+                name, wrapper = f"{row} {side}", str(Path(__file__).parent / "killed_serve.py")
+                async with (
+                    serving(tmp_path, wrapper, name, str(row), side) as (process, url),
+                    httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client,
+                ):
+                    if done:
+                        states[done[-1][0]] = await settle_back(client, shop, *done[-1])
+                    if row == 0:
+                        break
+                    body = {
+                        "plan": {**plan(name, 0)["plan"], "steps": plan(name, 0)["plan"]["steps"][:1]},
+                        "wait_s": 20,
+                    }
+                    told = (await client.post("/v1/intents", json=body)).json()
+                    assert told["state"] == "done", told
+                    run_id = told["id"]
+                    done.append((name, run_id, f"drop {len(shop.orders)}"))
+                    with suppress(httpx.TransportError):  # It may be killed before it answers.
+                        await client.post(f"/v1/intents/{run_id}/undo")
+                    assert await asyncio.wait_for(process.wait(), 20) == -signal.SIGKILL
+    assert all(one[-1] == "compensated" for one in states.values()), states
+    assert min(shop.orders) == 1_000
+    assert sorted(shop.writes) == sorted(told for name, _, drop in done for told in (f"make {name}", drop))
+    assert {name for name, one in states.items() if "uncertain" in one} == {"7 after", "8 before"}
+
+
+async def settle_back(client: httpx.AsyncClient, shop: Shop, name: str, run_id: str, drop: str) -> list[str]:
+    """Let it come to its end, by answering truthfully what it asks; the states that it rested in."""
+    states = []
+    while True:
+        told = await at_rest(client, run_id)
+        states.append(told["state"])
+        if told["state"] != "uncertain":
+            return states
+        assert [one["key"] for one in told["questions"]] == ["undo:make:0"]
+        values = {"undo:make:0": "happened" if drop in shop.writes else "again"}
+        assert (await client.post(f"/v1/intents/{run_id}/inputs", json={"values": values})).status_code == 200

@@ -341,6 +341,9 @@ def any_plan(draw: st.DrawFn) -> Plan:
         step = one(
             f"s{index}", draw(st.sampled_from(sorted(TOOLS))), **draw(sources(before, has_each=each is not None))
         )
+        if step["tool"] in ("send", "free", "publish") and draw(st.booleans()):
+            look = leaf([*before, step["name"]], has_each=each is not None)
+            step["verify"] = {"tool": "open", "arguments": {"url": draw(look), "to": draw(look)}}
         steps.append(step | ({"each": {"kind": "ref", "step": each}} if each else {}))
     return told(*steps)
 
@@ -351,12 +354,16 @@ class World:
     def __init__(self, plan: Plan) -> None:
         self.answers: dict[str, str] = {}
         self.calls: list[tuple[Step, Json]] = []
+        self.looks: list[tuple[Step, Json]] = []
         for step in plan.steps:
             arguments = fill(step.arguments, lambda place, leaf, step=step: self._value(step, leaf))
             self.calls.append((step, arguments))
             own = "" if TOOLS[step.tool].connector == "people" else MARK
             items = self.answers[step.each.step] if step.each is not None else ""
             self.answers[step.name] = json.dumps([arguments, own, items])
+            if (verify := step.told_verify) is not None:
+                looked = fill(verify.arguments, lambda place, leaf, step=step: self._value(step, leaf))
+                self.looks.append((step, looked))
 
     def _value(self, step: Step, leaf: Leaf) -> str:
         match msgspec.to_builtins(leaf):
@@ -408,3 +415,16 @@ def test_no_plan_sends_what_nobody_vouches_for_to_a_recipient_or_a_url_without_a
                 assert decision is not None
                 assert decision.exact
                 assert any(reason.startswith(f"{step.tool}: /{name}") for reason in decision.reasons)
+
+
+@given(any_plan())
+def test_no_look_after_a_write_asks_a_url_that_nobody_vouches_for_without_a_decision_that_says_so(plan: Plan) -> None:
+    found = Flows(plan, TOOLS, HELD)
+    everywhere = {(flow.step, flow.argument) for flow in found.all()}
+    for step, arguments in World(plan).looks:
+        judged = found.of_look(step.name, TOOLS["open"])
+        assert {(flow.step, flow.argument) for flow in judged.flows} <= everywhere
+        decision = decide(judged.flows, "needs_approval")
+        if MARK in json.dumps(arguments["url"]):
+            assert decision is not None
+            assert any(reason.startswith("open: /url") for reason in decision.reasons)

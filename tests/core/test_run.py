@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from gateway.core.account import account
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
 from gateway.core.look import Look, judge
-from gateway.core.next_move import Ask, Bound, Check, Course, End, Make, Move, Skip, next_move
+from gateway.core.next_move import Ask, Bound, Check, Course, End, Make, Move, Rethink, Skip, next_move
 from gateway.core.plan import ITEMS_MAX, STEPS_MAX, Budget, Item, Literal, Plan, Ref, Slot, Source, Step, When
+from gateway.core.planned import Used
 from gateway.core.principal import Principal
 from gateway.core.reach import place_of
 from gateway.core.relation import Binding, Relation
@@ -27,9 +28,12 @@ from gateway.core.run import (
     Progress,
     Received,
     Refused,
+    Replanned,
     Run,
     Sending,
     Skipped,
+    Thinking,
+    Thought,
     Undoing,
     Verified,
     Waiting,
@@ -305,6 +309,43 @@ def test_what_was_sent_and_not_answered_stays_so_where_the_next_try_finds_the_ba
     sent, later = Sending("keyed", 0, "keyed", "d"), Paused("keyed", 0, NOON, "busy")
     assert not after(run, sent, later).of("do", "keyed", 0).unanswered
     assert after(run, sent, sent, later).of("do", "keyed", 0).unanswered
+
+
+# Whose planner is asked while it goes on.
+
+
+def test_a_planner_that_was_asked_when_its_process_was_killed_is_asked_again_and_what_was_reserved_stays_used() -> None:
+    run = structs.replace(a_run(make(), Step("rest", "orders")), planning="again")
+    lost = (Sending("tea", 0, "make", "d"), called("tea", {"id": 1}, tool="make", verify="order"))
+    failed = (*lost, Verified("tea", 0, "order", False, "order finds nothing there"))
+    assert isinstance(move(run, *failed), Rethink)
+    killed = (*failed, Thinking("tea", 0, "why", Used(1_000, 0.5)))
+    assert (after(run, *killed).state, after(run, *killed).spent.tokens) == ("planning", 1_000)
+    assert isinstance(move(run, *killed), Rethink)
+    settled = after(run, *killed, Thinking("tea", 0, "why", Used(1_000, 0.5)), Thought(Used(10, 0.25)))
+    assert (settled.spent.tokens, settled.spent.money) == (1_010, 0.75)
+
+
+def test_what_was_not_looked_for_or_has_no_planner_is_asked_about_as_ever() -> None:
+    lost = (Sending("tea", 0, "make", "d"), called("tea", {"id": 1}, tool="make", verify="order"))
+    for planning, shown in (("again", None), ("", False)):
+        run = structs.replace(a_run(make()), planning=planning)
+        found = move(run, *lost, Verified("tea", 0, "order", shown, "why"))
+        assert isinstance(found, End)
+        assert (found.state, found.questions[0].key) == ("uncertain", "do:tea:0")
+
+
+def test_no_further_call_is_made_of_a_step_that_is_closed() -> None:
+    run = structs.replace(a_run(make(), Step("rest", "orders")), planning="again")
+    events = (
+        Sending("tea", 0, "make", "d"),
+        called("tea", {"id": 1}, tool="make", verify="order"),
+        Verified("tea", 0, "order", False, "why"),
+        Replanned(run.plan, closed=("tea",)),
+    )
+    found = move(run, *events)
+    assert isinstance(found, Make)
+    assert found.step == "rest"
 
 
 # What stands in what came.

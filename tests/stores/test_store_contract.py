@@ -505,6 +505,30 @@ def a_slot(hours: int, state: SlotState = "running") -> Slot:
     return Slot("s1", NOON + timedelta(hours=hours), state, NOON)
 
 
+async def test_a_delivery_comes_once_and_is_found_again(store: Store) -> None:
+    first, second, third = a_standing(), a_standing(version=2), a_standing(version=3)
+    assert await store.write_standing(None, first)
+    assert await store.write_standing(first, second, [a_slot(1)], "d")
+    assert not await store.write_standing(second, third, [a_slot(2)], "d")
+    assert await store.find_standing("s1") == second
+    assert await store.find_delivery("s1", "d") == a_slot(1).at
+    assert await store.find_delivery("s1", "e") is None
+    assert await store.write_standing(second, None)
+    assert await store.find_delivery("s1", "d") is None
+
+
+async def test_runs_that_ended_before_a_time_go_so_many_at_once_but_for_one_whose_slot_is_open(store: Store) -> None:
+    for number in range(4):
+        await store.write_run(None, a_run(f"r{number}", state="done"), [entry(1)])
+    await store.write_run(None, a_run("goes on", state="running"), [])
+    await store.write_standing(None, a_standing(), [structs.replace(a_slot(1), run="r0")])
+    later = NOON + timedelta(days=1)
+    assert await store.drop_runs(NOON, 10) == 0
+    assert [await store.drop_runs(later, 2), await store.drop_runs(later, 2)] == [2, 1]
+    assert [one.id for one in await store.runs(a_run().owner, 10)] == ["goes on", "r0"]
+    assert len(await store.journal("r1", 0, 10)) + len(await store.journal("r0", 0, 10)) == 1
+
+
 async def test_a_standing_intent_and_its_slots_change_together_from_what_somebody_knew(store: Store) -> None:
     first, second = a_standing(), a_standing(version=2, state="paused")
     assert await store.write_standing(None, first, [a_slot(1)])
