@@ -16,7 +16,7 @@ from gateway.core.arguments import Validator, check_arguments, compile_arguments
 from gateway.core.english import words_of
 from gateway.core.entities import match_choice, stem, stems_of
 from gateway.core.entity import Entity, Role
-from gateway.core.limits import NO_VALUES
+from gateway.core.limits import CHOOSING, COMPARING, NO_VALUES
 from gateway.core.noun import named, split
 from gateway.core.numbers import SECONDS, SPELLED
 from gateway.core.plan import Default, Literal, Shape, Slot, Source, Span
@@ -107,6 +107,15 @@ class Filled(Struct, frozen=True):
         return min(self.sure.values(), default=1.0)
 
 
+_NAMES = frozenset(["name", "quoted", "identifier", "boolean", "email", "url"])
+_VAGUE = named("few several about around between minimum maximum max min least most minus plus")
+_WARMTH = named("temperature temp target degrees heat heating")
+# `Put up to 20`, and not `turn it up to 20`.
+_UP_TO = re.compile(
+    r"(?:\bto|\bat|^\W*(?:add|put|set|make|order|buy))\s+(?:up\s+to|at\s+(?:least|most))\s+$", re.IGNORECASE
+)
+
+
 def fill_arguments(
     tool: Tool,
     text: str,
@@ -133,12 +142,14 @@ def fill_arguments(
         behind = Span(verb.end, max(verb.end, within.end))
         counted = _count_offers(wanted, text, behind, entities)
         offers += counted
-        offers += _object_offers(wanted, tool, text, behind, [one.span for one in counted])
+        offers += _object_offers(wanted, tool, text, behind, [one.span for one in counted], entities)
     doubtful: dict[str, Offer] = {}
 
     def take(one: Offer) -> None:
         is_shared = any(_overlaps(one.span, span) for span in used) and not _is_both_ends(one, arguments)
         if one.argument in arguments or is_shared or not _fits(validator, one):
+            return
+        if tool.effect != "read" and (_goes_to(one, text) or _is_no_amount(one, wanted, text, entities)):
             return
         enough = least_sure if least_sure is not None and one.argument in needed else threshold
         if one.others or one.sure < enough:
@@ -153,8 +164,7 @@ def fill_arguments(
     left = [each for each in wanted if each.name not in arguments and each.name not in doubtful]
     ground = Ground(text, within, entities)
     for one in _likely(tool, wanted, left, ground, (*used, *([verb] if verb else ()))):
-        if tool.effect == "read" or not _goes_to(one, text):
-            take(one)
+        take(one)
     asked = []
     for each in wanted:
         doubt = doubtful.get(each.name)
@@ -521,6 +531,22 @@ def _written(one: Wanted, every: Sequence[Wanted], value: date | datetime | time
     return None if asks_hours or form == "time" else value.isoformat() if form else value.strftime(order)
 
 
+def _is_no_amount(offer: Offer, wanted: Sequence[Wanted], text: str, entities: Sequence[Entity]) -> bool:
+    """Whether it is a number that says how much more (`+2`), a bound, a part of something, or of a unit not its own."""
+    one = next((each for each in wanted if each.name == offer.argument), None)
+    found = [each for each in entities if each.span == offer.span and each.kind in {"number", "quantity"}]
+    if one is None or not found or not one.kinds <= {"integer", "number"}:
+        return False
+    told, before = text[offer.span.start : offer.span.end].lower(), text[: offer.span.start]
+    if told.startswith("+") or re.fullmatch(r"(?:a\s+)?half", told) or _UP_TO.search(before):
+        return True
+    unit = next((each.unit for each in found if each.kind == "quantity"), "")
+    is_theirs = unit in units_of(one) or stem(unit) in {stem(word) for word in one.words}
+    is_percent = unit == "percent" and one.schema.get("maximum") == 100
+    is_degree = unit == "degree" and bool(set(one.words) & _WARMTH)
+    return bool(unit) and not units_of(one) and not (is_theirs or is_percent or is_degree)
+
+
 def _goes_to(offer: Offer, text: str) -> bool:
     """`Rename it to Berlin`: where something is is behind `in` and `at`; what it becomes is behind `to`."""
     is_place = bool(set(split(offer.argument)) & PLACES - ADDRESSES)
@@ -560,7 +586,12 @@ def _text_offers(
 
 
 def _object_offers(
-    wanted: Sequence[Wanted], tool: Tool, text: str, rest: Span, counted: Sequence[Span]
+    wanted: Sequence[Wanted],
+    tool: Tool,
+    text: str,
+    rest: Span,
+    counted: Sequence[Span],
+    entities: Sequence[Entity],
 ) -> Iterator[Offer]:
     """`play jazz`: what the verb is about, for the one text that a tool needs and nothing else gives; behind how many of it."""
     needed = [one for one in wanted if one.required and one.kinds == {"string"} and _is_plain_text(one)]
@@ -572,9 +603,17 @@ def _object_offers(
             start = one.end + (more.end() if more else 0)
     end = start + _phrase_end(text[start : rest.end])
     phrase = text[start:end].strip()
-    is_named = bool(phrase) and phrase.lower() not in NO_VALUES
+    is_name = tool.effect == "read" or not _tells_more(phrase, Span(start, end), entities)
+    is_named = bool(phrase) and phrase.lower() not in NO_VALUES and is_name
     if len(needed) == 1 and is_named and not stems_of(phrase) & stems_of(f"{tool.title} {tool.name}"):
         yield Offer(needed[0].name, phrase, PLAIN, Span(start, end))
+
+
+def _tells_more(phrase: str, span: Span, entities: Sequence[Entity]) -> bool:
+    """Whether a phrase has a number, a day, or a word for how much in it, so that it is no name."""
+    inner = [one for one in entities if one.kind not in _NAMES and _overlaps(one.span, span)]
+    has_digit = any(letter.isdigit() for letter in phrase)
+    return has_digit or bool(inner) or any(one.text in COMPARING | CHOOSING | _VAGUE for one in words_of(phrase))
 
 
 def _count_offers(wanted: Sequence[Wanted], text: str, within: Span, entities: Sequence[Entity]) -> list[Offer]:

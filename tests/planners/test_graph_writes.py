@@ -138,3 +138,10 @@ async def test_a_condition_is_read_when_it_comes_to_it(ask: Asking) -> None:
         "If the back door is unlocked, lock it. Turn off the reading lamp.",
     ):  # fmt: skip
         assert await written(ask, text) == [], text
+
+
+async def test_what_is_no_plain_amount_in_the_argument_s_own_unit_is_none(ask: Asking) -> None:
+    assert ids(await written(ask, "Put 3 lemons into the basket"), "quantity") == [3]
+    for amount in ("+3", "up to 3", "3 kg", "3 minutes", "half", "3 more", "3 percent"):
+        told = ids(await written(ask, f"Put {amount} lemons into the basket"), "quantity")
+        assert all(one == "?" for one in told), (amount, told)
