@@ -320,6 +320,9 @@ async def test_a_person_asks_in_the_terminal_where_the_store_is(
         's1  home_set_light(light_id = item/id, on = false), for each of s1-list where {"const":"living-room"}' in said
     )
     assert {one.id for one in household.state.home.lights.values() if one.on} == {"light-4", "light-7"}
+    backwards = "create an event called Yoga on 2030-12-05 from 19:30 to 18:00"
+    code, said, wrong = await terminal.run("ask", "--yes", backwards, **secret)
+    assert (code, said.count("\ns1: The backend answered 422")) == (1, 1), said + wrong
     code, said, wrong = await terminal.run("ask", "--yes", "turn off the lamp in the living room", **secret)
     assert (code, "Which light: Ceiling lamp, Reading lamp, Shelf strip?" in said) == (0, True), wrong
 

@@ -18,7 +18,7 @@ from gateway.core.arguments import expected_day
 from gateway.core.plan import Plan
 from gateway.core.planned import TOLD_MAX, Asks, Comes, Impossible, Proposes, Told
 from gateway.core.principal import Principal
-from gateway.core.run import Mode, Question, about_words
+from gateway.core.run import Mode, Question, RunState, about_words
 from gateway.core.said_plan import say_step
 from gateway.core.standing import NewStanding
 from gateway.core.tell import Sentence
@@ -33,6 +33,8 @@ from gateway.remote.gateway import RemoteGateway, segment
 DOOR = "cli"
 ANSWERS_MAX = 20
 RESULT_CHARACTERS_MAX = 4_000
+# What a script that goes on only where it was done has to be told.
+NOT_DONE: frozenset[RunState] = frozenset({"failed", "rejected", "cancelled", "uncertain"})
 
 
 class Asking(Protocol):
@@ -219,7 +221,7 @@ def print_plan(plan: Plan) -> None:
 
 
 async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
-    """To its end, or until somebody else is waited for."""
+    """To its end, or until somebody else is waited for. Exits with 1 where it came to another end than to be done."""
     for _ in range(ANSWERS_MAX):
         if shown.state != "needs_input" or not sys.stdin.isatty():
             break
@@ -234,9 +236,11 @@ async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
         for call in step.calls:
             if call.state == "answered" and call.result:
                 out.print(msgspec.json.format(bytes(call.result), indent=2).decode()[:RESULT_CHARACTERS_MAX])
-    for sentence in sentences:
-        if not sentence.tools:
+    for sentence in dict.fromkeys(sentences):
+        if not sentence.tools and sentence.text != shown.detail:
             out.print(f"{sentence.text}  [{sentence.certainty}]")
+    if shown.state in NOT_DONE:
+        sys.exit(1)
 
 
 def _prompt(question: Question) -> Any:
