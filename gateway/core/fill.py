@@ -2,7 +2,8 @@
 what is optional and unsure is left out; no words give two arguments, unless one day is both ends of a range.
 
 Pure, and no language model: names, types, formats, units, bounds and choices of the schema against what the text names
-(`core.entities`). `SURE_TO_WRITE` and `SURE_TO_READ` are how sure a value has to be.
+(`core.entities`). Rules say what is plain; what is left is proposed (`core.propose`), weighed and shared out (`core.weigh`).
+`SURE_TO_WRITE` and `SURE_TO_READ` are how sure a value has to be.
 """
 
 import re

@@ -43,11 +43,6 @@ _UNIT_NAMES = {
 
 # What stands in quotes in a description is what may be chosen, or an example.
 _QUOTED_OPTION = re.compile(r"(?<!\w)'([^'\n]{1,40})'(?!\w)|\"([^\"\n]{1,40})\"|`([^`\n]{1,40})`")
-_DEFAULT = re.compile(
-    r"\bdefaults?(?:\s+(?:value\s+)?(?:is|to|of|=)|:)\s*(?:set\s+to\s+|to\s+)?"
-    r"(?:'([^']+)'|\"([^\"]+)\"|([\w.%+-]*\w))",
-    re.IGNORECASE,
-)
 OPTIONS_MAX = 40
 # How a description has days written, in the terms of strftime.
 _ORDERS = (
@@ -126,14 +121,6 @@ def meanings_of(one: Wanted) -> dict[str, str]:
 def order_of(one: Wanted) -> str:
     """How its description has days written, for strftime; "" where it does not say, or as ISO 8601 does."""
     return next((order for order, told in _ORDERS if re.search(told, one.description, re.IGNORECASE)), "")
-
-
-def default_of(one: Wanted) -> Any:
-    """What it is where nobody says: by its schema, else by its description, as text. None where neither tells."""
-    if "default" in one.schema:
-        return one.schema["default"]
-    found = _DEFAULT.search(one.description)
-    return next(filter(None, found.groups()), None) if found is not None else None
 
 
 def _wanted(name: str, place: Place, required: bool) -> Wanted:
