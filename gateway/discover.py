@@ -114,6 +114,10 @@ class Discovery:
             return NOTHING if name else EVERYTHING
         return chosen.filter
 
+    def view_of(self, principal: Principal, toolset: str) -> View:
+        """The same as `view`, of the toolset of that name, of all tools where it is ""."""
+        return self.view(principal, toolset=self.toolset(principal, toolset))
+
     async def toolsets(self, principal: Principal) -> tuple[Choice, ...]:
         """Those that this caller's tenant sees, in the order of their names."""
         seen = [(name, one) for name, one in sorted(self._toolsets.items()) if one.is_seen(principal.tenant)]

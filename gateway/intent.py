@@ -165,14 +165,15 @@ class Intents:
         asks_yes: AsksYes = "",
         planning: Going = "",
         used: Used = NOTHING,
+        toolset: str = "",
     ) -> Run:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Its planner `used` so much
         for it, and is asked again as `planning` says. Raises PlanInvalid, or Conflict where the key began another plan, or
         Forbidden where too many are open."""
         run_id, now = self._id(principal, key), self._clock()
         fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context, asks_yes=asks_yes)
-        known = await self._begin(structs.replace(fresh, planning=planning), used)
-        if (known.plan, known.mode) != (plan, mode):
+        known = await self._begin(structs.replace(fresh, planning=planning, toolset=toolset), used)
+        if (known.plan, known.mode, known.toolset) != (plan, mode, toolset):
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
 
@@ -186,12 +187,13 @@ class Intents:
         *,
         spoken: Spoken,
         context: str = "",
+        toolset: str = "",
     ) -> Run:
         """A new run of words, whose planner says each step once it has seen what the one before answered; each write waits for a
         person's yes. Raises as `start`."""
         run_id, now = self._id(principal, key), self._clock()
         fresh = Run(run_id, principal, Plan(words, ()), mode, door, now, now, "running", 1, now, context)
-        fresh = structs.replace(fresh, planning="steps", spoken=spoken, asks_yes="words")
+        fresh = structs.replace(fresh, planning="steps", spoken=spoken, asks_yes="words", toolset=toolset)
         await self._require_room(principal)
         if not await self._runs.begin(fresh, Received()):
             raise Conflict("This Idempotency-Key began something else; take a new one for this.")
@@ -210,6 +212,7 @@ class Intents:
         spoken: Spoken,
         context: str = "",
         asks_yes: AsksYes = "",
+        toolset: str = "",
     ) -> Run:
         """A new run of words that are no plan yet: it waits for the answer, and is planned then. Raises as `start`."""
         run_id, now = self._id(principal, key), self._clock()
@@ -228,6 +231,7 @@ class Intents:
             context,
             spoken=spoken,
             asks_yes=asks_yes,
+            toolset=toolset,
         )
         await self._require_room(principal)
         if not await self._runs.begin(fresh, Received(), question):
@@ -241,10 +245,11 @@ class Intents:
         """Why what is planned from words, through a `door` that may ask for it, needs a yes; "" where it needs none."""
         return "door" if door else "words" if self._settings.words_need_yes else ""
 
-    async def begun(self, principal: Principal, key: str, words: str, mode: Mode) -> Run | None:
+    async def begun(self, principal: Principal, key: str, words: str, mode: Mode, toolset: str = "") -> Run | None:
         """The run that a key began with these words, which need no plan again: another might come of them."""
         known = await self._runs.known(_id_of(principal, key)) if key else None
-        return known if known is not None and (known.plan.intent, known.mode) == (words, mode) else None
+        is_it = known is not None and (known.plan.intent, known.mode, known.toolset) == (words, mode, toolset)
+        return known if is_it else None
 
     async def fire(self, standing: Standing, run_id: str) -> Run:
         """The run of a slot of a standing intent, or the one that was there already. Raises PlanInvalid or Forbidden."""
@@ -256,7 +261,7 @@ class Intents:
         known = await self._runs.known(fresh.id)
         if known is None:
             vouched = await self._recipes.vouched(fresh.principal, fresh.plan)
-            flows = await self._check(fresh.principal, fresh.plan, vouched)
+            flows = await self._check(fresh.principal, fresh.plan, vouched, fresh.toolset)
             await self._require_room(fresh.principal)
             fresh = structs.replace(fresh, vouched=vouched)
             if await self._runs.begin(fresh, Received(flows, used)):
@@ -271,8 +276,10 @@ class Intents:
         await self._require_room(principal)
         return flows
 
-    async def _check(self, principal: Principal, plan: Plan, vouched: tuple[str, ...]) -> tuple[Flow, ...]:
-        view = self._discovery.view(principal)
+    async def _check(
+        self, principal: Principal, plan: Plan, vouched: tuple[str, ...], toolset: str = ""
+    ) -> tuple[Flow, ...]:
+        view = self._discovery.view_of(principal, toolset)
         loose = [name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields]
         problems = await asyncio.to_thread(check_plan, plan, view.tools, loose)
         if problems:
@@ -309,7 +316,7 @@ class Intents:
 
     async def _flows_now(self, run: Run) -> Flows:
         """Those of a run that is carried out, as the tools, the manifests and what is remembered are now."""
-        view = self._discovery.view(run.principal)
+        view = self._discovery.view_of(run.principal, run.toolset)
         known = self._flowing.get(run.id)
         claims = known[0] if known is not None else claimed(run.plan)
         facts = await self._memory.told(run.principal, claims)
@@ -432,7 +439,7 @@ class Intents:
                 return
 
     async def _move(self, held: Held) -> None:
-        tools = self._discovery.view(held.run.principal).tools
+        tools = self._discovery.view_of(held.run.principal, held.run.toolset).tools
         move = held.course.next(held.progress, tools, self._bound)
         match move:
             case PlanWords():
@@ -463,7 +470,8 @@ class Intents:
             planned = await self._plan_again(held)
             if isinstance(planned, Ready):
                 vouched = await self._recipes.vouched(held.run.principal, planned.plan)
-                return PlanMade(planned.plan, await self._check(held.run.principal, planned.plan, vouched), vouched)
+                flows = await self._check(held.run.principal, planned.plan, vouched, held.run.toolset)
+                return PlanMade(planned.plan, flows, vouched)
         except StoreFailed:
             raise
         except GatewayError as error:
@@ -502,7 +510,7 @@ class Intents:
         run, progress = held.run, held.progress
         match told:
             case Ready(plan=plan, because=because):
-                flows = await self._check(run.principal, plan, run.vouched)
+                flows = await self._check(run.principal, plan, run.vouched, run.toolset)
                 closed = (move.step,) if move.step else ()
                 return Replanned(plan, flows, because, closed, dropped(run.plan, plan))
             case Finished(text=text):
@@ -602,7 +610,10 @@ class Intents:
         if tool.effect != "read" and (why := _why_yes(held, move)):
             flow = require_yes(flow, why, self._plan_of(held, move))
         source: PolicySource = "standing intent" if run.standing else "intent"
-        return Asked(tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, flow=flow)
+        chosen = self._discovery.toolset(run.principal, run.toolset)
+        return Asked(
+            tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, toolset=chosen, flow=flow
+        )
 
     def _plan_of(self, held: Held, move: Make | Check) -> PlanOf | None:
         """The plan as a person may say yes to all of it; None where there is but one call of it to say yes to, as where the rest
@@ -610,7 +621,7 @@ class Intents:
         run = held.run
         if isinstance(move, Check) or move.way == "undo" or held.progress.replans:
             return None
-        view = self._discovery.view(run.principal)
+        view = self._discovery.view_of(run.principal, run.toolset)
         secrets = {name: frozenset(one.manifest.secrets) for name, one in view.catalog.connectors.items()}
         writes = say_writes(run.plan, view.tools, secrets)
         return PlanOf(run.id, writes) if writes else None

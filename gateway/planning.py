@@ -24,7 +24,7 @@ from gateway.core.replan import SoFar, kept, what_became
 from gateway.core.run import Spoken
 from gateway.core.template import Template, tools_of
 from gateway.core.tool import Effect
-from gateway.core.toolset import narrow
+from gateway.core.toolset import Filter, narrow
 from gateway.discover import Discovery, View
 from gateway.errors import BadRequest, GatewayError
 from gateway.memory import Memory
@@ -65,6 +65,7 @@ class Planning:
         locale: str = "",
         now: datetime | None = None,
         told: tuple[Told, ...] = (),
+        toolset: str = "",
     ) -> Planned:
         """What comes of a person's words, spoken `now`, and of what they `told` when they were asked about them. `zone` is the name
         of the time zone in which they speak (`Europe/Berlin`), `locale` their language (`en-GB`); "" is what they had remembered,
@@ -74,10 +75,9 @@ class Planning:
         locale, of_locale = _said(locale, facts, "locale")
         if zone:
             moment = moment.astimezone(_zone_of(zone))
-        view = self._discovery.view(principal)
-        if not view.tools:
+        sight = self._sight(principal, text, door, toolset)
+        if not sight.tools:
             return Impossible((), "There is no tool that you may call.")
-        sight = self._sight(principal, text, door)
         planned = await self._planned(principal, Wish(text, moment, locale or "en", zone, told, facts), sight)
         if isinstance(planned, Ready):
             planned = structs.replace(planned, facts=(*of_zone, *of_locale, *planned.facts))
@@ -131,6 +131,7 @@ class Planning:
             locale=spoken.locale,
             now=run.created_at,
             told=held.progress.told,
+            toolset=run.toolset,
         )
 
     @property
@@ -157,37 +158,40 @@ class Planning:
         by_steps = run.planning == "steps"
         calls = what_became(run, held.progress, answers=by_steps)
         so_far = SoFar(kept(run.plan, held.progress), calls, failed, room, by_steps)
-        return await self._planner.go_on(wish, self._sight(run.principal, wish.text, run.door), so_far)
+        return await self._planner.go_on(wish, self._sight(run.principal, wish.text, run.door, run.toolset), so_far)
 
     async def of_recipe(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
         """The plan of a recipe. Raises what `Recipes.plan` raises."""
         return await self._recipes.plan(principal, name, arguments)
 
-    def of_goal(self, principal: Principal, goal: str, known: Mapping[str, Any]) -> Planned:
+    def of_goal(self, principal: Principal, goal: str, known: Mapping[str, Any], toolset: str = "") -> Planned:
         """The plan that calls the tool `goal` with what is known, with no language at all."""
-        return complete(goal, known, self._discovery.view(principal).tools)
+        return complete(goal, known, self._discovery.view_of(principal, toolset).tools)
 
-    def _sight(self, principal: Principal, text: str, door: str) -> Sight:
-        view = self._discovery.view(principal)
+    def _sight(self, principal: Principal, text: str, door: str, toolset: str) -> Sight:
+        view, chosen = self._discovery.view_of(principal, toolset), self._discovery.toolset(principal, toolset)
         loose = frozenset(name for name, one in view.catalog.connectors.items() if one.manifest.undeclared_fields)
-        return Sight(
-            view.tools, self._search(principal, door), self._look(principal, text, door), loose, _templates_of(view)
-        )
+        search, look = self._search(principal, door, chosen), self._look(principal, text, door, chosen)
+        return Sight(view.tools, search, look, loose, _templates_of(view))
 
-    def _search(self, principal: Principal, door: str) -> Callable[[str, int, frozenset[Effect]], Any]:
+    def _search(self, principal: Principal, door: str, toolset: Filter) -> Callable[[str, int, frozenset[Effect]], Any]:
         async def search(text: str, limit: int, effects: frozenset[Effect]) -> Sequence[str]:
-            answer = await self._discovery.search(principal, text, limit, narrow(effects=effects), door=door)
+            among = narrow(effects=effects)
+            answer = await self._discovery.search(principal, text, limit, among, door=door, toolset=toolset)
             return [one.tool.name for one in answer.found]
 
         return search
 
-    def _look(self, principal: Principal, text: str, door: str) -> Callable[[str, Mapping[str, object]], Any]:
+    def _look(
+        self, principal: Principal, text: str, door: str, toolset: Filter
+    ) -> Callable[[str, Mapping[str, object]], Any]:
         async def look(name: str, arguments: Mapping[str, object]) -> Any:
-            tool = self._discovery.view(principal).tools.get(name)
+            tool = self._discovery.view(principal, toolset=toolset).tools.get(name)
             if tool is None or tool.effect != "read":
                 raise Unseen("it does more than read")
             try:
-                result = await self._calls.call(principal, Asked(name, arguments, door, source="intent", intent=text))
+                asked = Asked(name, arguments, door, source="intent", intent=text, toolset=toolset)
+                result = await self._calls.call(principal, asked)
             except GatewayError as error:
                 raise Unseen(error.detail.rstrip(".")) from error
             if result.is_error:

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from gateway.core.plan import STEPS_MAX
 from gateway.core.quota import Quota
+from gateway.core.toolset import Toolset
 from gateway.edge.approvals import DECIDE
 from gateway.serve import bind, serving_app, url_of
 from tests.conftest import Door, open_door
@@ -349,6 +350,27 @@ async def test_a_plan_of_a_thousand_steps_of_which_each_needs_the_one_before_is_
     one_more = plan(*chain, step("a", "orders"), step("b", "orders"), step("s0", "order", id=literal(1)))
     refused = await door.post("/v1/intents", token, {"plan": one_more})
     assert refused.json()["problems"][0]["detail"] == "a plan has 1 to 1000 steps; this one has 1002"
+
+
+async def test_an_intent_of_a_toolset_is_planned_and_carried_out_with_its_tools_alone(
+    opens: Callable[..., Any], shop: Shop
+) -> None:
+    toolsets = {"few": Toolset(tools=("make", "orders"))}
+    async with opens(toolsets=toolsets, follow_s=0.05) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        token = await door.key()
+        made = await door.post("/v1/intents", token, {"plan": plan(TEA), "toolset": "few", "wait_s": 20})
+        run = made.json()
+        assert (run["state"], run["steps"][0]["calls"][0]["state"]) == ("done", "accepted"), "order is none of them"
+        other = {"plan": plan(step("x", "drop", id=literal(1))), "toolset": "few"}
+        assert (await door.post("/v1/intents", token, other)).json()["code"] == "invalid_plan"
+        assert (await door.post("/v1/intents", token, {**other, "toolset": "none"})).json()["code"] == "invalid_plan"
+        words = {"intent": "drop the order 1", "toolset": "few"}
+        told = (await door.post("/v1/intents", token, words)).json()
+        assert (told["code"], shop.writes) == ("not_planned", ["make tea"])
+        await post(door, token, run, "undo")
+        assert (await at_the_end(door, token, run))["state"] == "failed"
+        assert shop.writes == ["make tea"], "what takes it back is none of them either"
 
 
 # What is busy.

@@ -50,7 +50,8 @@ class Run(Struct, frozen=True):
     long as its plan is words alone, without steps. With `asks_yes` each of its writes waits for a person's yes, whatever policies
     say: because of the door that it came through, or because its plan was made of words and nobody has looked at it. `planning`:
     what its planner is asked while it goes on: nothing, `again` for a plan of the rest where something did not show, or for each of
-    its `steps`. `ended_as` is the state in which it had ended for good before it was taken back, None where it was not.
+    its `steps`. `toolset` is the one that its tools are of, ""
+    of all. `ended_as` is the state in which it had ended for good before it was taken back, None where it was not.
     `listeners` are told each time that it begins to go on, to wait, or ends."""
 
     id: str
@@ -71,6 +72,7 @@ class Run(Struct, frozen=True):
     ended_as: RunState | None = None
     listeners: tuple[Listener, ...] = ()
     planning: Planning = ""
+    toolset: str = ""
 
     @property
     def owner(self) -> Owner:

@@ -30,8 +30,8 @@ class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     with what is `known` of its arguments and of the things that they name; or the `intent` in words, spoken in a time `zone`
     (`Europe/Berlin`) and a `locale` (`en-GB`; where they are not told, those that the person had remembered, else UTC and `en`),
     with the `answers` to what was asked about it before; with `tool_by_tool` the planner sees what each call answered before it
-    says the next. `preview` makes the reads that it needs, and shows the writes. The answer comes once the run waits for somebody
-    or has ended, or after `wait_s`."""
+    says the next. `toolset` names that of the tools which may be planned and called, "" is all. `preview` makes the reads that it
+    needs, and shows the writes. The answer comes once the run waits for somebody or has ended, or after `wait_s`."""
 
     plan: Plan | None = None
     recipe: str = ""
@@ -43,6 +43,7 @@ class IntentBody(Struct, frozen=True, forbid_unknown_fields=True):
     locale: Locale = ""
     answers: Answers = ()
     tool_by_tool: bool = False
+    toolset: Annotated[str, Meta(max_length=100)] = ""
     mode: Mode = "execute"
     wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
 
@@ -66,13 +67,13 @@ async def begin(
     if plan is None and asked.recipe:
         plan = await planning.of_recipe(principal, asked.recipe, asked.arguments)
     if plan is None and asked.goal:
-        plan = ready(planning.of_goal(principal, asked.goal, asked.known))
+        plan = ready(planning.of_goal(principal, asked.goal, asked.known, asked.toolset))
     yes: AsksYes = "door" if asks_yes else ""
     going: Going = ""
     used = NOTHING
     if plan is None:
         yes = intents.yes_for(door=asks_yes)
-        known = await intents.begun(principal, key, asked.intent, asked.mode)
+        known = await intents.begun(principal, key, asked.intent, asked.mode, asked.toolset)
         if known is not None:
             return known
         if asked.tool_by_tool:
@@ -82,10 +83,16 @@ async def begin(
                 )
             spoken = Spoken(asked.zone, asked.locale)
             return await intents.by_steps(
-                principal, asked.intent, asked.mode, door, key, spoken=spoken, context=context
+                principal, asked.intent, asked.mode, door, key, spoken=spoken, context=context, toolset=asked.toolset
             )
         planned = await planning.plan(
-            principal, asked.intent, door, zone=asked.zone, locale=asked.locale, told=asked.answers
+            principal,
+            asked.intent,
+            door,
+            zone=asked.zone,
+            locale=asked.locale,
+            told=asked.answers,
+            toolset=asked.toolset,
         )
         if asks and isinstance(planned, Asks):
             spoken = Spoken(asked.zone, asked.locale)
@@ -99,13 +106,23 @@ async def begin(
                 spoken=spoken,
                 context=context,
                 asks_yes=yes,
+                toolset=asked.toolset,
             )
         plan = ready(planned)
         going, used = ("again" if planning.goes_on and not plan.recipe else ""), planned.used
         # Of a recipe somebody has said yes to its plan already.
         yes = yes if not plan.recipe else "door" if asks_yes else ""
     return await intents.start(
-        principal, plan, asked.mode, door, key, context=context, asks_yes=yes, planning=going, used=used
+        principal,
+        plan,
+        asked.mode,
+        door,
+        key,
+        context=context,
+        asks_yes=yes,
+        planning=going,
+        used=used,
+        toolset=asked.toolset,
     )
 
 
