@@ -10,7 +10,7 @@ import structlog
 from msgspec import Raw, Struct, structs
 
 from gateway.audit import AuditLog
-from gateway.core.approval import Approval, State, Unfit, digest_of, groups_of, say_no, say_yes
+from gateway.core.approval import Approval, State, Unfit, digest_of, groups_of, of_run, say_no, say_yes
 from gateway.core.audit import AuditEntry, administered
 from gateway.core.decision import Decision
 from gateway.core.diff import fingerprint
@@ -68,17 +68,18 @@ class Approvals:
         for the same call, however often that comes."""
         now = self._clock()
         digest = digest_of(principal, tool, arguments)
-        used = await self._store.use_approval(digest, now)
+        asked = digest if decision.plan is None else of_run(digest, decision.plan.run)
+        used = await self._store.use_approval(asked, now)
         if used is not None:
             return Used(used.id)
-        latest = await self._store.latest_approval(digest)
+        latest = await self._store.latest_approval(asked)
         state = latest.at(now).state if latest is not None else ""
         no = (latest.decided_at or latest.expires_at) if latest is not None and state == "denied" else None
         granted = await self._grants.use(Call(principal, tool, arguments, digest, decision), no)
         if isinstance(granted, GrantUse):
             return Used(granted.grant, granted)
         if latest is None or state in ("used", "expired"):
-            latest = await self._ask(principal, tool, digest, shown, decision, now)
+            latest = await self._ask(principal, tool, asked, shown, decision, now)
         raise _needed(latest, granted, self._events.page_of(latest))
 
     async def give_back(self, used: Used) -> None:
@@ -152,7 +153,7 @@ class Approvals:
 
     async def _approve_plan(self, approver: Principal, approval_id: str, terms: Terms | None) -> Approval:
         found = await self.find(approver.tenant, approval_id)
-        if found.plan is None or terms is not None:
+        if found.plan is None or not found.plan.writes or terms is not None:
             raise BadRequest(
                 "A yes to a whole plan is for a call that is a step of one made of words, and gives no grant."
             )

@@ -615,16 +615,15 @@ class Intents:
             tool.name, arguments, run.door, dry_run, source, run.plan.intent, judged.labels, toolset=chosen, flow=flow
         )
 
-    def _plan_of(self, held: Held, move: Make | Check) -> PlanOf | None:
-        """The plan as a person may say yes to all of it; None where there is but one call of it to say yes to, as where the rest
-        was planned again."""
+    def _plan_of(self, held: Held, move: Make | Check) -> PlanOf:
+        """The plan as a person may say yes to all of it, with what has been answered; to the call alone where the rest was planned
+        again."""
         run = held.run
         if isinstance(move, Check) or move.way == "undo" or held.progress.replans:
-            return None
+            return PlanOf(run.id, ())
         view = self._discovery.view_of(run.principal, run.toolset)
         secrets = {name: frozenset(one.manifest.secrets) for name, one in view.catalog.connectors.items()}
-        writes = say_writes(run.plan, view.tools, secrets)
-        return PlanOf(run.id, writes) if writes else None
+        return PlanOf(run.id, say_writes(run.plan, view.tools, secrets, held.progress.answers))
 
     async def is_still(self, principal: Principal) -> bool:
         """Whether the key of a caller is good now. Of a token nobody can tell that any more."""
@@ -661,7 +660,7 @@ class Intents:
                 return Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}")
             case "expired":
                 return Ended("failed", f"Nobody decided in time whether {waiting.step} may be done.")
-            case _ if approval.whole_plan and approval.plan is not None and approval.plan.run == held.run.id:
+            case _ if approval.whole_plan:
                 await self._approvals.spend(approval)
                 return Agreed(approval.id)
             case _:

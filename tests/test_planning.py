@@ -101,10 +101,30 @@ async def test_a_yes_to_one_plan_is_none_to_another_that_begins_with_the_same_ca
     first = (await door.post("/v1/intents", token, READING_LAMP)).json()
     longer = {"intent": "Turn off the reading lamp and unlock the front door", "wait_s": 20}
     second = (await door.post("/v1/intents", token, longer)).json()
-    assert second["approval"]["id"] == first["approval"]["id"]
+    assert second["approval"]["id"] != first["approval"]["id"]
     assert (await yes_to(door, token, first, whole_plan=True))["state"] == "done"
     second = (await door.post(f"/v1/intents/{second['id']}/inputs", token, {"wait_s": 20})).json()
     assert (second["state"], household.state.home.locks["front-door"].locked) == ("needs_approval", True)
+
+
+async def test_a_yes_that_comes_too_late_lets_nothing_else_through(
+    door: Door, token: str, household: Household
+) -> None:
+    first = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    await door.post(f"/v1/intents/{first['id']}/cancel", token)
+    decides = await door.key("factotum:approvals.decide")
+    assert (await door.post(f"/v1/approvals/{first['approval']['id']}/approve", decides)).status_code == 200
+    again = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    assert (again["state"], household.state.home.lights["light-2"].on) == ("needs_approval", True)
+
+
+async def test_a_no_is_to_what_was_said_then_and_not_for_ever(door: Door, token: str, household: Household) -> None:
+    first = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    assert (await yes_to(door, token, first, "deny"))["state"] == "rejected"
+    again = (await door.post("/v1/intents", token, READING_LAMP)).json()
+    assert again["state"] == "needs_approval"
+    assert (await yes_to(door, token, again))["state"] == "done"
+    assert household.state.home.lights["light-2"].on is False
 
 
 async def test_a_yes_to_a_plan_is_none_to_what_a_policy_wants_a_yes_for(household: Household, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ async def _show_approvals(tenant: str, state: State) -> None:
         )
     out.print(shown)
     for one in found:
-        if one.plan is not None and one.state == "pending":
+        if one.plan is not None and one.plan.writes and one.state == "pending":
             out.print(f"{one.id} is of a plan, to all of which `approve --plan` says yes:")
             for write in one.plan.writes:
                 out.print(f"  {write}", markup=False)

@@ -34,7 +34,7 @@ class Approval(Struct, frozen=True):
     `arguments` are redacted, for people to look at; `digest` is over the real ones. `groups` are those of which each has to
     say yes; () is anybody who may decide. `four_eyes`: not the one for whom it is asked. `fingerprint` is of the tool as it
     was (core.diff). `grant` is the one that was given along with a yes. `plan` is the one that the call is a step of, where the
-    yes may be to all of it, and `whole_plan` that it is.
+    yes is good for its run alone, and `whole_plan` that it is to all that it writes.
     """
 
     id: str
@@ -89,6 +89,11 @@ def digest_of(principal: Principal, tool: Tool, arguments: Mapping[str, object])
     """What a yes is bound to: SHA-256 over who asks (for whom, through which client), the tool as it is, and the arguments."""
     asked = [*principal.owner, list(principal.actors), tool.name, tool.connector, fingerprint(tool), arguments]
     return sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
+
+
+def of_run(digest: str, run: str) -> str:
+    """What a yes to the same call is bound to that is good for one run alone."""
+    return sha256(msgspec.json.encode([digest, run])).hexdigest()
 
 
 def groups_of(decision: Decision) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ Verdict = Literal["allow", "deny", "needs_approval"]
 
 
 class PlanOf(Struct, frozen=True):
-    """The plan that a call is a step of: the id of its run, and all its writes, in words, secrets redacted."""
+    """The plan that a call is a step of: the id of its run, and all its writes, in words, secrets redacted; () where a yes can be
+    to the call alone."""
 
     run: str
     writes: tuple[str, ...]
@@ -18,7 +19,7 @@ class Decision(Struct, frozen=True):
     """`policies` are the ids of the policies that decided; `reasons` are sentences for the caller. Where an approval is needed,
     `approvers` are those that the policies name, and `four_eyes` that it may not be whoever asks. `redact` are the fields that
     are blotted out of the answer (`core.obligation`). `exact`: only a yes to exactly this call will do. `plan` is there where
-    a yes may be to all of the plan at once.
+    a yes is asked for because of the plan that the call is of, and is good for that run alone.
     INVARIANT: a decision that is not `allow` has at least one reason."""
 
     verdict: Verdict

@@ -36,11 +36,12 @@ class ThingsTold(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=
 
 class Template(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Sentences, such as `order {products}`, and what they come to. A step whose `each` refers to `things.name` is there for
-    every thing that was named; its items have `/id` and `/count`."""
+    every thing that was named; its items have `/id` and `/count`. `note` is what people are told of it besides."""
 
     say: Annotated[tuple[Sentence, ...], Meta(min_length=1, max_length=SENTENCES_MAX)]
     things: ThingsTold
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, max_length=TEMPLATE_STEPS_MAX)]
+    note: Annotated[str, Meta(max_length=300)] = ""
 
 
 def fits(template: Template, told: str) -> tuple[int, int] | None:

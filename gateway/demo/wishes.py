@@ -53,7 +53,7 @@ class Speaker:
     async def _approve(self, approval: str) -> None:
         """The owner's yes: to the whole plan where that is what is asked, and else to the call."""
         waiting = await self._send("GET", f"/v1/approvals/{approval}", self._owner_key)
-        plan = waiting["plan"]
+        plan = waiting["plan"] if waiting["plan"] and waiting["plan"]["writes"] else None
         self.approved[approval] = f"a plan of {len(plan['writes'])} changes" if plan else waiting["tool"]
         await self._send("POST", f"/v1/approvals/{approval}/approve", self._owner_key, {"whole_plan": plan is not None})
 

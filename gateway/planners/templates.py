@@ -88,7 +88,7 @@ class Templates:
         if problem:
             return Impossible((), problem)
         things = [one for one in made if not isinstance(one, str)]
-        return Templated(steps_of(template, things, self._name), (because,) if because else ())
+        return Templated(steps_of(template, things, self._name), tuple(filter(None, (because, template.note))))
 
     async def _thing(self, span: Span) -> dict[str, Any] | Asks | Impossible:
         """The one thing that these words name, as the tool that shows it gives it."""

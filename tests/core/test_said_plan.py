@@ -23,6 +23,15 @@ def test_only_writes_are_told_and_no_secret_is() -> None:
     assert say_writes(plan, TOOLS, {"mail": frozenset({"text"})}) == ('mail_send_message(text = "[redacted]")',)
 
 
+def test_what_was_answered_stands_in_place_of_the_question() -> None:
+    plan = Plan("x", (Step("b", "mail_send_message", {"text": Slot("What?"), "subject": Slot("About?")}),))
+    assert say_writes(plan, TOOLS, {}, {"b/text": "hello"}) == ('mail_send_message(text = "hello", subject = ?)',)
+    secrets = {"mail": frozenset({"text"})}
+    assert say_writes(plan, TOOLS, secrets, {"b/text": "hello"}) == (
+        'mail_send_message(text = "[redacted]", subject = ?)',
+    )
+
+
 def test_of_more_writes_than_anybody_looks_at_none_is_told() -> None:
     steps = tuple(Step(f"s{n}", "groceries_clear_basket") for n in range(WRITES_SHOWN_MAX + 1))
     assert say_writes(Plan("x", steps), TOOLS, {}) == ()
