@@ -101,6 +101,24 @@ class Web:
             if given and argument
         ]
 
+    def answered(self, group: Group, entry: Entry, shown: Entry) -> Relation | None:
+        """How a tool shows the thing that another answers, whichever that is; None where that answers no such thing, with its
+        key."""
+        path = self.asked[shown.tool.name].path
+        words, name, argument = path[-1] if path else ((), "", Argument())
+        if not name or not bytes(entry.tool.outputs) or not bytes(shown.tool.outputs):
+            return None
+        answers, asked = (msgspec.json.decode(one.tool.outputs) for one in (shown, entry))
+        schemas = [one.schema for one in one_thing(self._answers, answers, group.noun)]
+        same = (one for one in one_thing(self._answers, asked, group.noun) if one.schema in schemas)
+        found = (key_field(self._answers, one, words, group.noun, argument, group.around) for one in same)
+        pointer = next((one for one in found if one is not None), "")
+        if not pointer:
+            return None
+        binding = Binding(name, pointer, self._text_for(entry, pointer, argument))
+        bindings = (*self.bind(entry, shown, len(path) - 1), binding)
+        return Relation(entry.tool.name, shown.tool.name, "family", bindings)
+
     def _read(self, entry: Entry, look_up: LookUp) -> Asked:
         root = msgspec.json.decode(entry.tool.inputs)
         schemas = root.get("properties", {})

@@ -45,7 +45,13 @@ def verify_of(web: Web, group: Group, role: str, entry: Entry) -> Relation | Non
     if role == "create":
         return _made(web, group, entry, shown)
     steps = shown.route.steps
-    return _same_things(web, entry, shown) if entry.route.steps[: len(steps)] == steps else None
+    if entry.route.steps[: len(steps)] != steps:
+        return None
+    if entry.method == "POST" and entry.has_body and role not in ("update", "replace"):
+        # What is said there may be of another thing than that of the path: of the reply, and not of the letter.
+        found = web.answered(group, entry, shown)
+        return _whole(web, entry, shown, found) if found is not None else None
+    return _same_things(web, entry, shown)
 
 
 def _made(web: Web, group: Group, entry: Entry, later: Entry | None) -> Relation | None:

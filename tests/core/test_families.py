@@ -584,6 +584,26 @@ def test_what_both_calls_need_under_one_name_is_the_same_for_both() -> None:
     assert told.verify("POST /orders") is None
 
 
+def test_what_a_call_beneath_a_thing_says_is_looked_for_at_what_it_answers() -> None:
+    ticket = thing(id="string", text="string", owner="string")
+    told = Told(
+        {
+            "GET /tickets/{id}": ticket,
+            "PATCH /tickets/{id} body=owner": ticket,
+            "POST /tickets/{id}/answer body=text -- Answer it": ticket,
+            "POST /tickets/{id}/forward body=text -- Forward it": None,
+            "POST /tickets/{id}/bill body=text -- Bill it": thing(id="string", amount="number"),
+            "POST /tickets/{id}/close -- Close it": None,
+        }
+    )
+    same = ("GET /tickets/{id}", {"id": "arguments:/id"})
+    assert {key: told.verify(key) for key in told.tools if told.verify(key)} == {
+        "PATCH /tickets/{id}": same,
+        "POST /tickets/{id}/answer": ("GET /tickets/{id}", {"id": "/id"}),
+        "POST /tickets/{id}/close": same,
+    }
+
+
 @pytest.mark.parametrize("path", ["/emails", "/messages", "/payments"])
 def test_what_was_sent_is_not_taken_back_by_deleting_what_is_kept_of_it(path: str) -> None:
     told = Told(
