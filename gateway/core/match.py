@@ -71,7 +71,7 @@ def read_things(listed: Iterable[Any], key: str, more: Mapping[Any, frozenset[st
         beside = [
             stems for value in values.values() if isinstance(value, str) for stems in [(more or {}).get(value)] if stems
         ]
-        own = frozenset(stem_of for place, value in values.items() for stem_of in _stems(place, value))
+        own = frozenset(stem_of for place, value in values.items() for stem_of in stems_in(place, value))
         found.append(Thing(identity, label, stems_of(label), own.union(*beside), values))
     return tuple(found)
 
@@ -111,21 +111,9 @@ def on_day(things: Sequence[Thing], day: str) -> tuple[Thing, ...]:
     return tuple(one for one in things if any(str(value).startswith(day) for value in one.values.values()))
 
 
-def capture(things: Sequence[Thing], chosen: Sequence[Thing]) -> tuple[str, Any] | None:
-    """A field, by its pointer, and its value, that all the chosen have and none of the others; None where there is none."""
-    others = [one for one in things if one not in chosen]
-    for place, value in chosen[0].values.items() if chosen else ():
-        is_theirs = isinstance(value, str | bool | int) and all(
-            _is_same(one.values.get(place), value) for one in chosen
-        )
-        if is_theirs and not any(_is_same(one.values.get(place), value) for one in others):
-            return place, value
-    return None
-
-
 def fields_told(things: Sequence[Thing], by: frozenset[str]) -> frozenset[str]:
     """The stems of what the fields are called in which one of these words stands: `high` is of the `priority`."""
-    fields = (place for one in things for place, value in one.values.items() if _stems(place, value) & by)
+    fields = (place for one in things for place, value in one.values.items() if stems_in(place, value) & by)
     return frozenset(stem(word) for place in fields for word in split(tokens(place)[-1]))
 
 
@@ -141,7 +129,7 @@ def is_plural(word: str) -> bool:
     return singular(word) != word
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
@@ -163,7 +151,7 @@ def _is_name(place: str) -> bool:
     return bool(words) and words[-1] in NAMES
 
 
-def _stems(place: str, value: Any) -> frozenset[str]:
+def stems_in(place: str, value: Any) -> frozenset[str]:
     """Of a text its own; of what is true the name of the field."""
     if isinstance(value, bool):
         return stems_of(tokens(place)[-1]) if value else frozenset()

@@ -10,7 +10,7 @@ from msgspec import Struct
 from gateway.core.english import COPULAS, NEGATIONS, Word
 from gateway.core.entities import stem
 from gateway.core.limits import Limits, Zone, words_within
-from gateway.core.match import Thing, match_things
+from gateway.core.match import Thing, is_same, match_things, stems_in
 from gateway.core.noun import named, singular, split
 from gateway.core.numbers import SPELLED
 from gateway.core.plan import Span
@@ -102,6 +102,45 @@ def _telling(words: Sequence[Word]) -> Iterator[str]:
             and any(letter.isalnum() for letter in word)
         ):
             yield word
+
+
+def words_of_limits(text: str, limits: Limits) -> dict[str, str]:
+    """The words by which the clauses say how the things are, by their stems."""
+    told = (word for zone in limits.where for word in _telling(words_within(text, zone.span)))
+    return {stem(word): word for word in told}
+
+
+def capture(
+    things: Sequence[Thing],
+    chosen: Sequence[Thing],
+    said: Mapping[str, str],
+    plain: frozenset[str],
+    more: Mapping[Any, frozenset[str]],
+) -> tuple[str, Any] | None:
+    """A field, by its pointer, and its value, that all the chosen have and none of the others, and that is just what was `said`
+    (words by their stems): whatever else the chosen have in common is chance. `plain` are stems that any of them may be called by,
+    `more` those of other things by their ids. None where there is none."""
+    others = [one for one in things if one not in chosen]
+    for place, value in chosen[0].values.items() if chosen else ():
+        is_theirs = isinstance(value, str | bool | int) and all(is_same(one.values.get(place), value) for one in chosen)
+        is_apart = is_theirs and not any(is_same(one.values.get(place), value) for one in others)
+        if is_apart and any(_is_just(told, frozenset(said), plain) for told in _told_by(place, value, said, more)):
+            return place, value
+    return None
+
+
+def _is_just(told: frozenset[str], said: frozenset[str], plain: frozenset[str]) -> bool:
+    return bool(told & said) and told <= said | plain and said - plain <= told
+
+
+def _told_by(
+    place: str, value: Any, said: Mapping[str, str], more: Mapping[Any, frozenset[str]]
+) -> Iterator[frozenset[str]]:
+    """The stems by which a value is told: its own, those of what it names by its id, and the words that ask whether it is so."""
+    yield frozenset(each for each, word in said.items() if field_says(place, value, word) is not None)
+    if not isinstance(value, bool):
+        yield stems_in(place, value)
+        yield more.get(value, frozenset())
 
 
 def closest(things: Sequence[Thing], by: frozenset[str], told: Mapping[str, str]) -> tuple[Thing, ...]:

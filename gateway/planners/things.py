@@ -19,7 +19,6 @@ from gateway.core.match import (
     ALL,
     Match,
     Thing,
-    capture,
     fields_told,
     is_partial,
     is_plural,
@@ -30,7 +29,7 @@ from gateway.core.match import (
     read_things,
     values_in,
 )
-from gateway.core.narrow import closest, narrow
+from gateway.core.narrow import capture, closest, narrow, words_of_limits
 from gateway.core.noun import singular, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Item, Literal, Ref, Slot, Source, Span, Step, When
@@ -85,6 +84,15 @@ class Resolved(Struct, frozen=True):
     because: str = ""
     problem: str = ""
     looked_for: tuple[str, ...] = ()
+
+
+class _Where(Struct, frozen=True):
+    """By what some things of a list were told: the words by their stems, the stems that any of them goes by, and those of other
+    things by their ids."""
+
+    telling: Mapping[str, str]
+    plain: frozenset[str]
+    more: Mapping[Any, frozenset[str]]
 
 
 class Looking:
@@ -181,9 +189,11 @@ class Things:
         if (not match.things or match.unknown) and (sides := self._sides(things, spans, alike)):
             match = sides
         used: tuple[Span, ...] = ()
+        telling = words_of_limits(self._said.text, limits)
         for day in days:
             if on_it := on_day(match.things, day.value.isoformat()):
                 match, used = structs.replace(match, things=on_it), (*used, day.span)
+                telling |= {each: each for each in stems_of(day.value.isoformat())}
         if self._said.writes:
             match = structs.replace(match, things=closest(match.things, match.by, self._said.content()))
         if limits.spans and match.things and not match.unknown:
@@ -194,7 +204,9 @@ class Things:
         if is_many and await self._looking.has_more(listing, values):
             return Resolved(problem=f"There are more than were listed by {listing.tool.name}; say which are meant.")
         used = (*used, *self._counts(match))
-        chosen = self._chosen(tool, one, listing, things, match, of, asks=not is_sure)
+        telling |= {each: self._said.content().get(each, each) for each in match.by}
+        where = _Where(telling, plain | alike, more)
+        chosen = self._chosen(tool, one, listing, things, match, of, where, asks=not is_sure)
         is_called = bool(match.things) and all(each.name and each.name <= every for each in match.things)
         if read and chosen.source is not None:
             told = self._said.content()
@@ -303,6 +315,7 @@ class Things:
         things: Sequence[Thing],
         match: Match,
         of: Mapping[str, Source],
+        where: _Where,
         *,
         asks: bool,
     ) -> Resolved:
@@ -326,7 +339,7 @@ class Things:
                     f"It does not say which {what} is meant; there {'are' if len(things) > 1 else 'is'} {_some(names)}."
                 )
                 return Resolved(problem=told, looked_for=names)
-            return self._every(one, listing, things, match, of)
+            return self._every(one, listing, things, match, of, where)
         offered = match.things[:CHOICES_MAX]
         called = labels_of(offered)
         choices = [{"const": _as(one, each.id), "title": label} for each, label in zip(offered, called, strict=True)]
@@ -363,20 +376,27 @@ class Things:
         return has_plural and (bool(match.by) or tool.effect != "destructive")
 
     def _every(
-        self, one: Wanted, listing: Listing, things: Sequence[Thing], match: Match, of: Mapping[str, Source]
+        self,
+        one: Wanted,
+        listing: Listing,
+        things: Sequence[Thing],
+        match: Match,
+        of: Mapping[str, Source],
+        where: _Where,
     ) -> Resolved:
-        """All that fit: for each item of the list where one field tells them, else call by call."""
+        """All that fit: for each item of the list where one field tells them by what was said, else call by call."""
         labels = ", ".join(thing.label for thing in match.things)
         because = f"{len(match.things)} of {len(things)} fit: {labels}."
         name = f"{self._name}-list"
-        where = None if len(match.things) == len(things) else capture(things, match.things)
-        if where is not None or len(match.things) == len(things):
+        is_all = len(match.things) == len(things) and not where.telling.keys() - where.plain
+        field = None if is_all else capture(things, match.things, where.telling, where.plain, where.more)
+        if is_all or field is not None:
             arguments = {**of, **({PAGES: Literal(LOOK_PAGES_MAX)} if PAGES in listing.tool.options else {})}
             return Resolved(
                 Item(listing.key, as_text=listing.as_text),
                 (Step(name, listing.tool.name, arguments),),
                 Ref(name, listing.items),
-                When(Item(where[0]), {"const": where[1]}) if where is not None else None,
+                When(Item(field[0]), {"const": field[1]}) if field is not None else None,
                 explained=match.by, because=because,
             )  # fmt: skip
         if len(match.things) > SINGLE_STEPS_MAX:
