@@ -13,13 +13,14 @@ from msgspec import structs
 from gateway.call import Asked, Calls
 from gateway.core.complete import complete
 from gateway.core.entities import read_entities
+from gateway.core.entity import Entity
 from gateway.core.fact import Fact, SettingName, setting, value_of
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Finished, Impossible, Planned, Ready, Told, Used, chosen
 from gateway.core.principal import Principal
-from gateway.core.recipe import Recipe, instance
-from gateway.core.recipe_match import called_for, near
+from gateway.core.recipe import Given, Recipe, instance
+from gateway.core.recipe_match import Called, called_for, near, thing_of
 from gateway.core.replan import SoFar, kept, what_became
 from gateway.core.run import Spoken
 from gateway.core.template import Template, tools_of
@@ -29,6 +30,7 @@ from gateway.discover import Discovery, View
 from gateway.errors import BadRequest, GatewayError
 from gateway.memory import Memory
 from gateway.planners.base import Planner, Sight, Unseen, Wish
+from gateway.planners.naming import find_named
 from gateway.recipes import Recipes
 from gateway.runs import Held
 
@@ -98,8 +100,9 @@ class Planning:
         entities = read_entities(wish.text, wish.now, wish.locale)
         called = {
             one.recipe.name: one
-            for one in await asyncio.to_thread(called_for, wish.text, entities, recipes, sight.tools)
-            if self._recipes.tell(principal, one.recipe).state == "active"
+            for each in await asyncio.to_thread(called_for, wish.text, entities, recipes, sight.tools)
+            if self._recipes.tell(principal, each.recipe).state == "active"
+            and (one := await _with_things(each, wish.text, entities, sight)) is not None
             and not check_plan(one.plan, sight.tools, sight.loose)
         }
         if not called:
@@ -199,6 +202,18 @@ class Planning:
             return msgspec.json.decode(result.structured) if bytes(result.structured) else None
 
         return look
+
+
+async def _with_things(called: Called, text: str, entities: Sequence[Entity], sight: Sight) -> Called | None:
+    """With the ids of the things that the words name, or the question which of several; None where one is nowhere."""
+    found: dict[str, Given] = dict(called.given)
+    for one in called.recipe.parameters:
+        if (span := called.named.get(one.name)) is None or (asked := thing_of(called.recipe, one, sight.tools)) is None:
+            continue
+        if (source := await find_named(sight, text, span, entities, *asked)) is None:
+            return None
+        found[one.name] = source
+    return structs.replace(called, plan=instance(called.recipe, text, found)) if called.named else called
 
 
 def _choices(recipes: Iterable[Recipe]) -> tuple[Choice, ...]:

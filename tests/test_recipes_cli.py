@@ -39,7 +39,8 @@ async def tells_it_all(terminal: Terminal, shop: Shop, **environ: str) -> None:
     assert "takes item, at tea/item: " in shown
     assert "tea  make(item = ?, count = 2)" in shown
     asked = ("run", "office-tea", '{"item": "coffee"}')
-    code, _, wrong = await terminal.run("recipes", *asked, **environ)
+    code, said, wrong = await terminal.run("recipes", *asked, **environ)
+    assert 'tea  make(item = "coffee", count = 2)' in said, said
     assert (code, "Nothing was done" in wrong, shop.writes) == (1, True, ["make tea"])
     assert "previewed" in await told(terminal, *asked, "--preview", **environ)
     assert "(done)  Order coffee for the office" in await told(terminal, *asked, "--yes", **environ)

@@ -13,8 +13,9 @@ from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, err, out, table
 from gateway.cli.tools import json_object, of_tenant, remote_of
+from gateway.core.plan import Literal
 from gateway.core.principal import Principal
-from gateway.core.recipe import NewRecipe, RecipeParameter
+from gateway.core.recipe import NewRecipe, RecipeParameter, with_given
 from gateway.edge.intents import IntentShown
 from gateway.edge.parts import Gateway
 from gateway.edge.recipes import RecipeBrought, RecipeList, RecipeShown, RecipeSummary, show_recipe, summarise_recipe
@@ -140,7 +141,8 @@ async def run_recipe(name: str, arguments: str, yes: bool, preview: bool, wait: 
     """Carry one out with ARGUMENTS, a JSON object by the names of its parameters; those that are left out are asked."""
     told, mode = json_object(arguments), "preview" if preview else "execute"
     shown = await _find(name, tenant)
-    print_plan(shown.plan)
+    places = {one.name: one.places for one in shown.parameters}
+    print_plan(with_given(shown.plan, places, {each: Literal(value) for each, value in told.items()}))
     if shown.writes and not (yes or preview):
         confirm()
     if (remote := remote_of(tenant)) is not None:

@@ -178,9 +178,15 @@ def said_in(
 def instance(recipe: Recipe, intent: str, given: Mapping[str, Given]) -> Plan:
     """The plan of a recipe for an intent, with what is given for its parameters, by their names; the rest is asked. Its fixed
     values have no spans: they are not in these words."""
-    told = {place: given[one.name] for one in recipe.parameters if one.name in given for place in one.places}
-    steps = tuple(_replaced(_without_spans(step), told) for step in recipe.plan.steps)
-    return structs.replace(recipe.plan, intent=intent, steps=steps, recipe=recipe.name)
+    bare = structs.replace(recipe.plan, steps=tuple(map(_without_spans, recipe.plan.steps)))
+    places = {one.name: one.places for one in recipe.parameters}
+    return structs.replace(with_given(bare, places, given), intent=intent, recipe=recipe.name)
+
+
+def with_given(plan: Plan, places: Mapping[str, Sequence[str]], given: Mapping[str, Given]) -> Plan:
+    """A plan with what is given for parameters, each at its places."""
+    told = {place: given[name] for name, each in places.items() if name in given for place in each}
+    return structs.replace(plan, steps=tuple(_replaced(step, told) for step in plan.steps))
 
 
 def is_instance(recipe: Recipe, plan: Plan) -> bool:

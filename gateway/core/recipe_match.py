@@ -19,7 +19,7 @@ from gateway.core.plan import Default, Leaf, Literal, Plan, Source, Span, leaves
 from gateway.core.question import read_clauses
 from gateway.core.recipe import Recipe, RecipeParameter, asked_by, instance, split_phrase
 from gateway.core.tool import Tool
-from gateway.core.wanted import BODIES, TITLES, wanted_of
+from gateway.core.wanted import BODIES, TITLES, Wanted, names_thing, wanted_of
 
 # What one recipe may take to be looked at.
 TRIES_MAX, WAYS_MAX = 2_000, 20
@@ -32,11 +32,14 @@ _SAME = {stem(word): frozenset(stem(one) for one in group) for group in SYNONYMS
 
 
 class Called(Struct, frozen=True):
-    """A recipe that the words call for, by which of its own words, and the plan that comes of it."""
+    """A recipe that the words call for, by which of its own words, and the plan that comes of it. `named` are the parameters for
+    which the words name a thing, and where: they are asked in the plan, until somebody has found the thing."""
 
     recipe: Recipe
     phrase: str
     plan: Plan
+    given: Mapping[str, Literal] = {}
+    named: Mapping[str, Span] = {}
 
 
 class _Aligned(Struct, frozen=True):
@@ -72,12 +75,16 @@ def _called(text: str, entities: Sequence[Entity], recipe: Recipe, tools: Mappin
     found: list[tuple[int, Called]] = []
     for phrase in recipe.words:
         for aligned in _alignments(text, phrase):
-            given = _given(text, entities, recipe, aligned, tools)
-            if given is not None:
-                found.append((aligned.words, Called(recipe, phrase, instance(recipe, text, given))))
+            told = _given(text, entities, recipe, aligned, tools)
+            if told is not None:
+                found.append((aligned.words, Called(recipe, phrase, instance(recipe, text, told[0]), *told)))
     most = max((words for words, _ in found), default=0)
     best = [one for words, one in found if words == most]
-    return best[0] if best and all(one.plan == best[0].plan for one in best) else None
+    return best[0] if best and all(_says_as(one, best[0]) for one in best) else None
+
+
+def _says_as(one: Called, other: Called) -> bool:
+    return (one.plan, one.named) == (other.plan, other.named)
 
 
 def _writes(recipe: Recipe, tools: Mapping[str, Tool]) -> bool:
@@ -165,17 +172,30 @@ def _within(text: str, span: Span) -> Span:
 
 def _given(
     text: str, entities: Sequence[Entity], recipe: Recipe, aligned: _Aligned, tools: Mapping[str, Tool]
-) -> dict[str, Literal] | None:
-    """The values of the parameters; None where the words tell one that it cannot be."""
+) -> tuple[dict[str, Literal], dict[str, Span]] | None:
+    """The values of the parameters, and where things are named for others; None where the words tell one that it cannot be."""
     told: dict[str, Literal] = {}
+    named: dict[str, Span] = {}
     for one in recipe.parameters:
         if (span := aligned.spans.get(one.name)) is None:
             continue
-        value = _value(text, span, entities, recipe, one, tools)
-        if value is None:
+        is_thing = thing_of(recipe, one, tools) is not None
+        value = (_filled if is_thing else _value)(text, span, entities, recipe, one, tools)
+        if value is not None:
+            told[one.name] = value
+        elif is_thing and _is_plain(text[span.start : span.end], span, entities, text, one):
+            named[one.name] = span
+        else:
             return None
-        told[one.name] = value
-    return told
+    return told, named
+
+
+def thing_of(recipe: Recipe, parameter: RecipeParameter, tools: Mapping[str, Tool]) -> tuple[Tool, Wanted] | None:
+    """The tool and the argument that say which thing is meant, where the value of a parameter is the id of one."""
+    name, _, pointer = parameter.places[0].partition("/")
+    tool = next((tools[step.tool] for step in recipe.plan.steps if step.name == name and step.tool in tools), None)
+    wanted = wanted_of(tool) if tool is not None else ()
+    return next(((tool, one) for one in wanted if tool and one.name == pointer and names_thing(one)), None)
 
 
 def _value(
