@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gateway.core.english import GREETINGS, words_of
+from gateway.core.english import ASKING, GREETINGS, words_of
 from gateway.core.entities import stem
 from gateway.core.noun import named
 from gateway.core.wanted import AMOUNTS, DAYS, ENDS, PLACES, STARTS
@@ -24,6 +24,11 @@ _WHETHER = named(
 )
 _PREPOSITIONS = named("from to on at by before after until till since")
 _TIMES = (STARTS | ENDS | DAYS | named("created updated received sent birthday published")) - _PREPOSITIONS
+# When something was made known says nothing of when it is.
+MADE = named("created updated received sent published")
+_MAKING = MADE | named(
+    "create update receive send write wrote written arrive arrived come came publish mailed posted changed got"
+)
 _LENGTHS = named("minutes minute duration seconds length hours time")
 # Which fields things are compared by, and which end of them is meant.
 SUPERLATIVES: Mapping[str, tuple[frozenset[str], Order]] = {
@@ -52,7 +57,7 @@ _MOST: Mapping[str, tuple[frozenset[str], Order]] = {
 _TEXTS = named("body text content message")
 # What is asked of a thing by the word that the question begins with.
 HINTS: Mapping[str, frozenset[str]] = {
-    "when": _TIMES,
+    "when": _TIMES - MADE,
     "where": PLACES,
     "who": named("from sender author organizer organiser owner attendees assignee host"),
     "whom": named("to recipients attendees"),
@@ -71,10 +76,12 @@ HINTS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("say", "says", "write", "wrote", "written", "read", "summarise", "summarize"), _TEXTS),
     **dict.fromkeys(("need", "needs", "needed"), named("ingredients materials requirements items")),
 }
+# What asks to see that something is so.
+_SEEING = named("check verify ensure sure")
 _LEAD = re.compile(
     r"^(?:(?:please|hey|hi|ok|okay|and|so|now|then)\b,?\s*)*"
     r"(?:(?:can|could|would|will)\s+you\s+(?:please\s+)?)?"
-    r"(?:(?:tell|show|give)\s+(?:me|us)\s+|let\s+(?:me|us)\s+know\s+|list\s+|show\s+|find\s+|read\s+|i\s+want\s+to\s+know\s+)?"
+    r"(?:(?:tell|show|give|read|send)\s+(?:me|us)\s+|let\s+(?:me|us)\s+know\s+|list\s+|show\s+|find\s+|read\s+|i\s+want\s+to\s+know\s+)?"
     r"(?:(?:what|who|where|when)(?:['’]s|['’]re|\s+is|\s+are|\s+was|\s+were|\s+will\s+be)\s+"
     r"(?=(?:the|my|our|your|his|her|their|an?|next|on|in|for)\b|(?-i:[A-Z]))|(?:what|which)\s+(?=\w))?",
     re.IGNORECASE,
@@ -87,13 +94,14 @@ _TURNED = {
 
 class Asked(Struct, frozen=True):
     """`hint` are the words of fields that answer it; `by` those that things are compared by, and `order` which end is meant.
-    `aside` are the stems of words that ask, and name nothing."""
+    `aside` are the stems of words that ask, and name nothing; `asking` is the question word, where one asks for a field."""
 
     kind: Kind
     hint: frozenset[str] = frozenset()
     by: frozenset[str] = frozenset()
     order: Order | None = None
     aside: frozenset[str] = frozenset()
+    asking: str = ""
 
 
 def read_asked(clause: str) -> Asked:
@@ -104,12 +112,16 @@ def read_asked(clause: str) -> Asked:
     by, order, used = _superlative(whole)
     pairs = [" ".join(pair) for pair in pairwise(whole)]
     asking = next((one for one in (*pairs, *whole) if one in HINTS), "")
-    aside = frozenset(stem(word) for word in (*used, *asking.split(), "how", "many", "much"))
+    aside = frozenset(stem(word) for word in (*used, *asking.split(), *_SEEING, "how", "many", "much"))
     if {"how many", "number of"} & set(pairs) or (told and told[0] == "count"):
         return Asked("count", by=by, order=order, aside=aside | {stem("number"), stem("count")})
-    if told and (told[0] in _WHETHER or (words and words[0] in {"whether", "if"}) or _reports(told)):
+    if told and (
+        told[0] in _WHETHER or (words and words[0] in {"whether", "if"}) or _reports(told) or "make sure" in pairs
+    ):
         return Asked("whether", by=by, order=order, aside=aside)
-    return Asked("what", HINTS.get(asking, frozenset()), by, order, aside)
+    hint = HINTS.get(asking, frozenset()) | (MADE if asking == "when" and _MAKING & set(whole) else frozenset())
+    is_asking = asking.partition(" ")[0] in ASKING | {"until"}
+    return Asked("what", hint, by, order, aside, asking if is_asking else "")
 
 
 def topic(clause: str) -> str:
@@ -136,12 +148,15 @@ def said_so(clause: str, states: Sequence[str]) -> tuple[str, str] | None:
     """`Is the front door locked?` as `The front door is locked.` and its opposite; None where it is of another form. `states`
     are the words that say the state."""
     found = re.match(
-        r"^\W*(?:(?:please|hey|so|and)\W+)*(?:(?:can|could|would)\s+you\s+)?(?:tell\s+me\s+|check\s+|see\s+)?(?:if\s+|whether\s+)?"
+        r"^\W*(?:(?:please|hey|so|and)\W+)*(?:(?:can|could|would)\s+you\s+)?"
+        r"(?:tell\s+me\s+|check\s+|see\s+|verify\s+|ensure\s+|make\s+sure\s+)?(?:if\s+|whether\s+|that\s+)?"
         r"(?P<rest>.+?)\W*$",
         clause.strip(),
         re.IGNORECASE | re.DOTALL,
     )
     words = re.findall(r"[\w'’-]+", found["rest"]) if found else []
+    if {"or", "there"} & {word.lower() for word in words}:
+        return None
     copula = next(
         (at for at, word in enumerate(words) if word.lower() in {"is", "are", "was", "were", "isn't", "aren't"}), None
     )
@@ -179,8 +194,8 @@ def _is_time(word: str) -> bool:
 
 
 def _reports(words: Sequence[str]) -> bool:
-    """`Tell me whether ...`, `check that ...`."""
-    return any(word in {"whether", "if"} for word in words[:6]) or words[0] in {"check", "verify"}
+    """`Tell me whether ...`, `check that ...`, `make sure that ...`."""
+    return any(word in {"whether", "if"} for word in words[:6]) or words[0] in _SEEING
 
 
 def _turn(word: str) -> str:

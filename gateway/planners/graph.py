@@ -43,7 +43,7 @@ from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
 from gateway.core.reach import place_of
 from gateway.core.replan import SoFar
 from gateway.core.row import row_of
-from gateway.core.said import Said, blanked, is_used, is_within, said_of
+from gateway.core.said import DEEDS, Said, blanked, is_used, is_within, said_of
 from gateway.core.spelling import as_said, correct
 from gateway.core.spread import spread
 from gateway.core.tool import Effect, Tool
@@ -77,6 +77,8 @@ DEGREES = frozenset(["degree", "celsius", "fahrenheit", "kelvin"])
 # Of the words of a read that has all that it needs, so many of all may say what its tool does not; and so many are its own.
 PASSED_OVER, NAMED_MIN = 0.34, 1
 FEW_ARGUMENTS = 5
+# So many services are named to those who asked for none.
+KNOWN_MAX = 12
 LEFT_OVER = frozenset(
     ["number", "quantity", "money", "date", "time", "datetime", "range", "duration", "recurrence", "email", "url", "quoted",
      "identifier"]
@@ -101,6 +103,9 @@ class GraphPlanner:
         read, edits = correct(wish.text, _words_of_tools(sight.tools))
         other = await self._plan(structs.replace(wish, text=read), sight) if edits else planned
         if not isinstance(other, Ready) or not (_writes(other, sight) or isinstance(planned, Impossible)):
+            return planned
+        # A question is about things: what is near to a verb alone is some other word.
+        if not _writes(other, sight) and any(edit.read in DEEDS for edit in edits):
             return planned
         told = tuple(f"“{wish.text[one.span.start : one.span.end]}” is read as “{one.read}”." for one in edits)
         return structs.replace(other, because=(*told, *other.because), plan=as_said(other.plan, wish.text, read, edits))
@@ -290,7 +295,9 @@ class _Planning:
                 return Impossible(because, f"It does not say what is meant: {best.tool.title}?", best.looked_for)
             return Impossible(because, best.problem, best.looked_for)
         what = "does" if self._said.writes else "tells"
-        return Impossible(because, f"I found no tool of yours that {what} “{self._said.shown}”.")
+        known = ", ".join(sorted({one.connector for one in self._sight.tools.values()})[:KNOWN_MAX])
+        more = f" You can ask about: {known}." if known else ""
+        return Impossible(because, f"I found no tool of yours that {what} “{self._said.shown}”.{more}")
 
     # Which tool.
 

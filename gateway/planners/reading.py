@@ -20,7 +20,7 @@ from gateway.core.option import PAGES
 from gateway.core.plan import Answer, Literal, Pick, Slot, Source, Span, Step
 from gateway.core.question import Clause
 from gateway.core.reach import place_of
-from gateway.core.said import Said, is_within, said_of
+from gateway.core.said import Said, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import PLACES, QUERIES, Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight
@@ -151,6 +151,9 @@ class Reading:
         return found
 
     async def _best(self) -> _Try | None:
+        names_one = any(letter.isalpha() for word in self._words for letter in word)
+        if not (names_one or self._days() or self._asked.order):
+            return None  # It names nothing, and anything could be meant.
         kept: list[_Try] = []
         ranked = await self._ranked()
         for tool, base in ranked:
@@ -192,11 +195,9 @@ class Reading:
 
     async def _read(self, one: _Try) -> Read:
         is_of_another = any(isinstance(each, Pick) for each in one.step.arguments.values())
-        told = await self._replying.answers(
-            one.tool, one.step, one.named, is_ordered=not is_of_another, is_sure=not one.left
-        )
+        over = " ".join(word for each, word in self._said.content().items() if each in one.left)
+        told = await self._replying.answers(one.tool, one.step, one.named, is_ordered=not is_of_another, unknown=over)
         step, answers, source = told
-        over = " ".join(self._said.content().get(each, each) for each in sorted(one.left))
         because = [f"“{self._said.told}”: {self._said.clause.mood.reason}", f"{one.tool.name}: {one.tool.title}."]
         because += [*one.because, *([f"“{over}” told me nothing more."] if over else [])]
         last = Last(source.source, source.fields, self._days()) if source is not None else one.last or self._last
@@ -261,9 +262,12 @@ class Reading:
         entities = self._entities()
         filled = fill_arguments(tool, self._said.text, self._whole_span(entities), entities, {}, ())
         filled = self._without(filled, [name for name in filled.arguments if self._is_verb(filled.arguments[name])])
+        quoted = [one.span for one in self._said.entities if one.kind == "quoted"]
+        titles = [one.name for one in wanted_of(tool) if names_thing(one) and lister_of(tool, one, self._sight.tools)]
+        filled = self._without(filled, [one for one in titles if _is_from(filled.arguments.get(one), quoted)])
         explained, because = set(self._explained_by(tool)), list[str]()
         score, last = base, self._last
-        if self._counted and _vocabulary(tool).get(self._counted) != OWN:
+        if self._counted and self._counted not in calls_itself(tool):
             return None
         filled = await self._without_empty_searches(tool, filled)
         if self._said.clause.mood.kind == "neither" and not self._is_name(filled):
@@ -295,6 +299,7 @@ class Reading:
             named_ones = await self._replying.named(tool, step, of, left)
             score += THING * len(named_ones.by & left) / max(len(self._words), 1)
             left -= named_ones.by
+        left |= self._undone(tool)
         days = [one for one in entities if one.kind in _DAYS and not _is_used(one, filled)]
         undated = [one for one in days if of.day is None or (of.items is None and not before)]
         score -= FURTHER * len(before) + UNDATED * bool(undated) + len(left) / max(len(self._words), 1)
@@ -442,6 +447,13 @@ class Reading:
         told = self._said.words(spans) if has_deed else frozenset(self._said.content(spans))
         return (told - self._asked.aside - _LITTLE) | written
 
+    def _undone(self, tool: Tool) -> frozenset[str]:
+        """The deeds that it asks of, and that nothing tells: of `did Mira cancel it?` no list says who did what."""
+        if self._asked.kind != "whether" or self._replying.says_whether(tool):
+            return frozenset()
+        deeds = frozenset(self._said.content()) - self._said.words() - _LITTLE - self._asked.aside
+        return frozenset(each for each in deeds if _vocabulary(tool).get(each, 0.0) <= DESCRIBED)
+
     def _said_stems(self) -> frozenset[str]:
         return frozenset(self._said.content()) | self._asked.aside
 
@@ -513,6 +525,10 @@ def _with_pages(tool: Tool) -> dict[str, Source]:
 def _values(said: Said, filled: Filled) -> frozenset[str]:
     """The words that arguments were filled from."""
     return frozenset(said.content()) - frozenset(said.content(spans_of(filled.arguments)))
+
+
+def _is_from(source: Source | None, spans: Sequence[Span]) -> bool:
+    return isinstance(source, Literal) and source.span is not None and is_used(source.span, spans)
 
 
 def _is_used(one: Entity, filled: Filled) -> bool:

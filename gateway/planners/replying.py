@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from gateway.core.agree import content, explains
-from gateway.core.asked import Asked, read_asked, said_so, topic
+from gateway.core.asked import MADE, Asked, Kind, read_asked, said_so, topic
 from gateway.core.english import words_of
 from gateway.core.entities import stem, stems_of
 from gateway.core.entity import Entity
@@ -19,6 +19,7 @@ from gateway.core.noun import named, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Literal, Pick, Ref, Span, Step, Tells
 from gateway.core.pointer import escape, tokens
+from gateway.core.question import read_mood
 from gateway.core.reach import Place, place_of
 from gateway.core.said import Said, is_used
 from gateway.core.tool import Tool
@@ -35,7 +36,8 @@ _ANY = named("any some there anything anybody anyone something somebody someone"
 _BEFORE = named("before until till to end max latest")
 _UNTIL = named("until till end ends to expires expiry")
 _SUMS = named("total sum balance")
-_HAVING = named("do does did has have")
+# What asks for what somebody has, or was sent.
+_HAVING = named("has have got get received write written wrote send sent")
 TIED_MAX = 3
 SHOWN_MAX = 4
 _IDS = named("id ids uuid sku slug guid")
@@ -46,6 +48,7 @@ _STARTS = ("start", "starts", "begin", "date", "due", "at", "time", "when", "day
 _OPPOSITE = {
     "unlocked": "locked", "off": "on", "disabled": "enabled", "inactive": "active", "read": "unread", "unread": "read",
     "closed": "open", "shut": "open", "opened": "open", "unavailable": "available", "undone": "done",
+    "free": "busy",
 }  # fmt: skip
 _ON = named("on enabled active running")
 
@@ -111,7 +114,7 @@ class Replying:
         self._sight = sight
         self._looking = looking
         self._asked = read_asked(said.told)
-        self._is_sure = True
+        self._unknown = self._unsure = ""
         self._naming: frozenset[str] = frozenset()
 
     def says_whether(self, tool: Tool) -> bool:
@@ -133,25 +136,29 @@ class Replying:
         return tuple(kept), tuple(answers)
 
     async def answers(
-        self, tool: Tool, step: Step, named_ones: Named, *, is_ordered: bool = True, is_sure: bool = True
+        self, tool: Tool, step: Step, named_ones: Named, *, is_ordered: bool = True, unknown: str = ""
     ) -> tuple[Step, tuple[Answer, ...], Source | None]:
         """The step as it has to be for them, the answers, none where its document tells nothing of what it answers, and what they
-        are about. `named_ones` are the items that are named; `is_ordered` not where `the first` is of another list;
-        what is not `is_sure` is told with its name."""
-        self._is_sure, self._naming, where = is_sure, named_ones.by, named_ones.where
+        are about. `named_ones` are the items that are named; `is_ordered` not where `the first` is of another list.
+        `unknown` are words that nothing explains: what was read is told then, and nothing is said to be so."""
+        self._unknown, self._naming, where = unknown, named_ones.by, named_ones.where
         place = place_of(tool.output_schema)
         if not place.schemas or step.each is not None:
             return step, (), None
         of = answered_by(place, self._stems())
         if of.items is None:
-            return step, (self._of_thing(step, tool, of.fields),), None
+            self._unsure = self._unsure_of(tool, of, is_passed_over=is_ordered and self._passes_over(step))
+            return step, (self._told(self._of_thing(step, tool, of.fields)),), None
         hinted = [one for one in of.root if set(one.words) & self._asked.hint and "array" not in one.place.kinds]
         of_items = any(set(one.words) & self._asked.hint for one in of.fields)
         if hinted and not where and (not of_items or set(hinted[0].words) & _SUMS):
-            return step, (self._tells(Ref(step.name), hinted[:1], of.root),), None
-        where = (*where, *self.on_days(step, of))
+            return step, (self._told(self._tells(Ref(step.name), hinted[:1], of.root)),), None
+        on_days = self.on_days(step, of)
+        where = (*where, *on_days)
+        is_passed_over = is_ordered and not on_days and self._passes_over(step)
+        self._unsure = self._unsure_of(tool, of, is_passed_over=is_passed_over, is_ordered=is_ordered)
         if self._asked.kind == "count" and not where and (total := self._total(of, tool, step)):
-            return step, (Tells(Ref(step.name, total.pointer), self._topic()),), None
+            return step, (self._told(Tells(Ref(step.name, total.pointer), self._topic())),), None
         if (field := self._of_every(of, tool)) is not None:
             # Those that are not so have to come too.
             kept = {name: one for name, one in step.arguments.items() if split(name) != field.words}
@@ -161,12 +168,67 @@ class Replying:
         answer = self._of_list(step, tool, of, where, is_ordered=is_ordered)
         value = answer.value if isinstance(answer, Holds | Tells) else None
         chosen = value if isinstance(value, Pick) else Pick(step.name, of.items, "", where)
-        return step, (answer,), Source(structs.replace(chosen, pointer=""), of.fields)
+        return step, (self._told(answer),), Source(structs.replace(chosen, pointer=""), of.fields)
+
+    # What it is sure of.
+
+    def _passes_over(self, step: Step) -> bool:
+        """Whether a day was said that the tool is not asked for."""
+        days = [one for one in self._said.entities if one.kind in _DAYS]
+        return any(not is_used(one.span, spans_of(step.arguments)) for one in days)
+
+    def _unsure_of(self, tool: Tool, of: Answered, *, is_passed_over: bool, is_ordered: bool = False) -> str:
+        """What is said before what was read, where that is no answer; "" where it is one."""
+        asked, told = self._asked, [one.text for one in words_of(self._said.told)]
+        every = (*of.fields, *of.root)
+        if self._unknown:
+            return f"I do not know what “{self._unknown[:80]}” means here"
+        if is_passed_over:
+            days = " ".join(self._said.of(one.span) for one in self._said.entities if one.kind in _DAYS)
+            return f"I could not ask for “{days[:80]}”"
+        if asked.asking and not any(self._is_hinted(one) for one in every):
+            return f"I found nothing that says {asked.asking}"
+        if is_ordered and asked.order in ("least", "greatest") and compared_by(of.fields, asked) is None:
+            return "I found nothing to compare them by"
+        if asked.kind == "whether" and "or" in told:
+            return "It is one or the other"
+        is_said = (
+            asked.kind != "whether"
+            or self._is_turned(of.items or "")
+            or self._is_of_any()
+            or self._state(of.fields, tool) is not None
+        )
+        return "" if is_said else "I found nothing that says whether it is so"
+
+    def _is_hinted(self, field: Field) -> bool:
+        """Whether a field is of what is asked for: `when`, and not when it was made known."""
+        words = set(field.words)
+        if words & _COLOURS or (words & MADE and not words & MADE & self._asked.hint):
+            return False
+        is_time = bool(field.place.formats & {"date", "date-time"})
+        return bool(words & self._asked.hint) or (is_time and "start" in self._asked.hint)
+
+    def _is_told_to(self) -> bool:
+        """Whether it would be a command without its question mark."""
+        return read_mood(self._said.told.rstrip("?!. ")).kind == "command"
+
+    def _told(self, answer: Answer) -> Answer:
+        """With what it is unsure of, and that nothing was done, where it may sound as if it was."""
+        is_told_to = self._is_told_to()
+        is_seen_to = {one.text for one in words_of(self._said.told)} & {"ensure", "sure"}
+        before = "Nothing was changed. " if is_told_to or is_seen_to else ""
+        if isinstance(answer, Holds):
+            return structs.replace(answer, yes=f"{before}{answer.yes}", no=f"{before}{answer.no}")
+        says = f"{self._unsure}; what I read" if self._unsure else "What I read" if is_told_to else answer.says
+        if isinstance(answer, Lists):
+            none = f"{self._unsure}; I read of none." if self._unsure else answer.none
+            return structs.replace(answer, says=f"{before}{says}", none=f"{before}{none}")
+        return structs.replace(answer, says=f"{before}{says}")
 
     # Of one thing.
 
     def _of_thing(self, step: Step, tool: Tool, fields: Sequence[Field]) -> Answer:
-        if self._asked.kind == "whether" and (state := self._state(fields, tool)) is not None:
+        if self._claims("whether") and (state := self._state(fields, tool)) is not None:
             field, fits, words = state
             return self._holds(Ref(step.name, field.pointer), fits, words)
         return self._tells(Ref(step.name), self._meant(fields, tool), fields)
@@ -180,7 +242,7 @@ class Replying:
 
     def _tells(self, value: Ref | Pick, fields: Sequence[Field], every: Sequence[Field]) -> Answer:
         """One field alone as its value, several with their names, none as the whole."""
-        if len(fields) == 1 and self._is_sure:
+        if len(fields) == 1 and not self._unsure and not self._is_told_to():
             return Tells(structs.replace(value, pointer=fields[0].pointer), self._topic())
         names = [one.pointer for one in every if fields and is_name(one)]
         return Tells(value, self._topic(), tuple(dict.fromkeys([*names[:1], *(one.pointer for one in fields)])))
@@ -196,7 +258,7 @@ class Replying:
             shows = _shows(of.fields, by, self._meant(of.fields, tool))
             return Tells(Pick(step.name, pointer, "", where, by.pointer, order), self._topic(), tuple(shows))
         is_one = len(where) == 1 and "const" in where[0].fits
-        if asked.kind == "whether" and (state := self._state(of.fields, tool)) is not None:
+        if self._claims("whether") and (state := self._state(of.fields, tool)) is not None:
             field, fits, words = state
             if is_one:
                 return self._holds(Pick(step.name, pointer, field.pointer, where), fits, words)
@@ -216,21 +278,31 @@ class Replying:
             return Counts(items, self._topic(), where)
         called = f"“{self._said.told.strip()[:200]}”"
         says, none = (f"{called} Yes", f"{called} No: there is none.")
-        if {one.text for one in words_of(self._said.told)} & {"free", "available"}:
-            says, none = f"{called} There is", f"{called} Yes: there is nothing."
-        if asked.kind != "whether" or not (self._is_of_any() or self._state(of.fields, tool)):
+        if self._is_turned(pointer):
+            what = split(tokens(pointer)[-1])[-1]
+            says, none = f"{called} What is {what}", f"{called} Nothing is {what}."
+        elif not self._claims("whether") or not (self._is_of_any() or self._state(of.fields, tool)):
             says, none = self._topic(), f"{self._topic()}: there is none."
         return Lists(items, says, none, where, tuple(_shows(of.fields, None, self._meant(of.fields, tool))))
 
+    def _is_turned(self, items: str) -> bool:
+        """Whether what is listed is the opposite of what is asked: what is busy, for when somebody is free."""
+        told, listed = {one.text for one in words_of(self._said.told)}, set(split(tokens(items)[-1]) if items else ())
+        return any(_OPPOSITE.get(word) in listed for word in told)
+
     def _of_every(self, of: Answered, tool: Tool) -> Field | None:
         """The field that says whether all are so, where that is what is asked."""
-        state = self._state(of.fields, tool) if self._asked.kind == "whether" and _of_all(self._said.told) else None
+        state = self._state(of.fields, tool) if self._claims("whether") and _of_all(self._said.told) else None
         return state[0] if state is not None else None
 
     def _is_of_any(self) -> bool:
         """Whether it asks if there is something at all: `do I have mail?`, and not `is the heating on?`."""
-        told = [one.text for one in words_of(self._said.told)]
-        return self._asked.kind == "whether" and bool(set(told) & _ANY or set(told[:2]) & _HAVING)
+        told = {one.text for one in words_of(self._said.told)}
+        return self._asked.kind == "whether" and bool(told & (_ANY | _HAVING))
+
+    def _claims(self, kind: Kind) -> bool:
+        """Whether that is asked, and nothing of it is passed over."""
+        return self._asked.kind == kind and not self._unsure
 
     def _total(self, of: Answered, tool: Tool, step: Step) -> Field | None:
         """The field that says how many there are, where nothing but what the tool is asked with says which."""
@@ -349,9 +421,7 @@ class Replying:
         own = frozenset(stem(word) for word in field.words if len(word) > 1)
         own |= {stem("temperature")} if field.words[-1:] in (("c",), ("celsius",)) else set()
         by_name = 2.0 * len(own & said - _PLAIN)
-        by_hint = 1.5 if set(field.words) & self._asked.hint and not set(field.words) & _COLOURS else 0.0
-        is_time = bool(field.place.formats & {"date", "date-time"})
-        by_hint = max(by_hint, 1.5 if is_time and "start" in self._asked.hint else 0.0)
+        by_hint = 1.5 if self._is_hinted(field) else 0.0
         first = 0.5 if by_hint and field.words[:1] and field.words[0] in {"start", "starts", "current"} else 0.0
         return by_name + by_hint + first + 1.0 * len(field.described & said - _PLAIN)
 
@@ -395,7 +465,8 @@ def compared_by(fields: Sequence[Field], asked: Asked) -> Field | None:
     fitting = [
         one
         for one in fields
-        if set(one.words) & asked.by or (one.place.formats & {"date", "date-time"} and "start" in asked.by)
+        if not set(one.words) & _COLOURS
+        and (set(one.words) & asked.by or (one.place.formats & {"date", "date-time"} and "start" in asked.by))
     ]
     money = [one for one in fitting if "currency" in one.place.names]
     if money:

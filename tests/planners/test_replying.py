@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from gateway.core.asked import read_asked, said_so, topic
-from gateway.core.planned import Ready
+from gateway.core.planned import Impossible, Ready
 from gateway.core.tell import tell
 from tests.planners.test_graph import Asking, asking
 
@@ -60,6 +60,44 @@ SAID = {
     "When is the dinner with Mira and Jonas?": "The dinner with Mira and Jonas: Saturday, 7 March 2026, 19:00.",
     "Will it rain tomorrow?": "“Will it rain tomorrow?” No: there is none.",
 }  # fmt: skip
+
+
+UNKNOWN = {
+    "Is the desk lamp dark?": "I do not know what “dark” means here; what I read: “Desk lamp” (colour temperature k 5000, room "
+    "“study”, on, brightness 90).",
+    "Is the reading lamp brighter than the desk lamp?": "I do not know what “brighter” means here; what I read: “Desk lamp”",
+    "Is the fridge door locked?": "I do not know what “fridge” means here; what I read: ",
+    "Did Mira cancel the dinner?": "I do not know what “cancel” means here; what I read: “Dinner with Mira and Jonas”",
+    "Is it raining?": "I found nothing that says whether it is so; what I read: ",
+    "Is the back door locked or unlocked?": "It is one or the other; what I read: “Back door” (not locked).",
+    "How old is Mira?": "I found nothing that says how old; what I read: ",
+    "Which room is the warmest?": "I found nothing to compare them by; what I read: ",
+    "When am I free tomorrow?": "“When am I free tomorrow?” What is busy: start Thursday, 5 March 2026, 10:00",
+    "Lock the front door??": "Nothing was changed. What I read: “Front door” (locked).",
+    "Make sure the back door is locked": "Nothing was changed. The back door is not locked.",
+    "Please check that the front door is locked": "The front door is locked.",
+    "Read me the latest mail": "The latest mail: “Saturday”",
+    "Is there any light on": "“Is there any light on” Yes: “Ceiling lamp”",
+    'What does the mail "Parcel" say?': "“What does the mail \"Parcel\" say?”: “I took a parcel for you. Ring any time after five.”.",
+}  # fmt: skip
+
+
+async def test_what_a_question_leaves_unknown_is_said_before_what_was_read(ask: Asking) -> None:
+    for text, said in UNKNOWN.items():
+        assert (await answers(ask, text)).startswith(said), text
+
+
+async def test_a_question_that_names_nothing_is_told_what_can_be_asked(ask: Asking) -> None:
+    for text in ("hello", "\U0001f642", "what is 2+2?", "what do you know about me?", "how much did I spend?"):
+        planned = await ask(text)
+        assert isinstance(planned, Impossible), text
+        assert planned.reason.endswith("You can ask about: calendar, groceries, home, mail, weather."), text
+
+
+async def test_when_something_is_is_not_when_a_mail_of_it_was_sent(ask: Asking) -> None:
+    for text in ("When is the book due?", "When is the training?", "When is the school trip?"):
+        assert isinstance(await ask(text), Impossible), text
+    assert await answers(ask, "When did Mira write?") == "“When did Mira write?”: Wednesday, 4 March 2026, 07:00."
 
 
 async def test_where_a_word_says_nothing_a_question_is_not_answered_with_something_else(ask: Asking) -> None:
