@@ -93,6 +93,8 @@ async def tells_it_all(terminal: Terminal, intent: str, shop: Shop, **environ: s
     ]
     assert [line.split()[:2] for line in (await told("events", intent, "--after", "5")).splitlines()] == kinds[5:]
     assert "tea: done, and order shows it.  [verified; 4, 5, 6]" in await told("explain", intent)
+    evidence = [line.split()[:2] for line in (await told("explain", intent, "--level", "evidence")).splitlines()]
+    assert evidence[1:-1] == [["4", "sending"], ["5", "called"], ["6", "verified"]]
     await told("undo", intent)
     await told("events", intent, "--follow")
     assert (shop.writes, "(compensated)" in await told("show", intent)) == (["make green", "drop 1"], True)

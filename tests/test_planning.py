@@ -209,6 +209,34 @@ async def test_a_question_is_answered_in_a_sentence_with_what_it_was_read_from(d
     assert answer["tools"] == [one["tool"] for one in shown["steps"]]
 
 
+async def test_what_was_done_is_told_in_brief_whole_or_with_its_evidence(door: Door, token: str) -> None:
+    body = {"plan": {"intent": "x", "steps": [
+        {"name": "look", "tool": "home_list_lights"},
+        {"name": "lock", "tool": "home_lock_door", "arguments": {"lock_id": {"kind": "literal", "value": "back-door"}}},
+    ]}, "wait_s": 20}  # fmt: skip
+    run = (await door.post("/v1/intents", token, body)).json()
+
+    async def told(level: str) -> dict[str, Any]:
+        response = await door.get(f"/v1/intents/{run['id']}/explanation{level}", token)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    whole, brief, evidence = await told(""), await told("?level=brief"), await told("?level=evidence")
+    assert [one["text"].partition(":")[0] for one in whole["sentences"]] == ["look", "lock"]
+    assert brief["sentences"] == whole["sentences"][1:]
+    assert evidence["sentences"] == whole["sentences"]
+    named = sorted({row for one in whole["sentences"] for row in one["rows"]})
+    assert ([one["sequence"] for one in evidence["rows"]], "rows" in whole) == (named, False)
+    assert [one["kind"] for one in evidence["rows"]] == ["called", "sending", "called"]
+    assert (await door.get(f"/v1/intents/{run['id']}/explanation?level=loud", token)).status_code == 400
+
+
+async def test_in_brief_a_question_is_its_answer(door: Door, token: str) -> None:
+    run = (await door.post("/v1/intents", token, {"intent": "Is the back door locked?", "wait_s": 20})).json()
+    told = (await door.get(f"/v1/intents/{run['id']}/explanation?level=brief", token)).json()
+    assert [one["text"] for one in told["sentences"]] == ["The back door is not locked."]
+
+
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 async def test_a_question_is_answered_over_mcp(door: Door, token: str, mode: str) -> None:
     async with served(door) as url, client(url, token, mode, None) as one:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from typing import get_args
 
 import msgspec
 import rich_click as click
@@ -11,7 +12,6 @@ from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out, table
 from gateway.cli.tools import json_object, of_tenant, remote_of
-from gateway.core.account import account
 from gateway.core.principal import Principal
 from gateway.core.tell import Sentence
 from gateway.edge.intents import (
@@ -20,6 +20,8 @@ from gateway.edge.intents import (
     IntentExplained,
     IntentList,
     IntentShown,
+    Level,
+    show_explanation,
     show_run,
     summarise_run,
     tell_event,
@@ -138,24 +140,31 @@ async def undo_intent(intent: str, wait: float, tenant: str) -> None:
 
 @intents.command("explain")
 @click.argument("intent")
+@click.option(
+    "--level", type=click.Choice(get_args(Level)), default="full", show_default=True, help="How much is told."
+)
 @in_json
 @of_tenant
 @asynchronous
-async def explain_intent(intent: str, as_json: bool, tenant: str) -> None:
-    """Sentences, each with how sure it is and the events that it comes from."""
+async def explain_intent(intent: str, level: Level, as_json: bool, tenant: str) -> None:
+    """Sentences, each with how sure it is and the events that it comes from.
+
+    `brief` leaves out what was read on the way, `evidence` shows the events too."""
     if (remote := remote_of(tenant)) is not None:
-        told = remote.get(f"/v1/intents/{segment(intent)}/explanation", IntentExplained)
+        told = remote.get(f"/v1/intents/{segment(intent)}/explanation", IntentExplained, level=level)
     else:
         async with _here(tenant) as (gateway, me):
             held = await gateway.runs.find(me, intent)
             entries = await gateway.runs.journal(me, intent)
-        told = IntentExplained(held.run.id, held.run.state, account(held.run, held.progress, entries))
+        told = show_explanation(held, entries, level)
     if as_json:
         _print_json(told)
         return
     for one in told.sentences:
         tools = f"{', '.join(one.tools)}; " if one.tools else ""
         out.print(f"{one.text}  [{tools}{one.certainty}; {', '.join(map(str, one.rows))}]")
+    for row in told.rows:
+        out.print(f"  {row.sequence}  {row.kind}  {bytes(row.event).decode()}", markup=False)
     out.print(f"It is {told.state}.")
 
 

@@ -14,6 +14,12 @@ def account(run: Run, progress: Progress, entries: Sequence[Entry]) -> tuple[Sen
     return (*tell(run, progress), *_of_calls(run, progress), *_of_the_end(entries))
 
 
+def in_brief(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """What was asked and what was changed, or was not; the reads on the way alone where there is nothing else."""
+    told = tuple(one for one in sentences if one.tools or one.certainty != "read")
+    return told or tuple(sentences)
+
+
 def _of_calls(run: Run, progress: Progress) -> Iterator[Sentence]:
     places = by_step(progress)
     for step in run.plan.steps:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, get, post
@@ -12,7 +12,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from gateway.core.account import account
+from gateway.core.account import account, in_brief
 from gateway.core.flow import Flow
 from gateway.core.plan import Budget, Leaf, in_order, leaves
 from gateway.core.planned import Comes, Planned, Ready
@@ -33,6 +33,7 @@ QUIET_S = 15.0
 RESULTS_BYTES_MAX = 1 << 20
 
 AnyRequest = Request[Any, Any, Any]
+Level = Literal["brief", "full", "evidence"]
 
 
 class WordsBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,12 +131,26 @@ class IntentShown(IntentSummary, frozen=True):
     steps: tuple[StepShown, ...]
 
 
-class IntentExplained(Struct, frozen=True):
-    """What there is to tell, each sentence with the rows of the journal that it comes from."""
+class RowShown(Struct, frozen=True):
+    """One row of the journal: its kind, and what it says."""
+
+    sequence: int
+    kind: str
+    event: Raw
+
+
+class IntentExplained(Struct, frozen=True, omit_defaults=True):
+    """What there is to tell, each sentence with the rows of the journal that it comes from; of the level `evidence` those rows
+    too."""
 
     id: str
     state: RunState
     sentences: tuple[Sentence, ...]
+    rows: tuple[RowShown, ...] = ()
+
+
+class ExplanationQuery(Struct, frozen=True):
+    level: Level = "full"
 
 
 class IntentQuery(Struct, frozen=True):
@@ -202,7 +217,7 @@ def intent_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         principal = await desk.principal(request.scope)
         held = await runs.find(principal, name)
         entries = await runs.journal(principal, name)
-        return IntentExplained(held.run.id, held.run.state, account(held.run, held.progress, entries))
+        return show_explanation(held, entries, read_query(request.scope, ExplanationQuery).level)
 
     @get("/v1/intents/{name:str}/events")
     async def follow_intent(request: AnyRequest, name: FromPath[str]) -> Stream:
@@ -235,6 +250,17 @@ def _last_seen(told: list[str]) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > 15:
         raise BadRequest("Last-Event-ID is the id of an event: a number.")
     return int(value)
+
+
+def show_explanation(held: Held, entries: Sequence[Entry], level: Level) -> IntentExplained:
+    """As every door tells it: `brief` is what was asked and changed, `evidence` has the rows that it all comes from."""
+    told = account(held.run, held.progress, entries)
+    if level == "brief":
+        told = in_brief(told)
+    named = {row for one in told for row in one.rows} if level == "evidence" else set()
+    rows = tuple(RowShown(one.sequence, kind, Raw(data)) for one in entries if one.sequence in named
+                 for kind, data in [tell_event(one)])  # fmt: skip
+    return IntentExplained(held.run.id, held.run.state, told, rows)
 
 
 def tell_event(entry: Entry) -> tuple[str, bytes]:

@@ -648,7 +648,15 @@ def _intent_paths() -> Json:
                 "explainIntent",
                 "Say what was done, how sure that is, and where each sentence comes from",
                 {"200": _answer("Sentences, with rows of its journal.", "IntentExplained")},
-                [one],
+                [
+                    one,
+                    _parameter(
+                        "level",
+                        "query",
+                        {"enum": list(get_args(intents.Level)), "default": "full"},
+                        "`brief`: what was asked and changed; `evidence`: the rows of the journal too.",
+                    ),
+                ],
             )
         },
     }
