@@ -15,6 +15,7 @@ from gateway.core.quota import Quota
 from gateway.core.toolset import Toolset
 from gateway.edge.approvals import DECIDE
 from gateway.serve import bind, serving_app, url_of
+from gateway.settings import IntentSettings
 from tests.conftest import Door, open_door
 from tests.shop import DOCUMENT, Shop
 
@@ -262,13 +263,35 @@ async def test_a_call_that_the_backend_refuses_ends_the_run(door: Door, shop: Sh
 
 async def test_at_the_limit_of_its_budget_a_run_asks(door: Door, shop: Shop, token: str) -> None:
     two = (TEA, step("mate", "make", item=literal("mate")))
-    run = await start(door, token, *two, budget={"writes_max": 1})
+    run = await start(door, token, *two, budget={"calls_max": 2})
     assert (run["state"], shop.writes) == ("needs_input", ["make tea"])
     (question,) = run["questions"]
-    assert (question["key"], question["schema"]["required"]) == ("budget", ["writes_max"])
-    done = await post(door, token, run, "inputs", {"values": {"budget": {"writes_max": 2}}, "wait_s": 20})
+    assert (question["key"], question["schema"]["required"]) == ("budget", ["calls_max"])
+    done = await post(door, token, run, "inputs", {"values": {"budget": {"calls_max": 9}}, "wait_s": 20})
     assert (done["state"], shop.writes) == ("done", ["make tea", "make mate"])
     assert done["spent"]["writes"] == 2
+
+
+async def test_a_plan_of_more_writes_than_it_may_make_asks_before_the_first(door: Door, shop: Shop, token: str) -> None:
+    shop.orders = {number: {"id": number, "item": "tea", "count": number} for number in range(1, 5)}
+    listed = step("list", "orders")
+    few = {"value": item("/count"), "fits": {"maximum": 3}}
+    change = step("few", "change", each_=ref("list", "/orders"), when_=few, id=item("/id"), count=literal(0))
+    run = await start(door, token, listed, change, TEA, budget={"writes_max": 3})
+    assert (run["state"], shop.writes) == ("needs_input", [])
+    (question,) = run["questions"]
+    assert "It would make 4 writes, and none is made yet: the budget has writes_max = 3." in question["question"]
+    await post(door, token, run, "inputs", {"values": {"budget": {"writes_max": 3}}}, 422)
+    done = await post(door, token, run, "inputs", {"values": {"budget": {"writes_max": 4}}, "wait_s": 20})
+    assert (done["state"], shop.writes) == ("done", ["change 1", "change 2", "change 3", "make tea"])
+
+
+async def test_a_plan_of_more_writes_than_the_gateway_allows_makes_none(opens: Callable[..., Any], shop: Shop) -> None:
+    async with opens(intents=IntentSettings(writes_max=1)) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        run = await start(door, await door.key(), TEA, step("mate", "make", item=literal("mate")))
+        assert (run["state"], shop.writes) == ("failed", [])
+        assert "It would make 2 writes" in run["detail"]
 
 
 async def test_what_was_done_is_taken_back_in_reverse(door: Door, shop: Shop, token: str) -> None:

@@ -54,3 +54,12 @@ async def test_a_reply_is_looked_for_at_its_own_id_and_sent_once(door: Door, hou
     assert (reply.to, reply.text) == (("jonas@example.org",), "red wine is fine")
     told = (await door.get(f"/v1/intents/{run['id']}/explanation", token)).json()["sentences"]
     assert told[-1]["certainty"] == "verified"
+
+
+async def test_what_would_stop_halfway_is_asked_before_anything_is_switched(
+    door: Door, household: Household, token: str
+) -> None:
+    before = {one.id: one.on for one in household.state.home.lights.values()}
+    run = await say(door, token, "turn all lights off and all lights on")
+    assert (run["state"], [one["key"] for one in run["questions"]]) == ("needs_input", ["budget"])
+    assert {one.id: one.on for one in household.state.home.lights.values()} == before

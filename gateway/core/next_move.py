@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core.constraint import read_constraints, within
 from gateway.core.found import NotFoundThere, Several, as_text, bind, value_at
@@ -143,6 +143,7 @@ class Course:
         self.plan = plan = run.plan
         self._run_id = run.id
         self._planning = run.planning
+        self._writes = run.mode == "execute"
         self._began = in_zone(run.created_at, plan.zone)
         self._order = in_order(plan)
         self.steps = {step.name: step for step in plan.steps}
@@ -239,7 +240,7 @@ class Course:
 
     def _make(self, step: Step, index: int, tool: Tool) -> Move:
         try:
-            if not self._fits(step, index):
+            if not self._fits(step, self._items(step)[index] if step.each is not None else None):
                 return Skip("do", step.name, index, "its condition is not met")
             arguments = self._arguments(step, index, tool)
         except _Left as left:
@@ -405,11 +406,12 @@ class Course:
             raise _failed(step, f"{each.step} gave {len(found)} items, and a step takes {ITEMS_MAX} at most")
         return found
 
-    def _fits(self, step: Step, index: int) -> bool:
+    def _fits(self, step: Step, one: Any) -> bool:
+        """Whether its condition is met, for this item of its list."""
         if step.when is None:
             return True
         leaf = step.when.value
-        root = self._items(step)[index] if isinstance(leaf, Item) else self._answer(leaf.step)
+        root = one if isinstance(leaf, Item) else self._answer(leaf.step)
         try:
             value = _textual(leaf, value_at(root, leaf.pointer))
         except LookupError:
@@ -432,8 +434,30 @@ class Course:
         spent = self._progress.spent
         used = {"calls_max": spent.calls + 1, "bytes_max": spent.bytes, "wall_s_max": spent.wall_s}
         if tool.effect != "read":
-            used["writes_max"] = spent.writes + 1
+            used["writes_max"] = spent.writes + (1 if spent.writes or not self._writes else self._count_writes())
         return ask_more(self._progress, self._bound, used)
+
+    def _count_writes(self) -> int:
+        """How many writes the plan makes, as far as that is known before the first: it is begun only where it may be ended."""
+        writes = (step for step in self._order if self._tool(step.tool).effect != "read")
+        return max(sum(self._count(step) for step in writes if step.name not in self._progress.closed), 1)
+
+    def _count(self, step: Step) -> int:
+        """How often a step is carried out, as far as can be told."""
+        try:
+            if step.each is None:
+                return int(self._progress.of("do", step.name, 0).skipped is None and self._fits(step, None))
+            each = structs.replace(step.each, step=self._twin(step.each.step))
+            return sum(self._fits(step, one) for one in self._find_items(step, each))
+        except (_Left, _Instead):
+            return 0
+
+    def _twin(self, name: str) -> str:
+        """The step itself where it was answered, else one that was and that asks the same: it likely has as many items."""
+        step = self.steps[name]
+        same = (one.name for one in self._order if (one.tool, one.arguments) == (step.tool, step.arguments))
+        known = [one for one in same if self._progress.of("do", one, 0).called is not None]
+        return name if name in known or not known else known[0]
 
     # Backwards.
 
@@ -503,19 +527,23 @@ def ask_more(progress: Progress, bound: Bound, used: Mapping[str, float]) -> Ask
     if not over:
         return None
     told = ", ".join(f"{name} = {getattr(budget, name):g}" for name in over)
+    why = f"The budget is used up: {told}."
+    if "writes_max" in over and not progress.spent.writes:
+        why = f"It would make {used['writes_max']:g} writes, and none is made yet: the budget has {told}."
     stuck = [name for name in over if getattr(budget, name) >= getattr(most, name)]
+    stuck += [name for name in over if name == "writes_max" and used[name] > most.writes_max]
     if stuck:
-        return End("failed", f"The budget is used up ({told}), and the gateway allows no more.")
+        return End("failed", f"{why} The gateway allows no more.")
     raised = {
         name: {
             "type": "number" if name in ("wall_s_max", "money_max") else "integer",
-            "minimum": getattr(budget, name),
+            "minimum": used[name] if name == "writes_max" and name in over else getattr(budget, name),
             "maximum": getattr(most, name),
         }
         for name in used
     }
     schema = {"type": "object", "properties": raised, "required": over, "additionalProperties": False}
-    return Ask((Question(BUDGET, f"The budget is used up: {told}. May it be more?", schema),))
+    return Ask((Question(BUDGET, f"{why} May it be more?", schema),))
 
 
 def ask_for(progress: Progress, bound: Bound, name: str) -> Ask | None:
