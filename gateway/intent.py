@@ -165,14 +165,15 @@ class Intents:
         asks_yes: AsksYes = "",
         planning: Going = "",
         used: Used = NOTHING,
+        remembered: tuple[str, ...] = (),
         toolset: str = "",
     ) -> Run:
         """A new run, which goes on by itself; with a `key` that was there before, the run that it began. Its planner `used` so much
-        for it, and is asked again as `planning` says. Raises PlanInvalid, or Conflict where the key began another plan, or
-        Forbidden where too many are open."""
+        for it, with what was `remembered`, and is asked again as `planning` says. Raises PlanInvalid, or Conflict where the key
+        began another plan, or Forbidden where too many are open."""
         run_id, now = self._id(principal, key), self._clock()
         fresh = Run(run_id, principal, plan, mode, door, now, now, "running", 1, now, context, asks_yes=asks_yes)
-        known = await self._begin(structs.replace(fresh, planning=planning, toolset=toolset), used)
+        known = await self._begin(structs.replace(fresh, planning=planning, toolset=toolset), used, remembered)
         if (known.plan, known.mode, known.toolset) != (plan, mode, toolset):
             raise Conflict("This Idempotency-Key began another plan; take a new one for this.")
         return known
@@ -257,14 +258,14 @@ class Intents:
         fresh = Run(run_id, one.principal, one.plan, "execute", one.door, now, now, "running", 1, now, standing=one.id)
         return await self._begin(fresh)
 
-    async def _begin(self, fresh: Run, used: Used = NOTHING) -> Run:
+    async def _begin(self, fresh: Run, used: Used = NOTHING, remembered: tuple[str, ...] = ()) -> Run:
         known = await self._runs.known(fresh.id)
         if known is None:
             vouched = await self._recipes.vouched(fresh.principal, fresh.plan)
             flows = await self._check(fresh.principal, fresh.plan, vouched, fresh.toolset)
             await self._require_room(fresh.principal)
             fresh = structs.replace(fresh, vouched=vouched)
-            if await self._runs.begin(fresh, Received(flows, used)):
+            if await self._runs.begin(fresh, Received(flows, used, remembered)):
                 self._wake.set()
                 return fresh
             known = await self._runs.known(fresh.id)
@@ -471,7 +472,7 @@ class Intents:
             if isinstance(planned, Ready):
                 vouched = await self._recipes.vouched(held.run.principal, planned.plan)
                 flows = await self._check(held.run.principal, planned.plan, vouched, held.run.toolset)
-                return PlanMade(planned.plan, flows, vouched)
+                return PlanMade(planned.plan, flows, vouched, planned.remembered)
         except StoreFailed:
             raise
         except GatewayError as error:

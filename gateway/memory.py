@@ -75,16 +75,6 @@ class Memory:
         await self._audit.record(administered(principal, now, "memory.remembered", arguments=_json(told)))
         return fact
 
-    async def remember_words(self, principal: Principal, words: str) -> Fact:
-        """The fact that a sentence states. Raises BadRequest where it states none, and what `remember` raises."""
-        what = read_asked(words) or read_fact(words)
-        if what is None:
-            raise BadRequest(
-                "That is no fact that I can keep; say it like: the den is the living room, my wife is anna@example.com, my city is "
-                "Oslo, my default calendar is work, my time zone is Europe/Berlin, my units are metric."
-            )
-        return await self.remember(principal, what, words)
-
     async def forget(self, principal: Principal, fact_id: str) -> None:
         """It is deleted. Raises ScopeMissing or NotFound."""
         _require(principal, MEMORY_WRITE)
@@ -105,6 +95,17 @@ class Memory:
         """Count one use of each: a plan was made with it."""
         if ids:
             await self._store.use_facts(principal.person, ids, self._clock())
+
+
+def fact_of(words: str) -> What:
+    """The fact that a sentence states. Raises BadRequest where it states none."""
+    what = read_asked(words) or read_fact(words)
+    if what is None:
+        raise BadRequest(
+            "That is no fact that I can keep; say it like: the den is the living room, my wife is anna@example.com, my city is "
+            "Oslo, my default calendar is work, my time zone is Europe/Berlin, my units are metric."
+        )
+    return what
 
 
 def _require(principal: Principal, scope: str) -> None:

@@ -14,7 +14,9 @@ from gateway.call import Asked, Calls
 from gateway.core.complete import complete
 from gateway.core.entities import read_entities
 from gateway.core.entity import Entity
-from gateway.core.fact import Fact, SettingName, setting, value_of
+from gateway.core.fact import Fact, SettingName, key_words, recalled, setting, value_of
+from gateway.core.listing import listings
+from gateway.core.match import list_at, read_things
 from gateway.core.plan import INTENT_CHARACTERS_MAX, Plan
 from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Finished, Impossible, Planned, Ready, Told, Used, chosen
@@ -35,6 +37,8 @@ from gateway.recipes import Recipes
 from gateway.runs import Held
 
 RECIPES_OFFERED_MAX = 3
+# So many lists are read to see whether something is called so: those of what search finds for it, and of few tools, of all.
+LISTS_MAX, SEARCHED_MAX, FEW_TOOLS = 20, 50, 300
 
 
 class Planning:
@@ -82,7 +86,9 @@ class Planning:
             return Impossible((), "There is no tool that you may call.")
         planned = await self._planned(principal, Wish(text, moment, locale or "en", zone, told, facts), sight)
         if isinstance(planned, Ready):
-            planned = structs.replace(planned, facts=(*of_zone, *of_locale, *planned.facts))
+            used = (*of_zone, *of_locale, *planned.facts)
+            remembered = tuple(recalled(one.what) for one in facts if one.id in used)
+            planned = structs.replace(planned, facts=used, remembered=remembered)
             await self._memory.use(principal, planned.facts)
         return planned
 
@@ -162,6 +168,21 @@ class Planning:
         calls = what_became(run, held.progress, answers=by_steps)
         so_far = SoFar(kept(run.plan, held.progress), calls, failed, room, by_steps)
         return await self._planner.go_on(wish, self._sight(run.principal, wish.text, run.door, run.toolset), so_far)
+
+    async def called(self, principal: Principal, words: str, door: str) -> str:
+        """A sentence where a thing of the caller's is called exactly so, as far as LISTS_MAX lists say; "" where none is."""
+        sight = self._sight(principal, words, door, "")
+        found = [*await sight.search(words, SEARCHED_MAX, frozenset({"read"}))]
+        names = dict.fromkeys([*found, *sight.tools] if len(sight.tools) <= FEW_TOOLS else found)
+        for listing in listings(sight.tools, names)[:LISTS_MAX]:
+            try:
+                listed = await sight.look(listing.tool.name, {}) if sight.look is not None else None
+            except Unseen:
+                continue
+            for thing in read_things(list_at(listed, listing.items), listing.key):
+                if key_words(thing.label) == key_words(words):
+                    return f"There is a {listing.noun or 'thing'} “{thing.label}” already ({listing.tool.name})."
+        return ""
 
     async def of_recipe(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Plan:
         """The plan of a recipe. Raises what `Recipes.plan` raises."""

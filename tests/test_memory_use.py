@@ -65,6 +65,72 @@ async def test_a_name_of_ones_own_is_understood_shown_and_counted(door: Door, to
     assert (used["uses"], bool(used["used_at"])) == (2, True)
 
 
+QUESTION = "Is our exit locked?"
+MEANT = "By “our exit” you mean “back door” (remembered)."
+
+
+async def over_rest(door: Door, token: str) -> str:
+    run = (await door.post("/v1/intents", token, {"intent": QUESTION, "wait_s": 20})).json()
+    told = await sentences(door, token, run)
+    assert [one["certainty"] for one in told[:2]] == ["remembered", "read"]
+    return str([one["text"] for one in told])
+
+
+async def over_mcp(door: Door, token: str) -> str:
+    call = {"name": "fulfil_intent", "arguments": {"intent": QUESTION}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    headers = {"authorization": f"Bearer {token}", "accept": "application/json, text/event-stream"}
+    headers["mcp-protocol-version"] = "2025-06-18"
+    response = await door.client.post("/mcp", json=body, headers=headers)
+    return str(response.json()["result"]["structuredContent"]["sentences"])
+
+
+async def over_a2a(door: Door, token: str) -> str:
+    said = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": QUESTION}]}
+    headers = {"authorization": f"Bearer {token}", "a2a-version": "1.0"}
+    response = await door.client.post("/a2a/v1/message:send", json={"message": said}, headers=headers)
+    return str([one["parts"] for one in response.json()["task"]["artifacts"] if one["artifactId"] == "result"])
+
+
+async def over_chat(door: Door, token: str) -> str:
+    said = {"model": "factotum", "messages": [{"role": "user", "content": QUESTION}]}
+    response = await door.post("/v1/chat/completions", token, said)
+    return str(response.json()["choices"][0]["message"]["content"])
+
+
+@pytest.mark.parametrize("asks", [over_rest, over_mcp, over_a2a, over_chat])
+async def test_an_answer_says_at_each_door_what_was_remembered_for_it(
+    door: Door, token: str, asks: Callable[[Door, str], Any]
+) -> None:
+    await remember(door, token, "our exit is the back door")
+    told = await asks(door, token)
+    assert MEANT in told, told
+    assert told.index(MEANT) < told.index("Back door is not locked."), told
+
+
+async def test_what_was_remembered_is_told_where_something_was_asked_first(door: Door, token: str) -> None:
+    await remember(door, token, "the den is the living room")
+    body = {"intent": "Turn off the lamp in the den", "wait_s": 20}
+    run = (await door.post("/v1/intents", token, body)).json()
+    assert run["state"] == "needs_input", run
+    values = {run["questions"][0]["key"]: "light-1"}
+    run = await post(door, token, run, "inputs", {"values": values, "wait_s": 20})
+    assert (run["state"], (await sentences(door, token, run))[0]["text"]) == (
+        "done",
+        "By “den” you mean “living room” (remembered).",
+    )
+
+
+async def test_the_name_of_a_thing_is_no_other_word_for_something_else(door: Door, token: str) -> None:
+    refused = await door.post("/v1/memory", token, {"words": "the front door is the back door"})
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        "There is a lock “Front door” already (home_list_locks). “front door” cannot mean “back door” beside it; take other words.",
+    )
+    assert await facts(door, token) == []
+    await remember(door, token, "the way in is the front door")
+
+
 async def test_a_recipient_by_a_name_of_ones_own_is_ones_own_word_and_is_told_with_its_fact(
     door: Door, token: str, household: Household
 ) -> None:
@@ -77,7 +143,8 @@ async def test_a_recipient_by_a_name_of_ones_own_is_ones_own_word_and_is_told_wi
     assert (run["state"], run["flows"]) == ("done", [])
     (mail,) = [one for one in household.state.mail.messages.values() if one.subject == "Dinner"]
     assert (mail.to, "my wife is late" in mail.text) == (("mira@example.org",), True)
-    told = (await sentences(door, token, run))[0]["text"]
+    assert (await sentences(door, token, run))[0]["text"] == "By “my wife” you mean “mira@example.org” (remembered)."
+    told = (await sentences(door, token, run))[1]["text"]
     assert told.endswith(f"As remembered: to/0 'mira@example.org' (fact:{one['id']}).")
 
 

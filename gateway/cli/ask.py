@@ -24,7 +24,7 @@ from gateway.core.standing import NewStanding
 from gateway.core.tell import Sentence
 from gateway.edge.forms import choices_of, read_words
 from gateway.edge.intents import IntentExplained, IntentShown, PlannedShown, show_planned, show_run
-from gateway.edge.memory import FactShown, NewFact, show_fact
+from gateway.edge.memory import FactShown, NewFact, keep_fact
 from gateway.edge.parts import Gateway
 from gateway.edge.standing import StandingShown, show_standing
 from gateway.errors import BadRequest
@@ -71,7 +71,7 @@ class Here:
         return account(held.run, held.progress, await self._gateway.runs.journal(self._me, intent))
 
     async def remember(self, words: str) -> FactShown:
-        return show_fact(await self._gateway.memory.remember_words(self._me, words))
+        return await keep_fact(self._gateway, self._me, NewFact(words), DOOR)
 
     async def stand(self, wanted: NewStanding) -> StandingShown:
         standings = self._gateway.standings
@@ -229,7 +229,11 @@ async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
         shown = await asking.answer(shown.id, values, wait)
     sentences = await asking.explain(shown.id)
     print_answers(sentences)
-    if shown.state == "done" and all(one.tools or one.certainty == "read" for one in sentences) and shown.answers:
+    if (
+        shown.state == "done"
+        and all(one.tools or one.certainty in ("read", "remembered") for one in sentences)
+        and shown.answers
+    ):
         return
     print_intent(shown)
     for step in shown.steps if not shown.answers else ():
@@ -237,7 +241,7 @@ async def carry_on(asking: Asking, shown: IntentShown, wait: float) -> None:
             if call.state == "answered" and call.result:
                 out.print(msgspec.json.format(bytes(call.result), indent=2).decode()[:RESULT_CHARACTERS_MAX])
     for sentence in dict.fromkeys(sentences):
-        if not sentence.tools and sentence.text != shown.detail:
+        if not sentence.tools and sentence.certainty != "remembered" and sentence.text != shown.detail:
             out.print(f"{sentence.text}  [{sentence.certainty}]")
     if shown.state in NOT_DONE:
         sys.exit(1)

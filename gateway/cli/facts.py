@@ -6,7 +6,7 @@ from gateway.cli.owner import open_here, operator
 from gateway.cli.root import cli
 from gateway.cli.terminal import asynchronous, out, table
 from gateway.cli.tools import of_tenant, remote_of
-from gateway.edge.memory import FactList, FactShown, Forgotten, NewFact, show_fact
+from gateway.edge.memory import FactList, FactShown, Forgotten, NewFact, keep_fact, show_fact
 from gateway.remote.gateway import segment
 
 PATH = "/v1/memory"
@@ -24,7 +24,7 @@ async def remember(words: tuple[str, ...], tenant: str) -> None:
         told = remote.post(PATH, FactShown, NewFact(said))
     else:
         async with open_here() as gateway:
-            told = show_fact(await gateway.memory.remember_words(await operator(gateway, tenant), said))
+            told = await keep_fact(gateway, await operator(gateway, tenant), NewFact(said), "cli")
     out.print(f"{told.id}: {told.sentence}")
 
 

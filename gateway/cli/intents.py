@@ -201,8 +201,10 @@ def _print_json(told: Struct) -> None:
 
 
 def print_answers(sentences: Iterable[Sentence]) -> None:
-    """What was asked, with the tools that it was read with."""
+    """What was asked, with the tools that it was read with, and what the person had remembered for it."""
     for one in sentences:
+        if one.certainty == "remembered":
+            out.print(one.text)
         if one.tools:
             out.print(f"{one.text} ({', '.join(one.tools)}, {one.certainty})")
 

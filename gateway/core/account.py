@@ -4,14 +4,35 @@ from collections.abc import Iterator, Sequence
 
 from gateway.core.fact import ORIGIN
 from gateway.core.plan import Default, Step, leaves
-from gateway.core.run import Agreed, Answered, Ended, Entry, Paused, Progress, Run, Standing, Waiting, Way, by_step
+from gateway.core.run import (
+    Agreed,
+    Answered,
+    Ended,
+    Entry,
+    Paused,
+    Planned,
+    Progress,
+    Received,
+    Run,
+    Standing,
+    Waiting,
+    Way,
+    by_step,
+)
 from gateway.core.tell import Certainty, Sentence, tell
 
 
 def account(run: Run, progress: Progress, entries: Sequence[Entry]) -> tuple[Sentence, ...]:
-    """What was asked, answered; then of every call that was made or left out, in the order of the plan, and of what the run waits
-    for or came to."""
-    return (*tell(run, progress), *_of_calls(run, progress), *_of_the_end(entries))
+    """What the person had remembered and it was planned with; what was asked, answered; then of every call that was made or left
+    out, in the order of the plan, and of what the run waits for or came to."""
+    return (*_of_facts(entries), *tell(run, progress), *_of_calls(run, progress), *_of_the_end(entries))
+
+
+def _of_facts(entries: Sequence[Entry]) -> Iterator[Sentence]:
+    for entry in entries:
+        match entry.event:
+            case Received(remembered=told) | Planned(remembered=told):
+                yield from (Sentence(one, "remembered", (entry.sequence,)) for one in told)
 
 
 def in_brief(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:

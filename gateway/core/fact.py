@@ -115,6 +115,14 @@ def sentence(what: What) -> str:
             return f"the {'time zone' if name == 'zone' else name} is {value}"
 
 
+def recalled(what: What) -> str:
+    """What is told wherever something was made with it."""
+    if isinstance(what, Alias):
+        return f"By “{what.words}” you mean “{what.means}” (remembered)."
+    told = sentence(what)
+    return f"{told[:1].upper()}{told[1:]} (remembered)."
+
+
 def why_unfit(what: What) -> str:
     """Why it cannot be remembered, as a sentence; "" where it can. Whether there is such a time zone is not looked at."""
     match what:

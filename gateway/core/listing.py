@@ -1,6 +1,6 @@
 """Which tool lists the things that an argument names one of: by the relations of its document, else by its names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -48,6 +48,17 @@ def lister_of(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | N
     mates = [other for other in tools.values() if other.connector == tool.connector and one.name not in _GENERAL]
     related = next((found for other in mates if (found := _related(other, one, tools)) is not None), None)
     return related or (_searching(one, tool.connector, tools) if one.name not in _GENERAL else None)
+
+
+def listings(tools: Mapping[str, Tool], names: Iterable[str]) -> list[Listing]:
+    """What lists the things that arguments of the tools of these names name, and can be called as it is."""
+    found: dict[str, Listing] = {}
+    for tool in (tools[name] for name in names):
+        for one in filter(names_thing, wanted_of(tool)):
+            listing = lister_of(tool, one, tools)
+            if listing is not None and _reads_freely(listing.tool):
+                found.setdefault(listing.tool.name, listing)
+    return list(found.values())
 
 
 def _searched_by_path(tool: Tool, one: Wanted, tools: Mapping[str, Tool]) -> Listing | None:

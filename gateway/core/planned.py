@@ -45,11 +45,12 @@ class _Planned(Struct, frozen=True, tag_field="kind", omit_defaults=True):
 
 class Ready(_Planned, frozen=True, tag="plan"):
     """A plan; what it does not know is a Slot, and is asked before anything is called. `facts` are the ids of those that it was
-    made with."""
+    made with, and `remembered` what these say, for people."""
 
     plan: Plan
     facts: tuple[str, ...] = ()
     used: Used = Used()
+    remembered: tuple[str, ...] = ()
 
 
 class Asks(_Planned, frozen=True, tag="asks"):

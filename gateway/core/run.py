@@ -84,10 +84,12 @@ class _Event(Struct, frozen=True, tag_field="kind", omit_defaults=True):
 
 
 class Received(_Event, frozen=True, tag="received"):
-    """The run began. `flows` are those of its plan that harm, so that each needs a person's yes; `used` is what planning took."""
+    """The run began. `flows` are those of its plan that harm, so that each needs a person's yes; `used` is what planning took, and
+    `remembered` what the facts say that it was planned with."""
 
     flows: tuple[Flow, ...] = ()
     used: Used = Used()
+    remembered: tuple[str, ...] = ()
 
 
 class Question(Struct, frozen=True, omit_defaults=True):
@@ -117,12 +119,13 @@ class Agreed(_Event, frozen=True, tag="agreed"):
 
 
 class Planned(_Event, frozen=True, tag="planned"):
-    """Words became a plan, once what was asked about them was answered. `flows` are as those of Received, `vouched` as those of
-    Run."""
+    """Words became a plan, once what was asked about them was answered. `flows` and `remembered` are as those of Received,
+    `vouched` as those of Run."""
 
     plan: Plan
     flows: tuple[Flow, ...] = ()
     vouched: tuple[str, ...] = ()
+    remembered: tuple[str, ...] = ()
 
 
 class Waiting(_Event, frozen=True, tag="waiting"):

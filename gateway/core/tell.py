@@ -17,12 +17,13 @@ from gateway.core.spoken import in_zone, say_thing, say_things, say_value
 
 SENTENCE_CHARACTERS_MAX = 2_000
 
-Certainty = Literal["read", "verified", "accepted", "uncertain", "not done"]
+Certainty = Literal["read", "verified", "accepted", "uncertain", "not done", "remembered"]
 
 
 class Sentence(Struct, frozen=True, omit_defaults=True):
     """`certainty`: it was read; a look shows it; the backend said that it took it, and nothing shows it; nobody knows whether
-    it happened; it did not happen. `tools` are those that an answer was read with."""
+    it happened; it did not happen; the person had it remembered, and the plan was made with it. `tools` are those that an
+    answer was read with."""
 
     text: str
     certainty: Certainty

@@ -111,8 +111,8 @@ def _sentences(held: Held, entries: Sequence[Entry]) -> Iterator[str]:
 
 def _source(sentence: Sentence) -> str:
     rows = ", ".join(map(str, sentence.rows))
-    kind = ", ".join(sentence.tools) or sentence.certainty
-    return f"{kind}; row{'s' if len(sentence.rows) > 1 else ''} {rows}"
+    kind = ", ".join(sentence.tools) or ("" if sentence.certainty == "remembered" else sentence.certainty)
+    return f"{kind}{'; ' if kind else ''}row{'s' if len(sentence.rows) > 1 else ''} {rows}"
 
 
 def _results(held: Held) -> Iterator[str]:

@@ -9,9 +9,11 @@ from litestar.params import FromPath
 from msgspec import Meta, Struct
 
 from gateway.core.fact import SAID_CHARACTERS_MAX, Alias, Fact, Preset, Setting, sentence
+from gateway.core.principal import Principal
 from gateway.edge.approvals import read_json
 from gateway.edge.parts import Gateway
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, Conflict
+from gateway.memory import fact_of
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -62,12 +64,7 @@ def memory_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @post("/v1/memory", status_code=201)
     async def remember(request: AnyRequest) -> FactShown:
         principal = await desk.principal(request.scope)
-        told: NewFact = await read_json(gateway, request, NewFact)
-        if told.fact is not None:
-            return show_fact(await memory.remember(principal, told.fact, told.words))
-        if not told.words.strip():
-            raise BadRequest("Say what is to be remembered: `words`, or a typed `fact`.")
-        return show_fact(await memory.remember_words(principal, told.words))
+        return await keep_fact(gateway, principal, await read_json(gateway, request, NewFact), "rest")
 
     @delete("/v1/memory/{name:str}", status_code=200)
     async def forget(request: AnyRequest, name: FromPath[str]) -> Forgotten:
@@ -79,6 +76,17 @@ def memory_routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return Forgotten(await memory.forget_all(await desk.principal(request.scope)))
 
     return [list_facts, remember, forget, forget_all]
+
+
+async def keep_fact(gateway: Gateway, principal: Principal, told: NewFact, door: str) -> FactShown:
+    """It is remembered. Raises what `Memory.remember` raises, and BadRequest where it says nothing, or Conflict where its words are
+    the name of something that is there."""
+    if told.fact is None and not told.words.strip():
+        raise BadRequest("Say what is to be remembered: `words`, or a typed `fact`.")
+    what = told.fact or fact_of(told.words)
+    if isinstance(what, Alias) and (taken := await gateway.planning.called(principal, what.words, door)):
+        raise Conflict(f"{taken} “{what.words}” cannot mean “{what.means}” beside it; take other words.")
+    return show_fact(await gateway.memory.remember(principal, what, told.words))
 
 
 def show_fact(one: Fact) -> FactShown:

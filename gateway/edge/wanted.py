@@ -71,6 +71,7 @@ async def begin(
     yes: AsksYes = "door" if asks_yes else ""
     going: Going = ""
     used = NOTHING
+    remembered: tuple[str, ...] = ()
     if plan is None:
         yes = intents.yes_for(door=asks_yes)
         known = await intents.begun(principal, key, asked.intent, asked.mode, asked.toolset)
@@ -109,6 +110,7 @@ async def begin(
                 toolset=asked.toolset,
             )
         plan = ready(planned)
+        remembered = planned.remembered if isinstance(planned, Ready) else ()
         going, used = ("again" if planning.goes_on and not plan.recipe else ""), planned.used
         # Of a recipe somebody has said yes to its plan already.
         yes = yes if not plan.recipe else "door" if asks_yes else ""
@@ -122,6 +124,7 @@ async def begin(
         asks_yes=yes,
         planning=going,
         used=used,
+        remembered=remembered,
         toolset=asked.toolset,
     )
 
