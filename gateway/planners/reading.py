@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from gateway.core.agree import calls_itself, choices_of, content, explains
+from gateway.core.agree import calls, calls_itself, choices_of, content, explains
 from gateway.core.asked import read_asked
 from gateway.core.english import COPULAS, SYNONYMS, words_of
 from gateway.core.entities import stem, stems_of
@@ -18,6 +18,7 @@ from gateway.core.match import is_plural
 from gateway.core.noun import named, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Answer, Literal, Pick, Slot, Source, Span, Step
+from gateway.core.pointer import tokens
 from gateway.core.question import Clause
 from gateway.core.reach import place_of
 from gateway.core.said import Said, is_used, is_within, said_of
@@ -38,9 +39,9 @@ LEFT_MAX, LEFT_NAMED_MAX = 0.34, 0.5
 OWN, THING, CHOICE, FIELD, DESCRIBED = 1.0, 1.0, 0.9, 0.7, 0.5
 # What else counts for a tool: that its own name is said, and how much of its title; that it has the field that is asked for, or
 # that things are compared by, or what they are called; that it is about now; how early a search finds it; that one thing is meant.
-NAMED, AIMED, HINTED, COMPARED, CALLED, NOW, FOUND, SINGLE = 0.3, 0.3, 0.35, 0.4, 0.1, 0.15, 0.2, 0.25
-# And against it: that a day would be passed over, each step before it, and each question.
-UNDATED, FURTHER, ASKED = 0.4, 0.3, 0.5
+NAMED, AIMED, HINTED, COMPARED, CALLED, NOW, FOUND, SINGLE = 0.3, 0.3, 0.35, 0.5, 0.1, 0.15, 0.2, 0.25
+# And against it: that it has no field of what is asked, that a day would be passed over, each step before it, and each question.
+UNHINTED, UNDATED, FURTHER, ASKED = 0.5, 0.4, 0.3, 0.5
 READS: frozenset[Effect] = frozenset({"read"})
 # What says nothing of what is asked.
 _LITTLE = frozenset(
@@ -249,6 +250,7 @@ class Reading:
         score += NOW * bool(not self._days() and stems_of(tool.title) & _NOW)
         score += CALLED * bool(not self._words and any(is_name(one) for one in of.fields))
         score += HINTED * self._hinted(of.fields) + COMPARED * bool(compares)
+        score -= UNHINTED * (bool(self._asked.asking) and not self._hinted((*of.fields, *of.root)))
         if self._asked.order is not None and not compares and of.items is not None:
             score -= COMPARED
         return score - (ASKED if self._asked.kind == "count" and of.items is None else 0.0)
@@ -267,7 +269,7 @@ class Reading:
         filled = self._without(filled, [one for one in titles if _is_from(filled.arguments.get(one), quoted)])
         explained, because = set(self._explained_by(tool)), list[str]()
         score, last = base, self._last
-        if self._counted and self._counted not in calls_itself(tool):
+        if self._counted and self._counted not in _kinds(tool):
             return None
         filled = await self._without_empty_searches(tool, filled)
         if self._said.clause.mood.kind == "neither" and not self._is_name(filled):
@@ -361,7 +363,8 @@ class Reading:
     async def _id(self, tool: Tool, one: Wanted, filled: Filled) -> Resolved | None:
         """The id of what the words name, of the one at an end of those that are listed, or of what is at home."""
         listing = lister_of(tool, one, self._sight.tools)
-        if listing is not None and self._asked.order is not None and _needs_nothing(listing.tool):
+        is_ordered = listing is not None and self._asked.order is not None and _needs_nothing(listing.tool)
+        if listing is not None and is_ordered and not self._compares(tool):
             return await self._at_the_end(tool, listing)
         fields = answered_by(place_of(tool.output_schema), frozenset()).fields
         aside = _LITTLE | self._asked.aside | frozenset(stem(word) for each in fields for word in each.words)
@@ -374,6 +377,11 @@ class Reading:
         if isinstance(found.source, Literal) and not found.explained & self._words:
             return None  # There is but one, and nothing says that it is meant.
         return found
+
+    def _compares(self, tool: Tool) -> bool:
+        """Whether what it lists itself is compared."""
+        of = answered_by(place_of(tool.output_schema), self._said_stems())
+        return of.items is not None and compared_by(of.fields, self._asked) is not None
 
     async def _at_the_end(self, tool: Tool, listing: Listing) -> Resolved | None:
         """`What does the newest message say?`: a step that lists, and the one of them that is meant; None where the list itself has
@@ -497,6 +505,13 @@ def _vocabulary(tool: Tool) -> Mapping[str, float]:
     own = calls_itself(tool) | stems_of(f"{tool.connector} {' '.join(tool.tags)}")
     told = dict.fromkeys(explains(tool) | described, DESCRIBED) | dict.fromkeys(_alike(fields), FIELD)
     return told | dict.fromkeys(enums, CHOICE) | dict.fromkeys(_alike(own), OWN)
+
+
+def _kinds(tool: Tool) -> frozenset[str]:
+    """What the things that it lists are called: as its list is, or as its title says first."""
+    items = answered_by(place_of(tool.output_schema), frozenset()).items
+    plural = next((one.text for one in words_of(tool.title) if is_plural(one.text)), "")
+    return calls(f"{' '.join(split(tokens(items)[-1])) if items else ''} {plural}")
 
 
 def _alike(stems: frozenset[str]) -> frozenset[str]:

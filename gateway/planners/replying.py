@@ -3,18 +3,18 @@ read where things in it are named, as `things` does. Reads, writes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from typing import Any
 
 from msgspec import Struct, structs
 
 from gateway.core.agree import content, explains
 from gateway.core.asked import MADE, Asked, Kind, read_asked, said_so, topic
-from gateway.core.english import words_of
+from gateway.core.english import GREETINGS, LOOKS, words_of
 from gateway.core.entities import stem, stems_of
 from gateway.core.entity import Entity
 from gateway.core.listing import Listing
-from gateway.core.match import ALL, Match, Thing, is_plural, match_things, read_things
+from gateway.core.match import ALL, Match, Thing, is_plural, match_things, read_things, values_of
 from gateway.core.noun import named, split
 from gateway.core.option import PAGES
 from gateway.core.plan import Answer, Counts, Fits, Holds, Lists, Literal, Pick, Ref, Span, Step, Tells
@@ -50,6 +50,7 @@ _OPPOSITE = {
     "closed": "open", "shut": "open", "opened": "open", "unavailable": "available", "undone": "done",
     "free": "busy",
 }  # fmt: skip
+UNCOVERED = "None that I was told of, and not of each of these days was I told."
 _ON = named("on enabled active running")
 
 
@@ -68,6 +69,11 @@ class Field(Struct, frozen=True):
     def items(self) -> dict[str, Any]:
         """What its schema says of its items, where it is a list."""
         return self.place.at("/-").plain if "array" in self.place.kinds else {}
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it says how much there is of something."""
+        return bool(self.place.kinds) and self.place.kinds <= {"integer", "number", "null"}
 
     @property
     def opposites(self) -> frozenset[str]:
@@ -166,11 +172,24 @@ class Replying:
         if PAGES in tool.options and PAGES not in step.arguments:
             step = structs.replace(step, arguments={**step.arguments, PAGES: Literal(PAGES_READ)})
         answer = self._of_list(step, tool, of, where, is_ordered=is_ordered)
+        if isinstance(answer, Lists) and self._claims("whether") and not await self._is_covered(step, tool, of):
+            answer = structs.replace(answer, none=f"“{self._said.told.strip()[:200]}” {UNCOVERED}")
         value = answer.value if isinstance(answer, Holds | Tells) else None
         chosen = value if isinstance(value, Pick) else Pick(step.name, of.items, "", where)
         return step, (self._told(answer),), Source(structs.replace(chosen, pointer=""), of.fields)
 
     # What it is sure of.
+
+    async def _is_covered(self, step: Step, tool: Tool, of: Answered) -> bool:
+        """Whether what is so on a day that was said is told of each such day: a forecast of three days says nothing of a week."""
+        days = {day for one in self._said.entities if one.kind in _DAYS for day in _days_of(one.value)}
+        if not days or of.day is None or self._is_of_any() or self._state(of.fields, tool) is None:
+            return True
+        values = {name: one.value for name, one in step.arguments.items() if isinstance(one, Literal) and name != PAGES}
+        if step.arguments.keys() - values.keys() - {PAGES}:
+            return True
+        told = [str(dict(values_of(one)).get(of.day.pointer)) for one in await self.items(tool, of, values)]
+        return all(any(one.startswith(day.isoformat()) for one in told) for day in days)
 
     def _passes_over(self, step: Step) -> bool:
         """Whether a day was said that the tool is not asked for."""
@@ -255,6 +274,9 @@ class Replying:
         items, asked, pointer = Ref(step.name, of.items or ""), self._asked, of.items or ""
         if is_ordered and asked.order is not None and (by := compared_by(of.fields, asked)) is not None:
             order = "least" if asked.order == "next" and self._has_day() else asked.order
+            state = self._state(of.fields, tool)
+            if state is not None and not _is_asked_for(state[0], step) and not set(state[2]) & _HAVING:
+                where = (*where, Fits(state[0].pointer, state[1]))
             shows = _shows(of.fields, by, self._meant(of.fields, tool))
             return Tells(Pick(step.name, pointer, "", where, by.pointer, order), self._topic(), tuple(shows))
         is_one = len(where) == 1 and "const" in where[0].fits
@@ -388,7 +410,8 @@ class Replying:
 
     def _state(self, fields: Sequence[Field], tool: Tool) -> tuple[Field, dict[str, Any], tuple[str, ...]] | None:
         """The field that says whether it is so, what is so of it, and the words that say it."""
-        told = [one.text for one in words_of(self._said.told)]
+        words = dropwhile(lambda one: one in GREETINGS | LOOKS, (one.text for one in words_of(self._said.told)))
+        told = list(words)
         for field in fields:
             kinds = field.place.kinds - {"null"}
             for word in told:
@@ -399,6 +422,9 @@ class Replying:
                     return field, {"const": word == "on"}, (word,)
         for field in fields:
             for value in field.schema.get("enum", ()):
+                amount = next((one for one in fields if one.words[:1] == (value,) and one.is_amount), None)
+                if amount is not None and value in told:
+                    return amount, {"exclusiveMinimum": 0}, (value,)
                 if isinstance(value, str) and value in told and stem(value) not in explains(tool) - {stem(value)}:
                     return field, {"const": value}, (value,)
         for field in fields:

@@ -7,6 +7,7 @@ import pytest
 from msgspec import structs
 
 from gateway.core.asked import read_asked, said_so, topic
+from gateway.core.plan import Pick, Tells
 from gateway.core.planned import Impossible, Ready
 from gateway.core.tell import tell
 from tests.planners.test_graph import Asking, asking
@@ -58,7 +59,14 @@ SAID = {
     "How much is my basket?": "“How much is my basket?”: 0.00 EUR.",
     "How many meetings do I have this week?": "“How many meetings do I have this week?”: 6.",
     "When is the dinner with Mira and Jonas?": "The dinner with Mira and Jonas: Saturday, 7 March 2026, 19:00.",
-    "Will it rain tomorrow?": "“Will it rain tomorrow?” No: there is none.",
+    "Will it rain tomorrow?": "“Will it rain tomorrow?” Yes: date Thursday, 5 March 2026, rain 5 mm.",
+    "Will it rain next week?": "“Will it rain next week?” None that I was told of, and not of each of these days was I told.",
+    "How many mails do I have?": "“How many mails do I have?”: 9.",
+    "How many unread mails do I have?": "“How many unread mails do I have?”: 6.",
+    "How many folders do I have?": "“How many folders do I have?”: 4.",
+    "How warm is it in the living room?": "“How warm is it in the living room?”: “thermostat-1” (current 20.4 °C, room "
+    "“living-room”).",
+    "Which room is the coldest?": "“Which room is the coldest?”: “thermostat-2” (current 18.1 °C, room “bedroom”).",
 }  # fmt: skip
 
 
@@ -71,7 +79,7 @@ UNKNOWN = {
     "Is it raining?": "I found nothing that says whether it is so; what I read: ",
     "Is the back door locked or unlocked?": "It is one or the other; what I read: “Back door” (not locked).",
     "How old is Mira?": "I found nothing that says how old; what I read: ",
-    "Which room is the warmest?": "I found nothing to compare them by; what I read: ",
+    "What is the cheapest lamp?": "I found nothing to compare them by; what I read: ",
     "When am I free tomorrow?": "“When am I free tomorrow?” What is busy: start Thursday, 5 March 2026, 10:00",
     "Lock the front door??": "Nothing was changed. What I read: “Front door” (locked).",
     "Make sure the back door is locked": "Nothing was changed. The back door is not locked.",
@@ -98,6 +106,16 @@ async def test_when_something_is_is_not_when_a_mail_of_it_was_sent(ask: Asking) 
     for text in ("When is the book due?", "When is the training?", "When is the school trip?"):
         assert isinstance(await ask(text), Impossible), text
     assert await answers(ask, "When did Mira write?") == "“When did Mira write?”: Wednesday, 4 March 2026, 07:00."
+
+
+async def test_when_it_rains_next_is_asked_of_the_days_on_which_it_rains(ask: Asking) -> None:
+    planned = await ask("When does it rain next?")
+    assert isinstance(planned, Ready)
+    assert [step.tool for step in planned.plan.steps] == ["weather_get_forecast"]
+    answer = planned.plan.answers[0]
+    assert isinstance(answer, Tells)
+    assert isinstance(answer.value, Pick)
+    assert [(one.pointer, one.fits) for one in answer.value.where] == [("/rain_mm", {"exclusiveMinimum": 0})]
 
 
 async def test_where_a_word_says_nothing_a_question_is_not_answered_with_something_else(ask: Asking) -> None:
