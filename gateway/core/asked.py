@@ -78,6 +78,9 @@ HINTS: Mapping[str, frozenset[str]] = {
 }
 # What asks to see that something is so.
 _SEEING = named("check verify ensure sure")
+_QUANTITIES = named("quantity stock left remaining percent level")
+# Behind `how much` these ask for money.
+_NO_QUANTITY = _WHETHER | named("money i we you it of for the my our a an that this")
 _LEAD = re.compile(
     r"^(?:(?:please|hey|hi|ok|okay|and|so|now|then)\b,?\s*)*"
     r"(?:(?:can|could|would|will)\s+you\s+(?:please\s+)?)?"
@@ -119,6 +122,8 @@ def read_asked(clause: str) -> Asked:
         told[0] in _WHETHER or (words and words[0] in {"whether", "if"}) or _reports(told) or "make sure" in pairs
     ):
         return Asked("whether", by=by, order=order, aside=aside)
+    if (quantity := _quantity(whole)) or "why" in told[:2]:
+        return Asked("what", quantity, by, order, aside, "how much" if quantity else "why")
     hint = HINTS.get(asking, frozenset()) | (MADE if asking == "when" and _MAKING & set(whole) else frozenset())
     is_asking = asking.partition(" ")[0] in ASKING | {"until"}
     return Asked("what", hint, by, order, aside, asking if is_asking else "")
@@ -186,6 +191,13 @@ def _superlative(words: Sequence[str]) -> tuple[frozenset[str], Order | None, tu
             by, order = SUPERLATIVES[word]
             return by, order, (word,)
     return frozenset(), None, ()
+
+
+def _quantity(words: Sequence[str]) -> frozenset[str]:
+    """Fields of how much there is, where a thing stands behind `how much` (`how much milk do I have?`), and no verb; empty else."""
+    at = next((at for at, pair in enumerate(pairwise(words)) if pair == ("how", "much")), None)
+    what = words[at + 2 : at + 3] if at is not None else []
+    return _QUANTITIES | set(what) if what and what[0].isalpha() and what[0] not in _NO_QUANTITY else frozenset()
 
 
 def _is_time(word: str) -> bool:

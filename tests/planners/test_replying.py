@@ -63,6 +63,7 @@ SAID = {
     "Will it rain next week?": "“Will it rain next week?” None that I was told of, and not of each of these days was I told.",
     "How many mails do I have?": "“How many mails do I have?”: 9.",
     "How many unread mails do I have?": "“How many unread mails do I have?”: 6.",
+    "How much does milk cost?": "“How much does milk cost?”: 1.29 EUR.",
     "How many folders do I have?": "“How many folders do I have?”: 4.",
     "How warm is it in the living room?": "“How warm is it in the living room?”: “thermostat-1” (current 20.4 °C, room "
     "“living-room”).",
@@ -79,6 +80,7 @@ UNKNOWN = {
     "Is it raining?": "I found nothing that says whether it is so; what I read: ",
     "Is the back door locked or unlocked?": "It is one or the other; what I read: “Back door” (not locked).",
     "How old is Mira?": "I found nothing that says how old; what I read: ",
+    "Why is the desk lamp on?": "I found nothing that says why; what I read: “Desk lamp”",
     "What is the cheapest lamp?": "I found nothing to compare them by; what I read: ",
     "When am I free tomorrow?": "“When am I free tomorrow?” What is busy: start Thursday, 5 March 2026, 10:00",
     "Lock the front door??": "Nothing was changed. What I read: “Front door” (locked).",
@@ -120,7 +122,8 @@ async def test_when_it_rains_next_is_asked_of_the_days_on_which_it_rains(ask: As
 
 async def test_where_a_word_says_nothing_a_question_is_not_answered_with_something_else(ask: Asking) -> None:
     for text in ("Is the light in the garden on?", "When is the concert with Anna?", "What is the weather in Oslo?",
-                 "What should I cook tonight?", "Who is the president of France?", "How many contacts do I have?"):  # fmt: skip
+                 "What should I cook tonight?", "Who is the president of France?", "How many contacts do I have?",
+                 "How much milk do I have?"):  # fmt: skip
         planned = await ask(text)
         assert not isinstance(planned, Ready), text
 
