@@ -137,6 +137,11 @@ ALIKE: tuple[frozenset[str], ...] = (
     named("lock close shut"),
     named("unlock open"),
 )  # fmt: skip
+# What is not, or hardly, taken back: what opens, deletes, pays or goes to somebody.
+GRAVE = COMMUNICATING | named(
+    "unlock open disarm delete remove erase cancel clear drop discard wipe trash empty pay buy order purchase transfer donate"
+    " publish share call phone ring"
+)
 # Names of one thing.
 SYNONYMS: tuple[frozenset[str], ...] = (
     named("light lamp bulb"),

@@ -9,13 +9,13 @@ from gateway.core.english import COMMUNICATING, COPULAS, NEGATIONS, SUBJECTS, Wo
 from gateway.core.entity import Entity
 from gateway.core.noun import named
 from gateway.core.plan import Span
+from gateway.core.question import LEAVES
 
 # Behind these something is left out; behind a plain `but`, where all of something is meant before.
 _BUT = (("except", "for"), ("except",), ("excluding",), ("apart", "from"), ("aside", "from"), ("other", "than"), ("save", "for"),
         ("but", "not", "for"), ("but", "not"), ("and", "not"), ("but", "for"), (",", "not"))  # fmt: skip
 _PLAIN_BUT = named("all every each any everything everyone both whole entire")
 _ARTICLES = named("the a an my our your his her their its these those")
-_LEAVES = named("leave keep spare skip")
 _WHICH = named("that which who that's which's that're")
 _HAS = named("have has with are is were was do does can will look seem need needs")
 # What stands before a reduced clause: `lamps still on`.
@@ -94,7 +94,7 @@ def _opening(words: Sequence[Word], at: int) -> tuple[int, str]:
         if tuple(told[: len(opening)]) == opening:
             return len(opening), "but"
     if told[0] == "but" and set(before) & _PLAIN_BUT:
-        return (2 if told[1:2] and told[1] in _LEAVES else 1), "but"
+        return (2 if told[1:2] and told[1] in LEAVES else 1), "but"
     following = told[1] if len(told) > 1 else ""
     is_noun = before[-1].isalnum() and before[-1] not in _HAS
     is_told = following in COPULAS | SUBJECTS | _HAS | _STILL or following.endswith("n't") or "'" in told[0]

@@ -52,7 +52,13 @@ TAGS = frozenset({("please",), ("ok",), ("okay",), ("alright",), *((modal, "you"
 Kind = Literal["command", "question", "refusal", "neither"]
 
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|(?<!\w)'[^']*'(?!\w)|‘[^’]*’")
-_JOINED = re.compile(r"\s*,?\s*\band\s+then\s+|\s*,\s*(?:and|then)\s+|\s+and\s+|\s*,\s*|\s+then\s+", re.IGNORECASE)
+_JOINED = re.compile(
+    r"\s*,?\s*\b(?:and\s+then|but(?:\s+instead)?)\s+|\s*,\s*(?:and|then)\s+|\s+and\s+|\s*,\s*|\s+then\s+",
+    re.IGNORECASE,
+)
+# What leaves things as they are.
+LEAVES = frozenset({"leave", "keep", "spare", "skip"})
+_BUT = re.compile(r"\bbut\s+(?:instead\s+)?$", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?;]+(?=\s|$)|\n+")
 
 
@@ -75,7 +81,7 @@ class Clause(Struct, frozen=True):
 
 def read_clauses(text: str) -> tuple[Clause, ...]:
     """The wishes of a text in order, at most CLAUSES_MAX; no word is left out but those between them. What follows on a question,
-    a refusal or a report within a sentence is no command, whatever its own words are."""
+    a refusal or a report within a sentence is no command, whatever its own words are; after a refusal, behind a `but`, it is."""
     found: list[Clause] = []
     for start, end in _sentences(text):
         found += _clauses(text, start, end)
@@ -292,6 +298,9 @@ def _clauses(text: str, start: int, end: int) -> Iterator[Clause]:
         following = read_mood(rest.rstrip("?!. "))
         if following.kind in {"neither", "refusal"} or _is_tag(rest) or _holds_on(before):
             continue
+        # `All lights but leave the kitchen`: what is left as it is.
+        if _BUT.search(join[0]) and following.verb in LEAVES | {""}:
+            continue
         # `Turn on the lamp and the lights at 30 percent`: what has no verb of its own stands under the one before.
         if following.kind == "command" and not following.verb and read_mood(before).verb:
             continue
@@ -299,9 +308,11 @@ def _clauses(text: str, start: int, end: int) -> Iterator[Clause]:
         begin = join.end()
     cuts.append((begin, len(sentence)))
     mood = _first_mood(sentence, cuts)
+    is_other = False
     for index, (left, right) in enumerate(cuts):
         piece = sentence[left:right]
-        if index and _leads(sentence[: cuts[0][1]], mood):
+        is_other = is_other or (mood.kind == "refusal" and _BUT.search(sentence[:left]) is not None)
+        if index and (is_other or _leads(sentence[: cuts[0][1]], mood)):
             told = read_mood(piece.rstrip("? ") if mood.kind == "command" else piece)
         else:
             told = mood if not index else Mood(mood.kind if mood.kind != "command" else "neither", mood.reason)

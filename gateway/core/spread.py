@@ -17,23 +17,42 @@ _BEHIND = named("to from off on onto into in out at for with as by")
 
 def spread(said: Said) -> Iterator[tuple[Said, ...]]:
     """The ways to read a command as several, likeliest first: with what stands behind the last thing shared, and without."""
+    parts = _parts(said)
+    for at in [*_tails(parts[-1]), len(parts[-1])] if parts else ():
+        objects = [*parts[:-1], parts[-1][:at]]
+        yield tuple(_only(said, objects, place) for place in range(len(objects)))
+
+
+def own_numbers(said: Said) -> tuple[Span, ...]:
+    """The numbers that stand with one of several things, and so are of that one: `six tomatoes and a pot of basil`."""
+    parts = _parts(said)
+    if not parts:
+        return ()
+    ends = [*_tails(parts[-1]), len(parts[-1])]
+    rows = [Span(part[0].start, part[-1].end) for part in (*parts[:-1], parts[-1][: ends[0]])]
+    numbers = (one.span for one in said.entities if one.kind in {"number", "quantity"})
+    return tuple(one for one in numbers if is_used(one, rows))
+
+
+def _parts(said: Said) -> list[Sequence[Word]]:
+    """The words behind the verb, up to an `and` and from there on; none where they are of one thing."""
     mood = said.clause.mood
     if mood.span is None or not mood.verb:
-        return
+        return []
     words = [one for one in words_within(said.text, said.span) if one.start >= mood.span.end]
     if words and words[0].text in PARTICLES:
         words = words[1:]
     cuts = _joints(said, words)
     if not words or not any(words[at].text == "and" for at in cuts) or len(cuts) >= PARTS_MAX:
-        return
+        return []
     parts = _between(words, cuts)
-    if not all(any(_says(one) for one in part) for part in parts):
-        return
-    last = parts[-1]
-    tails = [at for at, one in enumerate(last) if at and one.text in _BEHIND and any(_says(each) for each in last[:at])]
-    for at in [*tails[:TAILS_MAX], len(last)]:
-        objects = [*parts[:-1], last[:at]]
-        yield tuple(_only(said, [*words], objects, place) for place in range(len(objects)))
+    return parts if all(any(_says(one) for one in part) for part in parts) else []
+
+
+def _tails(last: Sequence[Word]) -> list[int]:
+    """Where what stands behind the last thing may begin."""
+    found = [at for at, one in enumerate(last) if at and one.text in _BEHIND and any(_says(each) for each in last[:at])]
+    return found[:TAILS_MAX]
 
 
 def _joints(said: Said, words: Sequence[Word]) -> list[int]:
@@ -55,7 +74,7 @@ def _says(word: Word) -> bool:
     return word.text.isalnum() and word.text not in EMPTY
 
 
-def _only(said: Said, words: Sequence[Word], objects: Sequence[Sequence[Word]], place: int) -> Said:
+def _only(said: Said, objects: Sequence[Sequence[Word]], place: int) -> Said:
     """The command about one of its things."""
     first, last = objects[0][0].start, objects[-1][-1].end
     own = Span(objects[place][0].start, objects[place][-1].end)

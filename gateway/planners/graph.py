@@ -39,13 +39,13 @@ from gateway.core.plan_check import check_plan
 from gateway.core.planned import Asks, Choice, Impossible, Planned, Ready, Told, Used, chosen
 from gateway.core.pointer import escape
 from gateway.core.propose import Ground
-from gateway.core.question import CLAUSES_MAX, Clause, read_clauses
+from gateway.core.question import CLAUSES_MAX, Clause, read_clauses, read_mood
 from gateway.core.reach import place_of
 from gateway.core.replan import SoFar
 from gateway.core.row import row_of
 from gateway.core.said import DEEDS, Said, blanked, is_used, is_within, said_of
 from gateway.core.spelling import as_said, correct
-from gateway.core.spread import spread
+from gateway.core.spread import own_numbers, spread
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight, Wish
@@ -126,10 +126,15 @@ class GraphPlanner:
         because: list[str] = []
         last: Last | None = None
         clauses = read_clauses(text)
+        if (held := _held_back(text, clauses)) is not None:
+            return held
         if clauses and words_of(text[clauses[-1].span.end :].strip(".!?; \n")):
             return Impossible((), f"These are more than {CLAUSES_MAX} wishes; say fewer at a time.")
         for number, clause in enumerate(clauses, 1):
             said, name = said_of(text, clause, entities), f"s{number}"
+            if clause.mood.kind == "refusal":
+                because.append(f"“{said.shown}”: {clause.mood.reason}")
+                continue
             if (read := await _read(said, sight, looking, name, last)) is not None:
                 planned: _Steps | Asks | Impossible = _Steps(read.steps, read.because, read.answers)
                 last = read.last
@@ -190,18 +195,34 @@ async def _planned(said: Said, wish: Wish, sight: Sight, looking: Looking, name:
     if isinstance(templated, Asks):
         return templated
     planned = await _Planning(said, sight, looking, name, wish.told).plan()
-    if said.writes and (not isinstance(planned, _Steps) or _asks(planned)):
-        planned = await _each(said, sight, looking, name, wish.told) or planned
+    own = own_numbers(said) if said.writes else ()
+    if own and not isinstance(planned, Impossible) and not _is_one(planned, own):
+        planned = await _each(said, sight, looking, name, wish.told, own) or Impossible(
+            planned.because, f"I could not be sure to what “{said.of(own[0])}” belongs; say it one by one."
+        )
+    elif said.writes and (not isinstance(planned, _Steps) or _asks(planned)):
+        planned = await _each(said, sight, looking, name, wish.told, own) or planned
     return planned if templated is None or isinstance(planned, _Steps) else templated
 
 
-async def _each(said: Said, sight: Sight, looking: Looking, name: str, told: Sequence[Told]) -> _Steps | None:
-    """One command as several, one for each of its things, where each of these is plain, and all are done by the same tool."""
+def _is_one(planned: _Steps | Asks, own: Sequence[Span]) -> bool:
+    """Whether no number of one thing (`own`) goes to several, or is asked for though it was said."""
+    if isinstance(planned, Asks) or len(planned.steps) == 1:
+        return True
+    told = [one.span for step in planned.steps for _, one in leaves(step.arguments) if isinstance(one, Literal)]
+    return all(told.count(one) == 1 or not (told.count(one) or _asks(planned)) for one in own)
+
+
+async def _each(
+    said: Said, sight: Sight, looking: Looking, name: str, told: Sequence[Told], own: Sequence[Span]
+) -> _Steps | None:
+    """One command as several, one for each of its things, where each of these is plain, and all are done by the same tool. Where
+    some have numbers of their `own`, others may be asked for theirs."""
     for reading in spread(said):
         parts: list[_Steps] = []
         for number, one in enumerate(reading, 1):
             planned = await _Planning(one, sight, looking, f"{name}-{number}", told).plan()
-            if not isinstance(planned, _Steps) or _asks(planned) or _is_torn(planned, said.text):
+            if not isinstance(planned, _Steps) or (_asks(planned) and not own) or _is_torn(planned, said.text):
                 break
             parts.append(planned)
         tools = {part.steps[-1].tool for part in parts}
@@ -254,10 +275,7 @@ class _Planning:
         return THING_BONUS if self._said.writes else READ_BONUS
 
     async def plan(self) -> _Steps | Asks | Impossible:
-        mood = self._said.clause.mood
-        because = (f"“{self._said.shown}”: {mood.reason}",)
-        if mood.kind == "refusal":
-            return Impossible(because, "There is nothing to be done.")
+        because = (f"“{self._said.shown}”: {self._said.clause.mood.reason}",)
         if any(one.kind == "recurrence" for one in self._said.entities):
             return Impossible(because, "It is to be done again and again, and I do things once.")
         effects = WRITES if self._said.writes else READS
@@ -588,6 +606,20 @@ def _barred(text: str, entities: Sequence[Entity]) -> Impossible | None:
         if found := next((word for word in words if word in EXCEPTIONS), ""):
             return Impossible((), f"“{told}” leaves something out (“{found}”), and I could not be sure what.")
     return None
+
+
+def _held_back(text: str, clauses: Sequence[Clause]) -> Impossible | None:
+    """Why nothing is done where something is not to be: there is nothing else, or it may be part of it."""
+    refusals = [one for one in clauses if one.mood.kind == "refusal"]
+    because = tuple(f"“{text[one.span.start : one.span.end]}”: {one.mood.reason}" for one in refusals)
+    if not refusals:
+        return None
+    if under := next(
+        (one for one in refusals if read_mood(text[one.span.start : one.span.end]).kind == "command"), None
+    ):
+        told = text[under.span.start : under.span.end].rstrip(" .!")
+        return Impossible(because, f"I could not be sure whether “{told}” is to be done, or is not to be done either.")
+    return Impossible(because, "There is nothing to be done.") if len(refusals) == len(clauses) else None
 
 
 def _without(told: str, text: str, clause: Clause, entities: Sequence[Entity], limits: Limits) -> str:

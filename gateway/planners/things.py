@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from gateway.core.accounted import accounts, words_given
 from gateway.core.agree import calls, calls_itself, content, explains
-from gateway.core.english import Word, words_of
+from gateway.core.english import GRAVE, Word, words_of
 from gateway.core.entities import stem, stems_of
 from gateway.core.entity import Entity
 from gateway.core.fill import Filled, ask_for
@@ -87,12 +87,13 @@ class Resolved(Struct, frozen=True):
 
 
 class _Where(Struct, frozen=True):
-    """By what some things of a list were told: the words by their stems, the stems that any of them goes by, and those of other
-    things by their ids."""
+    """By what some things of a list were told: the words by their stems, the stems that any of them goes by, those of other things
+    by their ids, and whether each was named for itself (`the study and the hall`)."""
 
     telling: Mapping[str, str]
     plain: frozenset[str]
     more: Mapping[Any, frozenset[str]]
+    is_row: bool
 
 
 class Looking:
@@ -186,8 +187,9 @@ class Things:
             match = structs.replace(match, by=match.by | read.keys())
         if match.unknown and (asking := _query_of(listing.tool)):
             things, match = await self._searched(listing, values, asking, said, alike, more, things)
+        is_row = False
         if (not match.things or match.unknown) and (sides := self._sides(things, spans, alike)):
-            match = sides
+            match, is_row = sides
         used: tuple[Span, ...] = ()
         telling = words_of_limits(self._said.text, limits)
         for day in days:
@@ -205,14 +207,19 @@ class Things:
             return Resolved(problem=f"There are more than were listed by {listing.tool.name}; say which are meant.")
         used = (*used, *self._counts(match))
         telling |= {each: self._said.content().get(each, each) for each in match.by}
-        where = _Where(telling, plain | alike, more)
-        chosen = self._chosen(tool, one, listing, things, match, of, where, asks=not is_sure)
+        where = _Where(telling, plain | alike, more, is_row)
+        is_grave = tool.effect == "destructive" or self._said.verb in GRAVE
+        asks = bool(read) and (not is_sure or (self._said.writes and is_grave))
+        chosen = self._chosen(tool, one, listing, things, match, of, where, asks=asks)
         is_called = bool(match.things) and all(each.name and each.name <= every for each in match.things)
         if read and chosen.source is not None:
             told = self._said.content()
             because = " ".join(f"“{told[each]}” is read as “{' '.join(word)}”." for each, word in read.items())
             chosen = structs.replace(
-                chosen, explained=chosen.explained | read.keys(), because=f"{because} {chosen.because}"
+                chosen,
+                source=_asking_also(because, chosen.source),
+                explained=chosen.explained | read.keys(),
+                because=f"{because} {chosen.because}",
             )
         return structs.replace(
             chosen,
@@ -255,8 +262,10 @@ class Things:
         before = attributes_of(self._said, calls(listing.noun)) - nouns - arguments
         return (plain | accounts(tool) | arguments) - (values_in(things) - calls(listing.noun) - aims) - before
 
-    def _sides(self, things: Sequence[Thing], spans: Sequence[Span], plain: frozenset[str]) -> Match | None:
-        """`In the study, the hall and the nursery`: what fits on each side of an `and`."""
+    def _sides(
+        self, things: Sequence[Thing], spans: Sequence[Span], plain: frozenset[str]
+    ) -> tuple[Match, bool] | None:
+        """`In the study, the hall and the nursery`: what fits on each side of an `and`, and whether that is one thing each."""
         words = words_within(self._said.text, self._said.span)
         cuts = [at for at, one in enumerate(words) if one.text in {"and", ","} and not is_used(_span(one), spans)]
         if not any(words[at].text == "and" for at in cuts):
@@ -270,7 +279,8 @@ class Things:
         if len(matches) < 2 or not all(one.things and one.by and not one.unknown for one in matches):
             return None
         both = tuple(thing for thing in things if any(thing in one.things for one in matches))
-        return Match(both, frozenset().union(*(one.by for one in matches)), frozenset())
+        is_row = all(len(one.things) == 1 for one in matches)
+        return Match(both, frozenset().union(*(one.by for one in matches)), frozenset()), is_row
 
     async def _searched(
         self,
@@ -333,7 +343,7 @@ class Things:
             thing = match.things[0]
             literal = Literal(_as(one, thing.id), self._said.where(match.by) or self._said.span)
             return Resolved(literal, explained=match.by, because=f"The {what} “{thing.label}” is {thing.id}.")
-        if not asks and self._means_all(tool, listing, match):
+        if not asks and (where.is_row or self._means_all(tool, listing, match)):
             if self._said.writes and not match.by and not _is_own(tool, listing):
                 told = (
                     f"It does not say which {what} is meant; there {'are' if len(things) > 1 else 'is'} {_some(names)}."
@@ -404,6 +414,12 @@ class Things:
         span = self._said.where(match.by) or self._said.span
         ids = tuple(_as(one, thing.id) for thing in match.things)
         return Resolved(Literal(ids[0], span), many=ids, explained=match.by, because=because)
+
+
+def _asking_also(told: str, source: Source) -> Source:
+    """A question that says before what was read otherwise."""
+    is_slot = isinstance(source, Slot)
+    return structs.replace(source, question=f"{told} {source.question}"[:1_000]) if is_slot else source  # type: ignore[union-attr]
 
 
 def _one(word: str) -> tuple[str, ...]:

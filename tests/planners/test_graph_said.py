@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.plan import Item
-from gateway.core.planned import Ready
+from gateway.core.plan import Item, Slot
+from gateway.core.planned import Impossible, Ready
 from tests.planners.test_graph import Asking, asking, told
 
 pytestmark = pytest.mark.anyio
@@ -45,3 +45,55 @@ async def test_what_things_have_in_common_by_chance_is_no_condition(ask: Asking)
         named = [values.get("light_id", values.get("message_id")) for _, values in told(planned.plan)]
         assert named == ids, text
         assert all(one.when is None and one.each is None for one in planned.plan.steps), text
+
+
+async def test_a_number_belongs_to_its_own_thing(ask: Asking) -> None:
+    quantities = {
+        "put six tomatoes and a pot of basil into the basket": [("tomatoes", 6), ("basil", "?")],
+        "put a pot of basil and six tomatoes into the basket": [("basil", "?"), ("tomatoes", 6)],
+        "put two lemons and 3 bottles of milk into the basket": [("lemons", 2), ("milk", 3)],
+    }
+    for text, expected in quantities.items():
+        planned = await ask(text)
+        assert isinstance(planned, Ready), text
+        assert [(values["sku"], values["quantity"]) for _, values in told(planned.plan)] == expected, text
+    planned = await ask("set the heating in the living room and the bedroom to 19")
+    assert isinstance(planned, Ready)
+    assert [values for _, values in told(planned.plan)] == [
+        {"thermostat_id": "thermostat-1", "target_c": 19},
+        {"thermostat_id": "thermostat-2", "target_c": 19},
+    ]
+
+
+async def test_what_is_not_to_be_done_is_told_and_what_is_set_against_it_is_done(ask: Asking) -> None:
+    for text in (
+        "please do not unlock the front door but lock the back door",
+        "Don't unlock the front door, but lock the back door.",
+        "Don't unlock the front door. Lock the back door.",
+    ):
+        planned = await ask(text)
+        assert isinstance(planned, Ready), text
+        assert told(planned.plan) == [("home_lock_door", {"lock_id": "back-door"})], text
+        assert "what is not to be done" in planned.because[0], text
+
+
+async def test_nothing_behind_a_refusal_is_passed_over(ask: Asking) -> None:
+    planned = await ask("do not unlock the front door and lock the back door")
+    assert isinstance(planned, Impossible)
+    assert "whether “lock the back door” is to be done" in planned.reason
+    planned = await ask("turn off all lights but turn on the desk lamp")
+    assert isinstance(planned, Ready)
+    assert told(planned.plan)[-1] == ("home_set_light", {"on": True, "light_id": "light-7"})
+    planned = await ask("Did you unlock the front door, but lock the back door?")
+    assert not isinstance(planned, Ready) or all(ask.tools[one.tool].effect == "read" for one in planned.plan.steps)
+
+
+async def test_a_misspelt_name_of_what_is_opened_or_deleted_is_asked_about(ask: Asking) -> None:
+    planned = await ask("unlock the font door")
+    assert isinstance(planned, Ready)
+    asked = planned.plan.steps[0].arguments["lock_id"]
+    assert isinstance(asked, Slot)
+    assert asked.question == "“font” is read as “front”. Which lock: Front door?"
+    planned = await ask("lock the baack door")
+    assert isinstance(planned, Ready)
+    assert told(planned.plan) == [("home_lock_door", {"lock_id": "back-door"})]
