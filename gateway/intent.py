@@ -656,6 +656,10 @@ class Intents:
         match approval.state:
             case "pending":
                 return None
+            case "denied" | "expired" if waiting.way == "undo":
+                is_no = approval.state == "denied"
+                why = f"{approval.denied_by} said no to taking it back" if is_no else "nobody decided in time"
+                return Skipped(waiting.step, waiting.iteration, why, "undo")
             case "denied":
                 why = f": {approval.reason}" if approval.reason else "."
                 return Ended("rejected", f"{approval.denied_by} said no to {waiting.step}{why}")
@@ -676,8 +680,10 @@ def _left(move: Rethink, why: str) -> Ended:
 
 def _why_yes(held: Held, move: Make | Check) -> str:
     """Why a write needs a person's yes, whatever policies say; "" where it needs none. What is taken back is no plan of words,
-    and no part of the plan that somebody said yes to."""
+    and no part of the plan that somebody said yes to: it needs one where it may be more than what the run did."""
     run = held.run
+    if isinstance(move, Make) and move.unsure:
+        return move.unsure
     if held.progress.agreed and isinstance(move, Make) and move.way == "do":
         return ""
     if run.asks_yes == "door":

@@ -88,13 +88,15 @@ class Skip(Struct, frozen=True):
 
 
 class Make(Struct, frozen=True):
-    """Make this call; of a preview, show the request of a write instead. `keyed`: it can be sent again."""
+    """Make this call; of a preview, show the request of a write instead. `unsure`: why a person has to say yes to it, though it
+    only takes something back; "" where nothing of the kind is to be said."""
 
     way: Way
     step: str
     iteration: int
     tool: Tool
     arguments: Mapping[str, object]
+    unsure: str = ""
 
 
 class Check(Struct, frozen=True):
@@ -504,15 +506,19 @@ class Course:
             return Skip("undo", step.name, index, f"nothing takes {tool.name} back")
         own = _decode(standing.called) if standing.called is not None else None
         try:
-            found = bind(relation, self._arguments(step, index, tool), own)
+            given = self._arguments(step, index, tool)
+            found = bind(relation, given, own)
         except _Left:
-            found = None
+            given, found = {}, None
         if found is None:
             return Skip("undo", step.name, index, f"it is not known what {later.name} has to be called with")
         key = key_argument(later)
         if key and key not in found:
             found[key] = key_of(self._run_id, f"undo {step.name}", index, found)
-        return Make("undo", step.name, index, later, found)
+        unsure = ""
+        if not any(one.is_answered and found.get(one.argument) not in given.values() for one in relation.bindings):
+            unsure = f"It may have been so before: nothing tells whether {tool.name} changed anything that {later.name} takes back."
+        return Make("undo", step.name, index, later, found, unsure)
 
     def _tool(self, name: str) -> Tool:
         if name not in self._tools:

@@ -26,6 +26,11 @@ class Binding(Struct, frozen=True, gc=False, omit_defaults=True):
     origin: str
     as_text: bool = False
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether it is what the earlier call answered, and nothing else."""
+        return not self.origin or self.origin.startswith(("/", "headers:"))
+
 
 class Relation(Struct, frozen=True, gc=False, omit_defaults=True):
     """The tool `later` can be called with what the tool `earlier` gave. Arguments that are not bound come from elsewhere."""
