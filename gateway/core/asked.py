@@ -89,6 +89,8 @@ _LEAD = re.compile(
     r"(?=(?:the|my|our|your|his|her|their|an?|next|on|in|for)\b|(?-i:[A-Z]))|(?:what|which)\s+(?=\w))?",
     re.IGNORECASE,
 )
+# What was read is so now.
+_NOW = {"is": "is", "are": "are", "was": "is", "were": "are"}
 _TURNED = {
     "i": "you", "i'm": "you're", "my": "your", "mine": "yours", "me": "you", "we": "you", "our": "your", "us": "you",
     "your": "my", "am": "are",
@@ -171,7 +173,7 @@ def said_so(clause: str, states: Sequence[str]) -> tuple[str, str] | None:
     is_asked = copula == 0
     thing = words[1:at] if is_asked else words[:copula]
     rest = words[at:] if is_asked else words[copula + 1 :]
-    verb = words[copula].lower().removesuffix("n't")
+    verb = _NOW[words[copula].lower().removesuffix("n't")]
     if not thing or not rest:
         return None
     name, state = _capital(turned(" ".join(thing))), turned(" ".join(rest))

@@ -38,6 +38,9 @@ _UNTIL = named("until till end ends to expires expiry")
 _SUMS = named("total sum balance")
 # What asks for what somebody has, or was sent.
 _HAVING = named("has have got get received write written wrote send sent")
+# What an answer would have to look at all others for, and at another time.
+_LIMITING = named("only alone")
+_TO_COME = named("will would won't")
 TIED_MAX = 3
 SHOWN_MAX = 4
 _IDS = named("id ids uuid sku slug guid")
@@ -153,7 +156,7 @@ class Replying:
             return step, (), None
         of = answered_by(place, self._stems())
         if of.items is None:
-            self._unsure = self._unsure_of(tool, of, is_passed_over=is_ordered and self._passes_over(step))
+            self._unsure = self._unsure_of(step, tool, of, is_passed_over=is_ordered and self._passes_over(step))
             return step, (self._told(self._of_thing(step, tool, of.fields)),), None
         hinted = [one for one in of.root if set(one.words) & self._asked.hint and "array" not in one.place.kinds]
         of_items = any(set(one.words) & self._asked.hint for one in of.fields)
@@ -162,7 +165,7 @@ class Replying:
         on_days = self.on_days(step, of)
         where = (*where, *on_days)
         is_passed_over = is_ordered and not on_days and self._passes_over(step)
-        self._unsure = self._unsure_of(tool, of, is_passed_over=is_passed_over, is_ordered=is_ordered)
+        self._unsure = self._unsure_of(step, tool, of, is_passed_over=is_passed_over, is_ordered=is_ordered)
         if self._asked.kind == "count" and not where and (total := self._total(of, tool, step)):
             return step, (self._told(Tells(Ref(step.name, total.pointer), self._topic())),), None
         if (field := self._of_every(of, tool)) is not None:
@@ -196,7 +199,17 @@ class Replying:
         days = [one for one in self._said.entities if one.kind in _DAYS]
         return any(not is_used(one.span, spans_of(step.arguments)) for one in days)
 
-    def _unsure_of(self, tool: Tool, of: Answered, *, is_passed_over: bool, is_ordered: bool = False) -> str:
+    def _numbers_over(self, step: Step) -> list[str]:
+        """The numbers that were said, and that the tool is not asked for: `are there 3 lights on?`."""
+        numbers = [one for one in self._said.entities if one.kind in ("number", "quantity", "money")]
+        timely = [one.span for one in self._said.entities if one.kind in TIMELY]
+        used = (*spans_of(step.arguments), *timely)
+        over = [one for one in numbers if not is_used(one.span, used)]
+        return [self._said.of(one.span) for one in over if not set(content(self._said.text, one.span)) <= self._naming]
+
+    def _unsure_of(
+        self, step: Step, tool: Tool, of: Answered, *, is_passed_over: bool, is_ordered: bool = False
+    ) -> str:
         """What is said before what was read, where that is no answer; "" where it is one."""
         asked, told = self._asked, [one.text for one in words_of(self._said.told)]
         every = (*of.fields, *of.root)
@@ -209,6 +222,10 @@ class Replying:
             return f"I found nothing that says {asked.asking}"
         if is_ordered and asked.order in ("least", "greatest") and compared_by(of.fields, asked) is None:
             return "I found nothing to compare them by"
+        if asked.kind != "what" and (over := [*_LIMITING & set(told), *self._numbers_over(step)]):
+            return f"I did not look for “{' '.join(over)[:80]}”"
+        if asked.kind == "whether" and set(told[:1]) & _TO_COME and of.day is None:
+            return "I know only what is so now"
         if asked.kind == "whether" and "or" in told:
             return "It is one or the other"
         is_said = (
