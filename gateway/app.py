@@ -212,7 +212,7 @@ async def open_gateway(
             hook_root=_hook_root(settings, secrets),
         )
         if carries_out:
-            _keep_running(opened, intents.keep_going(), runs.forget())
+            _keep_running(opened, intents.keep_going(), runs.forget(), runs.leave())
         if carries_out and fires:
             _keep_running(opened, standings.keep_going())
         yield Gateway(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -13,9 +13,11 @@ from gateway.core.notice import Listener, notices
 from gateway.core.principal import Principal
 from gateway.core.run import (
     ENDED,
+    LEFT_ALONE,
     MOVING,
     Agreed,
     Answered,
+    Ended,
     Entry,
     Event,
     Listening,
@@ -39,6 +41,8 @@ TRIES_MAX = 20
 # Runs that are forgotten in one transaction, and seconds between two looks for more.
 FORGOTTEN_AT_ONCE = 100
 FORGET_S = 600.0
+# Runs that nobody answered and that are ended before it is looked for more.
+LEFT_AT_ONCE = 100
 
 log = structlog.get_logger(__name__)
 
@@ -269,6 +273,28 @@ class Runs:
             except StoreFailed as error:
                 log.warning("runs that are over could not be forgotten", problem=error.detail)
             await asyncio.sleep(FORGET_S)
+
+    async def leave(self) -> None:
+        """End runs that nobody answered for long, a portion at a time, until cancelled."""
+        while days := self._settings.waits_days:
+            before = self._clock() - timedelta(days=days)
+            try:
+                left = await self._store.waiting_runs(before, LEFT_AT_ONCE)
+                for run_id in left:
+                    await self._leave(run_id, before)
+                if len(left) == LEFT_AT_ONCE:
+                    continue
+            except StoreFailed as error:
+                log.warning("runs that nobody answers could not be ended", problem=error.detail)
+            await asyncio.sleep(FORGET_S)
+
+    async def _leave(self, run_id: str, before: datetime) -> None:
+        held = await self.load(run_id)
+        if held is None or held.run.state not in LEFT_ALONE or held.run.updated_at >= before:
+            return
+        told = f"Nobody answered for {self._settings.waits_days} days what it waited for; begin it again."
+        with suppress(Overtaken):
+            await self.write(held, Ended("failed", told))
 
     def let_go(self, run_id: str) -> None:
         self._carried.discard(run_id)

@@ -295,7 +295,7 @@ class IntentSettings(_Part, frozen=True):
     which a connector's answers become public without one of the `flow_rules`. `person_clients` are the clients through which
     people write plans themselves, so that what these say is theirs. `words_need_yes`: whether what a plan made of words writes
     waits for a person's yes, as if a policy asked for it. Runs that ended `retention_days` ago are let go with their journals; 0
-    keeps all."""
+    keeps all. One that waits for an answer, or a credential, for `waits_days` ends; 0 waits for ever."""
 
     calls_max: Annotated[int, Meta(ge=1, le=CALLS_MAX)] = 1_000
     writes_max: Annotated[int, Meta(ge=0, le=CALLS_MAX)] = 200
@@ -315,6 +315,7 @@ class IntentSettings(_Part, frozen=True):
     flow_rules: Annotated[tuple[FlowRule, ...], Meta(max_length=1_000)] = ()
     person_clients: tuple[str, ...] = ()
     words_need_yes: bool = True
+    waits_days: Annotated[int, Meta(ge=0, le=36_500)] = 30
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
     def is_person(self, principal: Principal) -> bool:

@@ -448,6 +448,35 @@ async def test_how_long_a_run_waits_is_told_survives_a_restart_and_is_bounded(tm
         assert (failed["state"], failed["spent"]["paused_s"]) == ("failed", 0)
 
 
+async def test_a_run_that_nobody_answers_ends_and_makes_room(
+    tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.runs.LEFT_AT_ONCE", 2)
+    now = [datetime(2026, 5, 1, 12, tzinfo=UTC)]
+    few = IntentSettings(open_max=5, waits_days=30)
+    told = {"clock": lambda: now[0], "follow_s": 0.02, "intents": few}
+    asks = step("tea", "make", item={"kind": "slot", "question": "Which tea?"})
+    async with open_door(tmp_path, **told) as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        token = await door.key()
+        old = [await start(door, token, asks) for _ in range(4)]
+        now[0] += timedelta(days=1)
+        fresh = await start(door, token, asks)
+        assert (await door.post("/v1/intents", token, {"plan": plan(TEA)})).status_code == 403
+    now[0] += timedelta(days=29, seconds=1)
+    async with open_door(tmp_path, **told) as door:
+        for one in old:
+            left = await at_the_end(door, token, one)
+            assert (left["state"], left["detail"]) == (
+                "failed",
+                "Nobody answered for 30 days what it waited for; begin it again.",
+            )
+        assert (await door.get(f"/v1/intents/{fresh['id']}", token)).json()["state"] == "needs_input"
+        await post(door, token, old[0], "inputs", {"values": {"tea/item": "green"}}, 409)
+        assert (await start(door, token, TEA))["state"] == "done"
+    assert shop.writes == ["make tea"]
+
+
 async def test_a_run_waits_for_a_quota(opens: Callable[..., Any], shop: Shop) -> None:
     quota = Quota("few", per=("tenant",), calls=1, seconds=1)
     async with opens(quotas=(quota,), follow_s=0.05) as door:

@@ -28,6 +28,9 @@ MOVING: frozenset[RunState] = frozenset({"received", "planning", "running", "ver
 ASKING: frozenset[RunState] = frozenset({"needs_input", "needs_auth", "needs_approval"})
 ENDED: frozenset[RunState] = frozenset({"done", "failed", "cancelled", "rejected", "uncertain", "compensated"})
 
+# Those in which it waits for somebody for as long as they take: a yes that is waited for has an end of its own.
+LEFT_ALONE: frozenset[RunState] = frozenset({"needs_input", "needs_auth"})
+
 BUDGET = "budget"
 # The keys of questions about words that are no plan yet begin so.
 WORDS = "words:"

@@ -305,6 +305,9 @@ class RunStore(Protocol):
         """Forget runs that have ended before that time, and their journals, and the slots and deliveries of standing intents that
         are older, `limit` of each at most; but for runs whose slot is still open. How many runs went."""
 
+    async def waiting_runs(self, before: datetime, limit: int) -> Sequence[str]:
+        """The ids of those that have waited for an answer or a credential since before that time, the longest first."""
+
     async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[str]:
         """The ids of those that are due, for whoever asks alone `until` then; those that it has already (`held`) until then too."""
 

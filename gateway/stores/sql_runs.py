@@ -11,7 +11,7 @@ from msgspec import structs
 from gateway.core.event import Outgoing
 from gateway.core.plan import Plan
 from gateway.core.principal import Owner
-from gateway.core.run import ENDED, Entry, Event, Run
+from gateway.core.run import ENDED, LEFT_ALONE, Entry, Event, Run
 from gateway.core.standing import Slot
 from gateway.stores.schema import (
     microseconds,
@@ -46,6 +46,9 @@ class SqlRuns(SqlPart):
 
     async def drop_runs(self, before: datetime, limit: int) -> int:
         return await self._writer.run(_drop, before, limit)
+
+    async def waiting_runs(self, before: datetime, limit: int) -> Sequence[str]:
+        return await self._reader.run(_waiting, before, limit)
 
     async def claim_runs(self, now: datetime, until: datetime, limit: int, held: Collection[str] = ()) -> Sequence[str]:
         # Most looks find nothing, and need not wait for a writer.
@@ -151,6 +154,13 @@ def _drop(connection: sa.Connection, before: datetime, limit: int) -> int:
         for intent, at in connection.execute(old).all():
             connection.execute(table.delete().where(table.c.intent == intent, table.c.at == at))
     return len(gone)
+
+
+def _waiting(connection: sa.Connection, before: datetime, limit: int) -> list[str]:
+    waits = sa.and_(runs.c.state.in_(sorted(LEFT_ALONE)), runs.c.updated_at < before)
+    return list(
+        connection.execute(sa.select(runs.c.id).where(waits).order_by(runs.c.updated_at).limit(limit)).scalars()
+    )
 
 
 def _is_due(connection: sa.Connection, now: datetime) -> bool:

@@ -517,6 +517,16 @@ async def test_a_delivery_comes_once_and_is_found_again(store: Store) -> None:
     assert await store.find_delivery("s1", "d") is None
 
 
+async def test_runs_that_wait_for_somebody_are_found_by_how_long(store: Store) -> None:
+    for number, state in enumerate(("needs_input", "needs_auth", "needs_approval", "running", "failed")):
+        at = NOON - timedelta(minutes=number)
+        await store.write_run(None, structs.replace(a_run(state, state=state), updated_at=at), [])
+    assert list(await store.waiting_runs(NOON, 10)) == ["needs_auth"]
+    later = NOON + timedelta(seconds=1)
+    assert list(await store.waiting_runs(later, 10)) == ["needs_auth", "needs_input"]
+    assert list(await store.waiting_runs(later, 1)) == ["needs_auth"]
+
+
 async def test_runs_that_ended_before_a_time_go_so_many_at_once_but_for_one_whose_slot_is_open(store: Store) -> None:
     for number in range(4):
         await store.write_run(None, a_run(f"r{number}", state="done"), [entry(1)])
