@@ -64,7 +64,7 @@ ABOUT_OBJECTS = named(
 PARTICLES = named("on off up down out in back away over")
 GREETINGS = named(
     "hey hi hello ok okay please kindly now then and also just so well first finally next alright right yes yeah sure"
-    " thanks factotum again today quickly immediately lastly great good"
+    " thanks factotum actually again today quickly immediately lastly great good"
 )
 # Before a comma and a command they say where, when and how.
 LEADS = named("in at on by from tomorrow tonight today every this next before after for")
@@ -161,7 +161,7 @@ EMPTY = named(
     "a an the this that these those my our your his her their its it them me us you i we of to for in on at by from with into"
     " out and or is are was were be been do does did has have had will would can could should may might shall please now just"
     " also then there here what which who whose when where why how many much any some all every each both everything if so"
-    " want like need let hey hi hello ok okay kindly mind would up down off about as than too again more s tell show give"
+    " actually want like need let hey hi hello ok okay kindly mind would up down off about as than too again more s tell show give"
     " list get find see know whether right currently still yet only ones one again am go like called named titled saying"
     " says some me i'd i'm i'll we'd kind good enough able possible so"
 )

@@ -402,6 +402,16 @@ def _as_number(value: Any) -> float | int:
     return int(value) if value == int(value) else float(value)
 
 
+def out_of_bounds(one: Wanted, each: Entity) -> str:
+    """What a number may be, where an argument takes such a number and this one is too little or too much; "" elsewhere."""
+    value = _converted(one, each) if one.kinds and one.kinds <= {"integer", "number"} else None
+    if value is None or _is_within(one.schema, value):
+        return ""
+    low, high = one.schema.get("minimum"), one.schema.get("maximum")
+    bounds = [f"{word} {bound}" for word, bound in (("at least", low), ("at most", high)) if bound is not None]
+    return f"{' '.join(one.words)} is {' and '.join(bounds)}"
+
+
 def _is_within(schema: Mapping[str, Any], value: float) -> bool:
     low, high = schema.get("minimum", float("-inf")), schema.get("maximum", float("inf"))
     return bool(low <= value <= high)

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from gateway.core.agree import calls, content
 from gateway.core.listing import Listing, lister_of
-from gateway.core.match import Thing, match_things, read_things
+from gateway.core.match import Thing, is_same, match_things, read_things
 from gateway.core.narrow import field_says
 from gateway.core.plan import Literal, Plan, Ref, Slot, Source, Span, Step, When
 from gateway.core.plan_check import check_plan
@@ -63,7 +63,7 @@ async def only_if(text: str, told: Condition, planned: Planned, sight: Sight) ->
     if not isinstance(planned, Ready):
         return planned
     reason = f"I could not be sure how to find out whether “{text[told.what.start : told.what.end]}” is {told.state}."
-    found = await _find(text, told, sight)
+    found = await _find(text, told, planned.plan, sight)
     if len(found) != 1:
         return Impossible(planned.because, reason)
     (one,) = found
@@ -82,10 +82,13 @@ async def only_if(text: str, told: Condition, planned: Planned, sight: Sight) ->
     return structs.replace(planned, because=(*planned.because, because), plan=plan)
 
 
-async def _find(text: str, told: Condition, sight: Sight) -> list[_Found]:
-    """The tools that show a thing of that name with a field that says whether it is so."""
+async def _find(text: str, told: Condition, plan: Plan, sight: Sight) -> list[_Found]:
+    """The tools that show a thing of that name, or that of the command (`if it is on`), with a field that says whether it is so."""
     looking, found = Looking(sight), []
     said = frozenset(content(text, told.what))
+    is_it = text[told.what.start : told.what.end].strip().lower() == "it"
+    given = [one for step in plan.steps for one in step.arguments.values() if isinstance(one, Literal)]
+    ids = [one.value for one in given] if is_it and len(plan.steps) == 1 else []
     for tool in sight.tools.values():
         needed = [one for one in wanted_of(tool) if one.required]
         if tool.effect != "read" or len(needed) != 1 or not names_thing(needed[0]):
@@ -96,14 +99,16 @@ async def _find(text: str, told: Condition, sight: Sight) -> list[_Found]:
             at: value for at, value in told_by.items() if value is not None and fields.at(at).kinds == {"boolean"}
         }
         listing = lister_of(tool, needed[0], sight.tools) if len(places) == 1 else None
-        thing = await _named(said, listing, looking, sight) if listing is not None and said else None
+        thing = await _named(said, ids, listing, looking, sight) if listing is not None and (said or ids) else None
         if thing is not None:
             found += [_Found(tool, needed[0].name, thing, place, value) for place, value in places.items()]
     return found
 
 
-async def _named(said: frozenset[str], listing: Listing, looking: Looking, sight: Sight) -> Thing | None:
-    """The one thing of a list that goes by these words alone."""
+async def _named(
+    said: frozenset[str], ids: Sequence[Any], listing: Listing, looking: Looking, sight: Sight
+) -> Thing | None:
+    """The one thing of a list that goes by these words alone, or has one of these ids."""
     if any(one.required for one in wanted_of(listing.tool)):
         return None
     try:
@@ -115,6 +120,8 @@ async def _named(said: frozenset[str], listing: Listing, looking: Looking, sight
         things = read_things(await looking.things(listing, {}), listing.key, more)
     except Unseen:
         return None
+    if ids:
+        return next((one for one in things if any(is_same(one.id, each) for each in ids)), None)
     match = match_things(things, said, calls(listing.noun))
     return match.things[0] if len(match.things) == 1 and match.by and not match.unknown else None
 

@@ -16,7 +16,7 @@ from gateway.core.agree import SAME, agreement, calls, calls_itself, content, ex
 from gateway.core.english import ALIKE, CONDITIONS, EXCEPTIONS, SYNONYMS, words_of
 from gateway.core.entities import read_entities, stem, stems_of
 from gateway.core.entity import Entity
-from gateway.core.fill import Filled, ask_for, fill_arguments
+from gateway.core.fill import Filled, ask_for, fill_arguments, out_of_bounds
 from gateway.core.limits import Limits, read_limits
 from gateway.core.listing import lister_of
 from gateway.core.match import ALL
@@ -68,6 +68,14 @@ THING_BONUS, READ_BONUS = 0.1, 0.8
 # What fits so much worse than what will not do was not meant.
 GAP = 0.8
 OWN_FIELD = re.compile(r"(?:the|an?|its)\s+(?:\w+'s\s+)?(\w+)", re.IGNORECASE)
+# A number behind these is what something is to be.
+_AIMED = re.compile(r"\b(?:to|at|is|=)\s+$", re.IGNORECASE)
+# What was named before, or is pointed at, right behind the verb.
+_POINTED = re.compile(r"\s*(it|them|this|that|these|those)\s+\w+\W*$", re.IGNORECASE)
+# What is said to be polite, at the end.
+_THANKS = re.compile(
+    r"[,.!;–-]\s*(?:many\s+)?(?:thanks|thank\s+you|cheers)(?:\s+(?:a\s+lot|very\s+much|so\s+much))?\s*[.!]*\s*$", re.I
+)
 READS: frozenset[Effect] = frozenset({"read"})
 WRITES: frozenset[Effect] = frozenset({"write", "destructive"})
 DESTROYING = next(group for group in ALIKE if "delete" in group) | {"empty", "pay"}
@@ -114,6 +122,11 @@ class GraphPlanner:
         text = wish.text
         if not text.strip() or len(text) > INTENT_CHARACTERS_MAX:
             return Impossible((), f"A wish has 1 to {INTENT_CHARACTERS_MAX} characters.")
+        if polite := _THANKS.search(text):
+            meant = await self._plan(structs.replace(wish, text=text[: polite.start()]), sight)
+            if not isinstance(meant, Ready):
+                return meant
+            return structs.replace(meant, plan=structs.replace(meant.plan, intent=text))
         if (told := condition_of(text)) is not None:
             rest = blanked(text, (Span(0, told.main.start), Span(told.main.end, len(text))))
             return await only_if(text, told, await self._plan(structs.replace(wish, text=rest), sight), sight)
@@ -274,6 +287,11 @@ class _Planning:
     def _bonus(self) -> float:
         return THING_BONUS if self._said.writes else READ_BONUS
 
+    @property
+    def _behind_verb(self) -> Span:
+        verb = self._said.clause.mood.span or self._said.span
+        return Span(verb.end, self._said.span.end)
+
     async def plan(self) -> _Steps | Asks | Impossible:
         because = (f"“{self._said.shown}”: {self._said.clause.mood.reason}",)
         if any(one.kind == "recurrence" for one in self._said.entities):
@@ -309,6 +327,9 @@ class _Planning:
     def _nothing(self, tried: Sequence[_Try], because: tuple[str, ...]) -> Impossible:
         if tried:
             best = max(tried, key=lambda one: one.score)
+            if self._said.writes and (it := _POINTED.match(self._said.of(self._behind_verb))) and best.problem:
+                told = f"I do not know what “{it[1]}” is; say what is meant, and what it is to be."
+                return Impossible(because, told, best.looked_for)
             if not best.problem:
                 return Impossible(because, f"It does not say what is meant: {best.tool.title}?", best.looked_for)
             return Impossible(because, best.problem, best.looked_for)
@@ -368,8 +389,9 @@ class _Planning:
             if found.source is not None:
                 ids[one.name] = found.source
                 filled = self._fill(tool, ids, [each for each in spans_of(ids) if each != self._said.span], limits)
+        bounds = self._out_of_bounds(wanted, filled)
         if problem:
-            return _Try(tool, score, problem=problem, looked_for=resolved.looked_for)
+            return _Try(tool, score, problem=bounds or problem, looked_for=() if bounds else resolved.looked_for)
         filled, before = self._of_the_thing(tool, wanted, filled)
         resolved = structs.replace(resolved, before=(*resolved.before, *before))
         if self._said.writes and not self._is_named(tool, resolved):
@@ -386,7 +408,7 @@ class _Planning:
             resolved = self._in_a_row(tool, filled, resolved)
         left = self._left_over(tool, filled, resolved)
         if left:
-            return _Try(tool, score - 0.3, problem=left)
+            return _Try(tool, score - 0.3, problem=bounds or left)
         if self._said.writes and _changes_nothing(tool, wanted, filled):
             return _Try(
                 tool,
@@ -535,6 +557,24 @@ class _Planning:
         if not unexplained or self._is_plain_read(tool, filled, resolved, len(unexplained)):
             return ""
         return f"I do not know what “{' '.join(unexplained)}” means here."
+
+    def _out_of_bounds(self, wanted: Sequence[Wanted], filled: Filled) -> str:
+        """A sentence where a number to which something is to be set is more or less than any argument takes."""
+        numbers = [one for one in self._said.entities if one.kind in {"number", "quantity"}]
+        left = [one for one in numbers if not is_used(one.span, filled.used)]
+        for one in left if self._said.writes else ():
+            before = self._said.text[: one.span.start]
+            words = frozenset(self._said.content())
+            last = frozenset(stem(each.text) for each in words_of(before)[-1:])
+            if not _AIMED.search(before) and not any(last & {stem(word) for word in each.words} for each in wanted):
+                continue
+            told = {each.name: out_of_bounds(each, one) for each in wanted if not names_thing(each)}
+            named = [
+                told[each.name] for each in wanted if told.get(each.name) and words & {stem(w) for w in each.words}
+            ]
+            if bounds := named or [each for each in told.values() if each]:
+                return f"“{self._said.of(one.span)}” is out of bounds: {', '.join(bounds)}."
+        return ""
 
     def _is_plain_read(self, tool: Tool, filled: Filled, resolved: Resolved, unexplained: int) -> bool:
         """Whether a read without things has all that it needs from words that say so, and most of the others are its own; not where

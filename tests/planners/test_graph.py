@@ -126,7 +126,7 @@ REFUSED = {
     "Delete everything": "does not say which",
     "Dim the desk lamp by 20 percent": "takes no “20 percent”",
     "Start the dishwasher": "dishwasher",
-    "Set the living room to 45 degrees": "45 degrees",
+    "Set the living room to 45 degrees": "“45 degrees” is out of bounds",
     "": "1 to 4000 characters",
     "Make it sunny tomorrow": "",
 }

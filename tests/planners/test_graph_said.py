@@ -97,3 +97,35 @@ async def test_a_misspelt_name_of_what_is_opened_or_deleted_is_asked_about(ask: 
     planned = await ask("lock the baack door")
     assert isinstance(planned, Ready)
     assert told(planned.plan) == [("home_lock_door", {"lock_id": "back-door"})]
+
+
+async def test_a_number_out_of_bounds_says_what_it_may_be(ask: Asking) -> None:
+    reasons = {
+        "set the heating in the bedroom to 45": "“45” is out of bounds: target c is at least 5 and at most 30.",
+        "set the desk lamp to brightness 150": "“150” is out of bounds: brightness is at least 0 and at most 100.",
+    }
+    for text, reason in reasons.items():
+        planned = await ask(text)
+        assert isinstance(planned, Impossible), text
+        assert planned.reason == reason
+    planned = await ask("make it warmer")
+    assert isinstance(planned, Impossible)
+    assert "I do not know what “it” is" in planned.reason
+
+
+async def test_politeness_and_it_do_not_stand_in_the_way(ask: Asking) -> None:
+    for text in (
+        "Could you turn off the desk lamp, thanks!",
+        "Turn off the desk lamp. Thank you very much",
+        "actually turn off the desk lamp",
+        "Actually, turn off the desk lamp",
+    ):
+        planned = await ask(text)
+        assert isinstance(planned, Ready), text
+        assert planned.plan.intent == text
+        assert told(planned.plan) == [("home_set_light", {"on": False, "light_id": "light-7"})], text
+    planned = await ask("turn off the desk lamp if it is on")
+    assert isinstance(planned, Ready)
+    assert [one.tool for one in planned.plan.steps] == ["home_get_light", "home_set_light"]
+    assert planned.plan.steps[1].when is not None
+    assert planned.plan.steps[1].when.fits == {"const": True}
