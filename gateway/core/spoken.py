@@ -22,7 +22,7 @@ FIELDS_MAX = 8
 # What the last word of a name says of the number that it names.
 _UNITS = {
     "c": "°C", "celsius": "°C", "f": "°F", "percent": "%", "pct": "%", "kmh": "km/h", "mm": "mm", "km": "km", "kg": "kg",
-    "minutes": "minutes", "minute": "minutes", "min": "minutes", "seconds": "seconds", "hours": "hours", "kelvin": "K",
+    "minutes": "minutes", "minute": "minutes", "min": "minutes", "seconds": "seconds", "hours": "hours", "kelvin": "K", "k": "K",
 }  # fmt: skip
 _IDS = named("id ids uuid uid guid href url uri etag cursor")
 # What says nothing behind the name of what it is in: `start/dateTime`.

@@ -322,6 +322,8 @@ class _Planning:
         if self._said.writes:
             return _Steps(best.steps, (*because, *best.because))
         steps, answers = await self._replying.reply(best.steps, best.tool)
+        if not answers and self._replying.needs_words:
+            return Impossible(because, f"{best.tool.title} does not say “{self._said.shown}”.")
         return _Steps(steps, (*because, *best.because), answers)
 
     def _nothing(self, tried: Sequence[_Try], because: tuple[str, ...]) -> Impossible:

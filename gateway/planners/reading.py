@@ -40,8 +40,9 @@ OWN, THING, CHOICE, FIELD, DESCRIBED = 1.0, 1.0, 0.9, 0.7, 0.5
 # What else counts for a tool: that its own name is said, and how much of its title; that it has the field that is asked for, or
 # that things are compared by, or what they are called; that it is about now; how early a search finds it; that one thing is meant.
 NAMED, AIMED, HINTED, COMPARED, CALLED, NOW, FOUND, SINGLE = 0.3, 0.3, 0.35, 0.5, 0.1, 0.15, 0.2, 0.25
-# And against it: that it has no field of what is asked, that a day would be passed over, each step before it, and each question.
-UNHINTED, UNDATED, FURTHER, ASKED = 0.5, 0.4, 0.3, 0.5
+# And against it: that it has no field of what is asked, that a day would be passed over, each step before it, each
+# question, and that it lists other things.
+UNHINTED, UNDATED, FURTHER, ASKED, OTHER = 0.5, 0.4, 0.3, 0.5, 0.3
 READS: frozenset[Effect] = frozenset({"read"})
 # What says nothing of what is asked.
 _LITTLE = frozenset(
@@ -118,7 +119,7 @@ class Reading:
         self._asked = read_asked(said.told)
         self._replying = Replying(said, sight, looking)
         self._words = self._told()
-        self._counted = _counted(said.told) if self._asked.kind == "count" else ""
+        self._counted = _counted(said.told)
 
     async def plan(self) -> Read | None:
         """None where no tool is sure to answer it: as a whole, or its parts on each side of an `and`."""
@@ -267,9 +268,12 @@ class Reading:
         quoted = [one.span for one in self._said.entities if one.kind == "quoted"]
         titles = [one.name for one in wanted_of(tool) if names_thing(one) and lister_of(tool, one, self._sight.tools)]
         filled = self._without(filled, [one for one in titles if _is_from(filled.arguments.get(one), quoted)])
+        is_other = bool(self._counted) and self._counted not in _kinds(tool)
         explained, because = set(self._explained_by(tool)), list[str]()
-        score, last = base, self._last
-        if self._counted and self._counted not in _kinds(tool):
+        score, last = base - OTHER * is_other, self._last
+        if self._asked.kind != "what" and not answered_by(place_of(tool.output_schema), frozenset()).fields:
+            return None
+        if is_other and self._asked.kind == "count":
             return None
         filled = await self._without_empty_searches(tool, filled)
         if self._said.clause.mood.kind == "neither" and not self._is_name(filled):
@@ -487,10 +491,11 @@ class Reading:
 
 
 def _counted(clause: str) -> str:
-    """The stem of what is counted, where it stands behind `how many`, or one word further."""
+    """The stem of what is listed, where it stands behind `how many` or `which`, or one word further."""
     words = [one.text for one in words_of(clause)]
-    at = next((at for at, pair in enumerate(pairwise(words)) if pair == ("how", "many")), None)
-    following = words[at + 2 : at + 4] if at is not None else []
+    after = [at for at, pair in enumerate(pairwise(words), 2) if pair == ("how", "many")]
+    after += [at for at, word in enumerate(words, 1) if word == "which"]
+    following = words[after[0] : after[0] + 2] if after else []
     return next((stem(one) for one in following if is_plural(one)), "")
 
 

@@ -131,6 +131,11 @@ class Replying:
         of = answered_by(place_of(tool.output_schema), self._stems())
         return self._asked.kind == "whether" and self._state(of.fields, tool) is not None
 
+    @property
+    def needs_words(self) -> bool:
+        """Whether it is answered by a word or a number, and a picture is no answer."""
+        return self._asked.kind != "what"
+
     async def reply(self, steps: tuple[Step, ...], tool: Tool) -> tuple[tuple[Step, ...], tuple[Answer, ...]]:
         """The steps as they have to be for the answers, and these: of each step that calls the tool."""
         kept: list[Step] = []
@@ -222,7 +227,8 @@ class Replying:
             return f"I found nothing that says {asked.asking}"
         if is_ordered and asked.order in ("least", "greatest") and compared_by(of.fields, asked) is None:
             return "I found nothing to compare them by"
-        if asked.kind != "what" and (over := [*_LIMITING & set(told), *self._numbers_over(step)]):
+        is_counted = asked.kind != "what" or asked.asking == "how much"
+        if is_counted and (over := [*_LIMITING & set(told), *self._numbers_over(step)]):
             return f"I did not look for “{' '.join(over)[:80]}”"
         if asked.kind == "whether" and set(told[:1]) & _TO_COME and of.day is None:
             return "I know only what is so now"

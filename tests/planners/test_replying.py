@@ -64,6 +64,8 @@ SAID = {
     "How many mails do I have?": "“How many mails do I have?”: 9.",
     "How many unread mails do I have?": "“How many unread mails do I have?”: 6.",
     "How much does milk cost?": "“How much does milk cost?”: 1.29 EUR.",
+    "Which mails are from Mira?": "“Which mails are from Mira?”: “Saturday” (from “mira@example.org”, text “Shall I bring "
+    "dessert on Saturday?”, sent at Wednesday, 4 March 2026, 07:00, folder “inbox”, not read).",
     "How many folders do I have?": "“How many folders do I have?”: 4.",
     "How warm is it in the living room?": "“How warm is it in the living room?”: “thermostat-1” (current 20.4 °C, room "
     "“living-room”).",
@@ -72,7 +74,7 @@ SAID = {
 
 
 UNKNOWN = {
-    "Is the desk lamp dark?": "I do not know what “dark” means here; what I read: “Desk lamp” (colour temperature k 5000, room "
+    "Is the desk lamp dark?": "I do not know what “dark” means here; what I read: “Desk lamp” (colour temperature 5000 K, room "
     "“study”, on, brightness 90).",
     "Is the reading lamp brighter than the desk lamp?": "I do not know what “brighter” means here; what I read: “Desk lamp”",
     "Is the fridge door locked?": "I do not know what “fridge” means here; what I read: ",
@@ -84,6 +86,7 @@ UNKNOWN = {
     "Is only the desk lamp on?": "I did not look for “only”; what I read: “Desk lamp”",
     "Will the front door be locked?": "I know only what is so now; what I read: “Front door” (locked).",
     "Was the front door locked?": "The front door is locked.",
+    "How much are two bottles of red wine?": "I did not look for “two”; what I read: “Red wine”",
     "Why is the desk lamp on?": "I found nothing that says why; what I read: “Desk lamp”",
     "What is the cheapest lamp?": "I found nothing to compare them by; what I read: ",
     "When am I free tomorrow?": "“When am I free tomorrow?” What is busy: start Thursday, 5 March 2026, 10:00",
@@ -127,7 +130,7 @@ async def test_when_it_rains_next_is_asked_of_the_days_on_which_it_rains(ask: As
 async def test_where_a_word_says_nothing_a_question_is_not_answered_with_something_else(ask: Asking) -> None:
     for text in ("Is the light in the garden on?", "When is the concert with Anna?", "What is the weather in Oslo?",
                  "What should I cook tonight?", "Who is the president of France?", "How many contacts do I have?",
-                 "How much milk do I have?"):  # fmt: skip
+                 "How much milk do I have?", "Is it warm in Rome?"):  # fmt: skip
         planned = await ask(text)
         assert not isinstance(planned, Ready), text
 
