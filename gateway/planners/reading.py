@@ -25,7 +25,7 @@ from gateway.core.said import Said, is_used, is_within, said_of
 from gateway.core.tool import Effect, Tool
 from gateway.core.wanted import PLACES, QUERIES, Wanted, names_thing, wanted_of
 from gateway.planners.base import Sight
-from gateway.planners.replying import Field, Named, Replying, answered_by, compared_by, is_name
+from gateway.planners.replying import ANYTHING, Field, Named, Replying, answered_by, compared_by, is_name
 from gateway.planners.things import TIMELY, Looking, Resolved, Things, spans_of
 
 CANDIDATES_MAX = 50
@@ -154,7 +154,9 @@ class Reading:
 
     async def _best(self) -> _Try | None:
         names_one = any(letter.isalpha() for word in self._words for letter in word)
-        if not (names_one or self._days() or self._asked.order):
+        told = {each.text for each in words_of(self._said.told)}
+        is_of_time = self._asked.kind != "whether" or bool(told & ANYTHING)
+        if not (names_one or self._asked.order or (self._days() and is_of_time)):
             return None  # It names nothing, and anything could be meant.
         kept: list[_Try] = []
         ranked = await self._ranked()
@@ -269,6 +271,7 @@ class Reading:
         titles = [one.name for one in wanted_of(tool) if names_thing(one) and lister_of(tool, one, self._sight.tools)]
         filled = self._without(filled, [one for one in titles if _is_from(filled.arguments.get(one), quoted)])
         is_other = bool(self._counted) and self._counted not in _kinds(tool)
+        is_other |= self._asked.kind == "whether" and not self._words & _kinds(tool)
         explained, because = set(self._explained_by(tool)), list[str]()
         score, last = base - OTHER * is_other, self._last
         if self._asked.kind != "what" and not answered_by(place_of(tool.output_schema), frozenset()).fields:

@@ -23,6 +23,7 @@ from gateway.core.question import read_mood
 from gateway.core.reach import Place, place_of
 from gateway.core.said import Said, is_used
 from gateway.core.tool import Tool
+from gateway.core.wanted import PAGING
 from gateway.planners.base import Sight, Unseen
 from gateway.planners.things import TIMELY, Looking, spans_of
 
@@ -32,7 +33,7 @@ LEVELS_MAX = 2
 RANGE_DAYS_MAX = 31
 _DAYS = ("date", "datetime", "range")
 # What asks whether there is something at all.
-_ANY = named("any some there anything anybody anyone something somebody someone")
+ANYTHING = named("any some there anything anybody anyone something somebody someone")
 _BEFORE = named("before until till to end max latest")
 _UNTIL = named("until till end ends to expires expiry")
 _SUMS = named("total sum balance")
@@ -208,7 +209,8 @@ class Replying:
         """The numbers that were said, and that the tool is not asked for: `are there 3 lights on?`."""
         numbers = [one for one in self._said.entities if one.kind in ("number", "quantity", "money")]
         timely = [one.span for one in self._said.entities if one.kind in TIMELY]
-        used = (*spans_of(step.arguments), *timely)
+        # How many are listed at most does not say how many there are.
+        used = (*spans_of({name: one for name, one in step.arguments.items() if name not in PAGING}), *timely)
         over = [one for one in numbers if not is_used(one.span, used)]
         return [self._said.of(one.span) for one in over if not set(content(self._said.text, one.span)) <= self._naming]
 
@@ -343,7 +345,7 @@ class Replying:
     def _is_of_any(self) -> bool:
         """Whether it asks if there is something at all: `do I have mail?`, and not `is the heating on?`."""
         told = {one.text for one in words_of(self._said.told)}
-        return self._asked.kind == "whether" and bool(told & (_ANY | _HAVING))
+        return self._asked.kind == "whether" and bool(told & (ANYTHING | _HAVING))
 
     def _claims(self, kind: Kind) -> bool:
         """Whether that is asked, and nothing of it is passed over."""

@@ -83,6 +83,7 @@ UNKNOWN = {
     "Is the back door locked or unlocked?": "It is one or the other; what I read: “Back door” (not locked).",
     "How old is Mira?": "I found nothing that says how old; what I read: ",
     "Are there 3 lights on?": "I did not look for “3”; what I read: ",
+    "Do I have two meetings tomorrow?": "I did not look for “two”; what I read: “Review with Jonas”",
     "Is only the desk lamp on?": "I did not look for “only”; what I read: “Desk lamp”",
     "Will the front door be locked?": "I know only what is so now; what I read: “Front door” (locked).",
     "Was the front door locked?": "The front door is locked.",
@@ -117,6 +118,13 @@ async def test_when_something_is_is_not_when_a_mail_of_it_was_sent(ask: Asking) 
     assert await answers(ask, "When did Mira write?") == "“When did Mira write?”: Wednesday, 4 March 2026, 07:00."
 
 
+async def test_whether_there_is_some_is_asked_of_the_list_of_these(ask: Asking) -> None:
+    for text in ("Do I have unread mail?", "Are there any unread mails?"):
+        planned = await ask(text)
+        assert isinstance(planned, Ready)
+        assert [step.tool for step in planned.plan.steps] == ["mail_list_messages"]
+
+
 async def test_when_it_rains_next_is_asked_of_the_days_on_which_it_rains(ask: Asking) -> None:
     planned = await ask("When does it rain next?")
     assert isinstance(planned, Ready)
@@ -130,7 +138,8 @@ async def test_when_it_rains_next_is_asked_of_the_days_on_which_it_rains(ask: As
 async def test_where_a_word_says_nothing_a_question_is_not_answered_with_something_else(ask: Asking) -> None:
     for text in ("Is the light in the garden on?", "When is the concert with Anna?", "What is the weather in Oslo?",
                  "What should I cook tonight?", "Who is the president of France?", "How many contacts do I have?",
-                 "How much milk do I have?", "Is it warm in Rome?"):  # fmt: skip
+                 "How much milk do I have?", "Is it warm in Rome?",
+                 "Do I have time tomorrow?"):  # fmt: skip
         planned = await ask(text)
         assert not isinstance(planned, Ready), text
 
