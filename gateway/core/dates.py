@@ -440,7 +440,9 @@ def _repeated(text: str, repeats: Sequence[Entity], times: Sequence[Entity]) -> 
         beside = next((at for at in times if "M H" in one.value and _is_beside(text, one.span, at.span)), None)
         if beside is not None:
             used.add(beside.span)
-        options = (beside.value, *beside.others) if beside is not None else (time(0), time(12))
+        said = text[one.span.start : one.span.end].lower()
+        part = next((part for part in _PARTS if said.endswith(part)), "")
+        options = _in_part((beside.value, *beside.others), part) if beside is not None else (time(0), time(12))
         values = tuple(one.value.replace("M H", f"{at.minute} {at.hour}") for at in options)
         values = values if "M H" in one.value else values[:1]
         span = one.span if beside is None else Span(

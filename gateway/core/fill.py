@@ -156,7 +156,7 @@ def fill_arguments(
         if one.others or one.sure < enough:
             doubtful.setdefault(one.argument, one)
             return
-        arguments[one.argument], sure[one.argument] = Literal(one.value, one.span), one.sure
+        arguments[one.argument], sure[one.argument] = _unquoted(one, text), one.sure
         used.append(one.span)
 
     for one in sorted(offers, key=lambda one: -one.sure):
@@ -712,6 +712,17 @@ def _is_both_ends(offer: Offer, arguments: Mapping[str, Source]) -> bool:
 
 def _said(text: str, span: Span) -> str:
     return " ".join(text[span.start : span.end].lower().split())
+
+
+def _unquoted(one: Offer, text: str) -> Literal:
+    """The value, without the marks that a text stands between."""
+    said = text[one.span.start : one.span.end]
+    is_quoted = (
+        one.value == said and len(said) > 2 and said[0] + said[-1] in {'""', "“”"} and not set(said[1:-1]) & {*'"“”'}
+    )
+    return (
+        Literal(said[1:-1], Span(one.span.start + 1, one.span.end - 1)) if is_quoted else Literal(one.value, one.span)
+    )
 
 
 def _moved(span: Span, within: Span) -> Span:

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.core.entities import stems_of
+from gateway.core.entity import Entity
 from gateway.core.fill import fill_arguments
 from gateway.core.found import NotFoundThere, value_at
 from gateway.core.match import labels_of, list_at, match_things, read_things
@@ -69,6 +70,8 @@ class Templates:
             return Impossible((), f"{error}.")
 
     async def _planned(self, template: Template, told: Span) -> Templated | Asks | Impossible:
+        day = None if _UNDER.fullmatch(self._said.of(told)) else self._day(told)
+        told = told if day is None else self._before(told, day)
         text, because = self._said.of(told), ""
         span: Span | None = told
         if under := _UNDER.fullmatch(text):
@@ -88,7 +91,35 @@ class Templates:
         if problem:
             return Impossible((), problem)
         things = [one for one in made if not isinstance(one, str)]
-        return Templated(steps_of(template, things, self._name), tuple(filter(None, (because, template.note))))
+        steps = steps_of(template, things, self._name)
+        if day is not None and not (steps := self._on(day, steps)):
+            return Impossible((), f"I could not be sure what is to be “{self._said.of(day.span)}”.")
+        return Templated(steps, tuple(filter(None, (because, template.note))))
+
+    def _day(self, told: Span) -> Entity | None:
+        """The day at the end of the list, which is no part of a thing."""
+        end = told.start + len(self._said.of(told).rstrip(" .!"))
+        days = (one for one in self._said.entities if one.kind == "date" and one.sure)
+        return next((one for one in days if one.span.end == end and one.span.start > told.start), None)
+
+    def _before(self, told: Span, day: Entity) -> Span:
+        before = self._said.of(Span(told.start, day.span.start))
+        return Span(told.start, told.start + len(re.sub(r"[\s,]*(?:\b(?:for|on|by))?\s*$", "", before)))
+
+    def _on(self, day: Entity, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """The steps with the day in the one place that asks for one; none where there is no such place."""
+        asked = [
+            (step.name, one.name)
+            for step in steps
+            for one in wanted_of(self._sight.tools[step.tool])
+            if one.schema.get("format") == "date" and isinstance(step.arguments.get(one.name), Slot)
+        ]
+        if len(asked) != 1:
+            return ()
+        (at, name), value = asked[0], Literal(day.value.isoformat(), day.span)
+        return tuple(
+            structs.replace(one, arguments={**one.arguments, name: value}) if one.name == at else one for one in steps
+        )
 
     async def _thing(self, span: Span) -> dict[str, Any] | Asks | Impossible:
         """The one thing that these words name, as the tool that shows it gives it."""

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core.plan import Item, Slot
+from gateway.core.entities import read_entities
+from gateway.core.plan import Item, Literal, Slot, Span
 from gateway.core.planned import Impossible, Ready
-from tests.planners.test_graph import Asking, asking, told
+from tests.planners.test_graph import NOW, Asking, asking, told
 
 pytestmark = pytest.mark.anyio
 
@@ -129,3 +130,31 @@ async def test_politeness_and_it_do_not_stand_in_the_way(ask: Asking) -> None:
     assert [one.tool for one in planned.plan.steps] == ["home_get_light", "home_set_light"]
     assert planned.plan.steps[1].when is not None
     assert planned.plan.steps[1].when.fits == {"const": True}
+
+
+async def test_a_day_behind_what_is_ordered_is_when_it_comes(ask: Asking) -> None:
+    text = "order bread and butter for tomorrow"
+    planned = await ask(text)
+    assert isinstance(planned, Ready)
+    assert told(planned.plan)[:3] == [
+        ("groceries_put_basket_item", {"sku": "bread", "quantity": 1}),
+        ("groceries_put_basket_item", {"sku": "butter", "quantity": 1}),
+        ("groceries_create_order", {"deliver_on": "2026-03-05"}),
+    ]
+    assert planned.plan.steps[2].arguments["deliver_on"] == Literal(
+        "2026-03-05", Span(text.index("tomorrow"), len(text))
+    )
+
+
+async def test_a_quote_is_passed_on_without_its_marks(ask: Asking) -> None:
+    text = 'send "hello" to mira@home.example'
+    planned = await ask(text)
+    assert isinstance(planned, Ready)
+    assert planned.plan.steps[0].arguments["subject"] == Literal("hello", Span(6, 11))
+
+
+def test_a_time_of_an_evening_is_in_the_evening() -> None:
+    hours = {"every evening at 10": "0 22 * * *", "every morning at 7": "0 7 * * *", "every night at 11": "0 23 * * *"}
+    for text, cron in hours.items():
+        (found,) = [one for one in read_entities(text, NOW, "en") if one.kind == "recurrence"]
+        assert (found.value, found.others) == (cron, ()), text
