@@ -228,13 +228,15 @@ def _is_one(planned: _Steps | Asks, own: Sequence[Span]) -> bool:
 
 async def _each(
     said: Said, sight: Sight, looking: Looking, name: str, told: Sequence[Told], own: Sequence[Span]
-) -> _Steps | None:
+) -> _Steps | Asks | None:
     """One command as several, one for each of its things, where each of these is plain, and all are done by the same tool. Where
     some have numbers of their `own`, others may be asked for theirs."""
     for reading in spread(said):
         parts: list[_Steps] = []
         for number, one in enumerate(reading, 1):
             planned = await _Planning(one, sight, looking, f"{name}-{number}", told).plan()
+            if own and isinstance(planned, Asks):
+                return planned
             if not isinstance(planned, _Steps) or (_asks(planned) and not own) or _is_torn(planned, said.text):
                 break
             parts.append(planned)

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core.entities import read_entities
 from gateway.core.plan import Item, Literal, Slot, Span
-from gateway.core.planned import Impossible, Ready
+from gateway.core.planned import Asks, Impossible, Ready
 from tests.planners.test_graph import NOW, Asking, asking, told
 
 pytestmark = pytest.mark.anyio
@@ -158,3 +158,9 @@ def test_a_time_of_an_evening_is_in_the_evening() -> None:
     for text, cron in hours.items():
         (found,) = [one for one in read_entities(text, NOW, "en") if one.kind == "recurrence"]
         assert (found.value, found.others) == (cron, ()), text
+
+
+async def test_of_two_settings_each_that_is_not_plain_is_asked_about(ask: Asking) -> None:
+    planned = await ask("set the living room to 19 and the bedroom to 17")
+    assert isinstance(planned, Asks)
+    assert planned.question == "Which of these is meant by “set the living room to 19”?"
