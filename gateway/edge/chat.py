@@ -23,13 +23,19 @@ from gateway.edge.asgi import COMMENT, header_values
 from gateway.edge.chat_text import (
     CANCEL,
     GO_ON,
+    NO,
+    YES,
     Before,
     is_said,
+    is_wish,
     read_before,
     read_said,
+    tell_left,
     tell_progress,
     tell_run,
     tell_unplanned,
+    tell_wrong,
+    tell_yes,
 )
 from gateway.edge.chat_wire import (
     MODEL,
@@ -156,15 +162,20 @@ class ChatDoor:
         before = read_before(turn.before)
         try:
             if before is not None and before.asked:
-                return await self._reply(principal, before, turn.words)
+                return await self._reply(principal, before, asked, turn.words, key)
+            if is_said(turn.words, YES | NO):
+                return await self._say_yes(principal, before, turn)
             if before is not None and is_said(turn.words, CANCEL | GO_ON):
                 return await self._look(principal, before, turn.words)
         except NotFound as error:
             raise BadRequest("The conversation is about an intent that is none of yours; begin another one.") from error
-        if len(turn.words) > INTENT_CHARACTERS_MAX:
+        return await self._plan(principal, asked, turn.words, key)
+
+    async def _plan(self, principal: Principal, asked: ChatRequest, words: str, key: str) -> Begun | Answer:
+        if len(words) > INTENT_CHARACTERS_MAX:
             raise BadRequest(f"A message that says what is wanted has {INTENT_CHARACTERS_MAX} characters at most.")
         more = asked.factotum
-        wanted = IntentBody(intent=turn.words, zone=more.zone, locale=more.locale, mode=more.mode)
+        wanted = IntentBody(intent=words, zone=more.zone, locale=more.locale, mode=more.mode)
         told = f"{DOOR} {key}" if key else ""
         try:
             run = await begin(self._intents, self._gateway.planning, principal, wanted, DOOR, told, asks_yes=True)
@@ -172,8 +183,11 @@ class ChatDoor:
             return Answer(tell_unplanned(error), ChatSources(planned=error.planned))
         return Begun(run)
 
-    async def _reply(self, principal: Principal, before: Before, words: str) -> Begun:
-        """What was asked is answered, once: a turn that comes again finds what became of it."""
+    async def _reply(
+        self, principal: Principal, before: Before, asked: ChatRequest, words: str, key: str
+    ) -> Begun | Answer:
+        """What was asked is answered, once: a turn that comes again finds what became of it. What does not answer it, and is a wish
+        of its own, leaves the question, where a plan comes of it."""
         held = await self._runs.find(principal, before.intent)
         if held.run.sequence != before.sequence:
             return Begun(held.run, "That is answered already.")
@@ -183,7 +197,19 @@ class ChatDoor:
             said = read_said(held.progress.questions, words)
             return Begun(await self._intents.answer(principal, held.run.id, said))
         except ArgumentsInvalid as error:
-            return Begun(held.run, _wrong(error))
+            other = await self._plan(principal, asked, words, key) if is_wish(words) else None
+            if not isinstance(other, Begun):
+                return Begun(held.run, tell_wrong(error, held.progress.questions))
+            if held.run.state == "needs_input":
+                await self._cancel(principal, held.run)
+            return Begun(other.run, tell_left(held.run, held.progress.questions))
+
+    async def _say_yes(self, principal: Principal, before: Before | None, turn: Turn) -> Begun | Answer:
+        """A yes or no that answers no question."""
+        run = await self._runs.look_up(principal, before.intent) if before is not None else None
+        if run is not None and run.state == "needs_approval":
+            return Begun(run, "A yes or no is given where the approval is decided, and not here.")
+        return Answer(tell_yes(turn.words, turn.before), ChatSources())
 
     async def _look(self, principal: Principal, before: Before, words: str) -> Begun:
         run = await self._runs.look_up(principal, before.intent)
@@ -247,12 +273,6 @@ class ChatDoor:
             now = await self._runs.look_up(principal, run.id)
             if now.state not in MOVING and entry.sequence >= now.sequence:
                 return
-
-
-def _wrong(error: ArgumentsInvalid) -> str:
-    """For people, who do not know the keys of questions."""
-    expected = dict.fromkeys(one.expected for one in error.problems if one.expected != "required")
-    return f"That does not answer it: {'; '.join(expected)}." if expected else "That does not answer it."
 
 
 def _id_of(answer: Begun | Answer) -> str:

@@ -12,21 +12,27 @@ import msgspec
 from msgspec import Struct
 
 from gateway.core.account import account
-from gateway.core.planned import Impossible
+from gateway.core.english import words_of
+from gateway.core.planned import Comes, Impossible, Proposes
 from gateway.core.prose import cut
-from gateway.core.run import MOVING, Called, Entry, Planned, Question, RunState, Sending, Verified
+from gateway.core.question import read_clauses
+from gateway.core.run import MOVING, Called, Entry, Planned, Previewed, Question, Run, RunState, Sending, Verified
 from gateway.core.said_plan import say_step
 from gateway.core.tell import Sentence
 from gateway.core.tool import Tool
 from gateway.edge.forms import choices_of, read_words
-from gateway.errors import NotPlanned
+from gateway.errors import ArgumentsInvalid, NotPlanned
 from gateway.runs import Held
 
 RESULT_CHARACTERS_MAX = 4_000
 STEPS_SHOWN_MAX = 20
+YES = frozenset({"yes", "y", "yes please", "yes, please", "ok", "okay", "sure", "do it", "please do"})
+NO = frozenset({"no", "n", "no thanks", "no, thanks", "no thank you", "don't", "better not"})
 CANCEL = frozenset({"cancel", "never mind", "nevermind", "forget it", "stop"})
 GO_ON = frozenset({"status", "go on", "continue", "try again"})
 
+_HOW = "It is done by"
+_NOTHING_ASKED = "Nothing is asked here that this answers; say what is wanted in a sentence of its own."
 _LAST = re.compile(r"Intent ([0-9a-f]{1,64})/(\d{1,9}): ([a-z_]{1,20})\.")
 _AFTER: dict[RunState, str] = {
     "needs_auth": "It lacks a scope or a credential; once that is there, say: go on.",
@@ -65,8 +71,54 @@ def read_said(questions: Sequence[Question], words: str) -> dict[str, Any]:
     return {one.key: read_words(one, line) for one, line in zip(questions, lines, strict=True)}
 
 
+def is_wish(words: str) -> bool:
+    """Whether it is a command or a question of its own, and not what answers one."""
+    clauses = read_clauses(words)
+    return bool(clauses) and clauses[0].mood.kind in ("command", "question") and len(words_of(words)) > 1
+
+
+def tell_wrong(error: ArgumentsInvalid, questions: Sequence[Question]) -> str:
+    """What would answer, for people, who do not know the keys of questions."""
+    choices = {one.key: [label for _, label in choices_of(one.schema)] for one in questions}
+    told = dict.fromkeys(
+        f"it is one of: {', '.join(choices[one.argument])} (by its name or number)"
+        if choices.get(one.argument)
+        else one.expected
+        for one in error.problems
+        if one.expected != "required"
+    )
+    return f"That does not answer it: {'; '.join(told)}." if told else "That does not answer it."
+
+
+def tell_left(run: Run, questions: Sequence[Question]) -> str:
+    """That a question is left, because something else is wanted."""
+    asked = " ".join(one.question for one in questions)
+    after = "is left, and what it was about is cancelled" if run.state == "needs_input" else "stays open"
+    return f"The question “{asked}” (intent {run.id}) {after}."
+
+
+def tell_yes(words: str, before: str) -> str:
+    """What a plain yes or no comes to where no question of an intent is open: nothing, and how what was offered is done."""
+    how = before.rpartition("\n\n")[2].strip()
+    offered = how if how.startswith(_HOW) else ""
+    if is_said(words, NO):
+        return "Nothing is kept, and nothing is begun." if offered else _NOTHING_ASKED
+    return f"A yes here does nothing by itself. {offered}" if offered else _NOTHING_ASKED
+
+
 def tell_unplanned(error: NotPlanned) -> str:
-    """Why nothing was begun."""
+    """Why nothing was begun; or what is offered, and how it is done."""
+    match error.planned:
+        case Proposes(sentence=sentence, words=words):
+            return (
+                f"Shall it be remembered that {sentence}? A yes here keeps nothing.\n\n{_HOW} POST /v1/memory with the words"
+                f' "{words}", or `factotum remember`.'
+            )
+        case Comes(when=when):
+            return (
+                f"It would come {when}. A yes here begins nothing.\n\n{_HOW} POST /v1/standing-intents with `standing`, as"
+                " POST /v1/intents:plan gives it for these words, or `factotum ask` with them."
+            )
     found = error.planned.looked_for if isinstance(error.planned, Impossible) else ()
     looked = f"I looked for: {'; '.join(found)}" if found else ""
     return "\n\n".join(filter(None, (error.detail, looked)))
@@ -131,6 +183,10 @@ def _results(held: Held) -> Iterator[str]:
 
 def _would(held: Held, tools: Mapping[str, Tool]) -> Iterator[str]:
     """What it would do, as long as it waits for a yes: the steps whose writes have not left."""
+    if held.run.mode == "preview":
+        shown = [one.previewed for one in held.progress.calls.values() if one.previewed is not None]
+        yield from (_request(one) for one in shown[:STEPS_SHOWN_MAX])
+        yield f"And {len(shown) - STEPS_SHOWN_MAX} more." if len(shown) > STEPS_SHOWN_MAX else ""
     if held.run.state != "needs_approval":
         return
     steps = [one for one in held.run.plan.steps if one.tool not in tools or tools[one.tool].effect != "read"]
@@ -139,13 +195,20 @@ def _would(held: Held, tools: Mapping[str, Tool]) -> Iterator[str]:
     yield "\n".join(["It would do this, and has not:", *(f"- {one}" for one in left[:STEPS_SHOWN_MAX]), *more])
 
 
+def _request(one: Previewed) -> str:
+    """A request as it would leave, without its headers."""
+    told = msgspec.json.decode(one.request)
+    lines = (f"{one.step} would send: {told['method']} {told['url']}", told.get("body") or "")
+    return cut("\n".join(filter(None, lines)), RESULT_CHARACTERS_MAX)
+
+
 def _waits(held: Held) -> Iterator[str]:
     """What it waits for."""
     run, progress = held.run, held.progress
     if progress.questions:
         yield "\n\n".join(map(_question, progress.questions))
-        several = len(progress.questions) > 1
-        yield f"Answer in {len(progress.questions)} lines, in this order, or say: cancel." if several else ""
+        several = f" in {len(progress.questions)} lines, in this order" if len(progress.questions) > 1 else ""
+        yield f"Answer{several}, or say: cancel."
     waiting = progress.waiting
     if waiting is not None and run.state == "needs_approval":
         where = f": {waiting.url}" if waiting.url else "."

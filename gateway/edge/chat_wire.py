@@ -47,12 +47,12 @@ class ChatMessage(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """Raises BadRequest where it is not text alone."""
+        """Its parts as one text, for a line of its own would be a wish of its own. Raises BadRequest where it is not text alone."""
         if not isinstance(self.content, tuple):
             return self.content or ""
         if any(one.type != "text" for one in self.content):
             raise BadRequest("The content of a message here is text.")
-        return "\n".join(one.text for one in self.content)
+        return " ".join(one.text for one in self.content)
 
 
 class StreamOptions(Struct, frozen=True):

@@ -9,12 +9,16 @@ from typing import Any
 
 import msgspec
 
+from gateway.core.english import words_of
+from gateway.core.numbers import read_numbers
 from gateway.core.prose import cut
 from gateway.core.run import Question
 
 QUESTIONS_MAX = 50
 TITLE_CHARACTERS_MAX = 200
 SCHEMA_CHARACTERS_MAX = 1_000
+# What stands beside the word that says which.
+_NO_NAMES = frozenset({"the", "a", "an", "one", "please", "number", "option"})
 YES, NO = frozenset({"yes", "y", "true"}), frozenset({"no", "n", "false"})
 FORMATS = frozenset({"email", "uri", "date", "date-time"})
 # What a form may say of each type.
@@ -39,8 +43,8 @@ def read_form(questions: Sequence[Question], content: Mapping[str, Any]) -> dict
 
 
 def read_words(question: Question, words: str) -> Any:
-    """What a person says to one question: a choice by its value, by what people call it or by its number, yes or no, a text as it
-    is, anything else as JSON. What does not fit is for others to say."""
+    """What a person says to one question: a choice by its value, by what people call it or words of that which no other has, by
+    its number or `the second one`; yes or no, a text as it is, anything else as JSON. What does not fit is for others to say."""
     told, schema, choices = words.strip(), question.schema, choices_of(question.schema)
     numbered = dict(enumerate((one for one, _ in choices), 1))
     for value, label in choices:
@@ -48,9 +52,21 @@ def read_words(question: Question, words: str) -> Any:
             return value
     if told.isascii() and told.isdigit() and int(told) in numbered:
         return numbered[int(told)]
+    if (at := _place_of(told, choices)) is not None:
+        return choices[at][0]
     if schema.get("type") == "boolean" and told.casefold() in YES | NO:
         return told.casefold() in YES
     return told if choices or schema.get("type") == "string" else _decoded(told)
+
+
+def _place_of(told: str, choices: Sequence[tuple[Any, str]]) -> int | None:
+    """Which of these is meant by an ordinal, or by words that stand in one label alone; None where none is plain."""
+    words = {one.text for one in words_of(told) if one.text[0].isalnum()} - _NO_NAMES
+    ordinals = [one for one in read_numbers(told, "en") if one.kind == "ordinal"]
+    if len(words) == 1 and len(ordinals) == 1:
+        return int(ordinals[0].value) - 1 if 0 < ordinals[0].value <= len(choices) else None
+    found = [at for at, (_, label) in enumerate(choices) if words <= {one.text for one in words_of(label)}]
+    return found[0] if words and len(found) == 1 else None
 
 
 def choices_of(schema: Mapping[str, Any]) -> tuple[tuple[Any, str], ...]:

@@ -143,10 +143,10 @@ async def test_what_is_asked_comes_as_text_with_choices_and_the_next_message_ans
     scripted.plays(ASKS, submits(step("tea", "make", item=which, count=cups)))
     async with chat(door) as one:
         text, sources = await one.says(ORDER, extra_body={"factotum": {"mode": "preview"}})
-        assert text.startswith("Which tea?\n1. Green tea\n2. Black tea\n\nIntent ")
+        assert text.startswith("Which tea?\n1. Green tea\n2. Black tea\n\nAnswer, or say: cancel.\n\nIntent ")
         assert (sources["questions"][0]["key"], "plan" in sources) == ("words:1", False)
         text, again = await one.says("Earl Grey")
-        assert text.startswith("That does not answer it: expected")
+        assert text.startswith("That does not answer it: it is one of: Green tea, Black tea (by its name or number).")
         text, more = await one.says("2")
         assert (again["intent"], more["intent"]) == (sources["intent"],) * 2
         assert "Which tea?\n\nHow many cups?\n\nAnswer in 2 lines, in this order, or say: cancel." in text
@@ -155,10 +155,75 @@ async def test_what_is_asked_comes_as_text_with_choices_and_the_next_message_ans
         text, done = await one.says("green\n3")
         assert (done["state"], shop.writes) == ("done", []), "it is a preview"
         assert "it would be sent as the preview shows" in text
+        assert f'tea would send: POST {shop.url}/orders\n{{"item":"green","count":3}}' in text, text
         before = one.messages[:-2]
         one.messages = before
         text, same = await one.says("black\n4")
         assert (text.startswith("That is answered already."), same["intent"]) == (True, sources["intent"])
+
+
+@pytest.mark.parametrize("words", ["black", "Black tea", "the second one", "2nd", "the black one, please"])
+async def test_a_choice_is_answered_by_its_name_a_word_of_it_or_its_place(
+    door: Door, scripted: Scripted, words: str
+) -> None:
+    scripted.plays(ASKS, MAKES)
+    async with chat(door) as one:
+        _, sources = await one.says(ORDER)
+        _, more = await one.says(words)
+        assert (more["intent"], more["state"]) == (sources["intent"], "needs_approval")
+
+
+async def test_a_wish_of_its_own_leaves_the_question_and_is_planned(door: Door, scripted: Scripted) -> None:
+    scripted.plays(ASKS, READS)
+    async with chat(door) as one:
+        _, asked = await one.says(ORDER)
+        text, sources = await one.says(ORDERS)
+        assert text.startswith("The question “Which tea?” (intent " + asked["intent"] + ") is left, and")
+        assert (sources["state"], sources["intent"] == asked["intent"]) == ("done", False)
+        left = (await door.get(f"/v1/intents/{asked['intent']}", one.client.api_key)).json()
+        assert left["state"] == "cancelled"
+
+
+async def test_a_wish_of_which_no_plan_comes_leaves_nothing(door: Door, scripted: Scripted) -> None:
+    scripted.plays(ASKS, called("give_up", {"reason": "There is no tool that dances."}))
+    async with chat(door) as one:
+        _, asked = await one.says(ORDER)
+        text, sources = await one.says("Show me the dances")
+        assert text.startswith("That does not answer it: it is one of: Green tea, Black tea")
+        assert (sources["intent"], sources["state"]) == (asked["intent"], "needs_input")
+
+
+async def test_a_yes_to_what_waits_says_where_it_is_given(door: Door, shop: Shop, scripted: Scripted) -> None:
+    scripted.plays(MAKES)
+    async with chat(door) as one:
+        _, sources = await one.says(ORDER)
+        text, again = await one.says("Yes!")
+        assert text.startswith("A yes or no is given where the approval is decided, and not here.")
+        assert (again["intent"], again["state"], shop.writes) == (sources["intent"], "needs_approval", [])
+
+
+async def test_a_yes_to_an_offer_keeps_nothing_and_says_how_it_is_kept(opens: Callable[..., Any], shop: Shop) -> None:
+    async with opens() as door:
+        await door.add("shop", DOCUMENT, shop.url, prefix="")
+        async with chat(door) as one:
+            text, _ = await one.says("Remember that the den is the living room")
+            assert text.startswith("Shall it be remembered that “den” is “living room”? A yes here keeps nothing.")
+            told, _ = await one.says("yes")
+            assert told.startswith("A yes here does nothing by itself. It is done by POST /v1/memory with the words"), (
+                told
+            )
+            one.messages = one.messages[:-2]
+            assert (await one.says("No."))[0] == "Nothing is kept, and nothing is begun."
+            assert (await one.says("yes"))[0].startswith("Nothing is asked here that this answers")
+
+
+async def test_the_parts_of_a_message_are_one_text(door: Door, scripted: Scripted) -> None:
+    scripted.plays(READS)
+    async with chat(door) as one:
+        parts = [{"type": "text", "text": "Show me"}, {"type": "text", "text": "the orders"}]
+        _, sources = await one.says(parts)  # type: ignore[arg-type]
+        run = (await door.get(f"/v1/intents/{sources['intent']}", one.client.api_key)).json()
+        assert run["intent"] == ORDERS
 
 
 async def test_a_question_can_be_left_and_another_s_is_nobody_s(door: Door, shop: Shop, scripted: Scripted) -> None:
