@@ -20,6 +20,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NO_ID = re.compile(r"[^A-Za-z0-9._-]+")
 # Above this a float no longer tells ten-thousandths apart.
 _FINE_MAX = 10**10
+# So many decimal digits survive a double (IEEE 754 binary64), which is what programs make of numbers in JSON.
+_DIGITS_MAX = 15
 
 
 class Unwritable(Exception):
@@ -112,6 +114,8 @@ def _limit(told: str, kind: str) -> Decimal:
         raise Unwritable("The argument is an integer, so its limit is an integer of 64 bits.")
     if kind == "decimal" and (exponent < -DECIMAL_PLACES or abs(limit) >= DECIMAL_MAX):
         raise Unwritable(f"A limit has at most {DECIMAL_PLACES} decimal places and is below {DECIMAL_MAX}.")
+    if kind == "decimal" and len(limit.as_tuple().digits) > _DIGITS_MAX:
+        raise Unwritable(f"A limit has at most {_DIGITS_MAX} digits: a number in JSON holds no more for sure.")
     return limit if kind == "decimal" else limit.to_integral_value()
 
 
