@@ -216,8 +216,8 @@ class Approvals:
 def _told_of(decided: Approval) -> dict[str, str]:
     """What the audit log says of a decision; of a yes to a whole plan the run that it is of."""
     told = {"tool": decided.tool, "for": decided.subject}
-    is_whole = decided.whole_plan and decided.plan is not None
-    return told | ({"plan": decided.plan.run} if is_whole and decided.plan else {})
+    plan = decided.plan if decided.whole_plan else None
+    return told | ({"plan": plan.run} if plan is not None else {})
 
 
 def _unfit(decide: Callable[[], Approval]) -> str:
